@@ -1,0 +1,1 @@
+//! The device state machine: packets in, verdicts, packets and transmits out.

@@ -1,0 +1,1 @@
+//! The indicator set: canonicalise, compile, sign, open, match.

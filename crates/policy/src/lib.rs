@@ -1,0 +1,1 @@
+//! The decisions of Moat: risk, jailbreak score, access, each with its reasons.

@@ -1,0 +1,1 @@
+//! The server and console of Moat, as a library.
