@@ -1,1 +1,30 @@
-//! The server and console of Moat, as a library.
+//! The server of Moat: enrolment, check-in, bundles, alerts, the Defender-shaped API, access checks and the console.
+//!
+//! One folder per noun: `mod.rs` what may happen to it, `store.rs` its SQL, `defender.rs`, `device.rs`, `admin.rs` its JSON faces,
+//! `console.rs` its HTML face. Every route stands in [`router`]. See `ARCHITECTURE.md`.
+
+#![forbid(unsafe_code)]
+
+mod app;
+mod audit;
+mod caller;
+pub mod config;
+mod data_folder;
+mod db;
+mod error;
+mod keys;
+mod listen;
+mod pki;
+mod push;
+mod router;
+mod secret;
+mod serve;
+mod settings;
+
+pub use app::App;
+pub use caller::{Actor, Caller, Role};
+pub use config::Config;
+pub use data_folder::DataFolder;
+pub use error::Error;
+pub use router::local_router;
+pub use serve::{Listeners, serve, stop_on_signal};

@@ -1,0 +1,117 @@
+use std::fmt;
+
+use moat_model::DeviceId;
+
+use crate::error::{Error, Result};
+
+/// Who asks. The text form goes into the audit log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Actor {
+    /// A person signed in to the console.
+    Administrator {
+        id: String,
+        name: String,
+    },
+    /// An API client with a bearer token.
+    Client {
+        id: String,
+        name: String,
+    },
+    Device(DeviceId),
+    /// Whoever may open the data folder on the server itself.
+    Local {
+        uid: u32,
+    },
+    /// Moat itself: expiry, silence, resolution.
+    System,
+}
+
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Administrator { name, .. } => write!(f, "administrator {name}"),
+            Self::Client { name, .. } => write!(f, "client {name}"),
+            Self::Device(id) => write!(f, "device {id}"),
+            Self::Local { uid } => write!(f, "local user {uid}"),
+            Self::System => write!(f, "moat"),
+        }
+    }
+}
+
+macro_rules! roles {
+    ($($(#[$meta:meta])* $variant:ident => $word:literal),+ $(,)?) => {
+        /// An application permission, spelled as the Defender API spells it.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Role { $($(#[$meta])* $variant),+ }
+
+        impl Role {
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word),+ }
+            }
+        }
+
+        impl std::str::FromStr for Role {
+            type Err = Error;
+
+            fn from_str(s: &str) -> Result<Self> {
+                $(if s.eq_ignore_ascii_case($word) { return Ok(Self::$variant); })+
+                Err(Error::invalid("InvalidInput", format!("role {s:?} is not one of {}", concat!($($word, " "),+))))
+            }
+        }
+    };
+}
+
+roles! {
+    /// Indicators that the client itself made.
+    TiReadWrite => "Ti.ReadWrite",
+    TiReadWriteAll => "Ti.ReadWrite.All",
+    AlertReadAll => "Alert.Read.All",
+    AlertReadWriteAll => "Alert.ReadWrite.All",
+    MachineReadAll => "Machine.Read.All",
+    MachineReadWriteAll => "Machine.ReadWrite.All",
+    UrlReadAll => "URL.Read.All",
+    /// Everything else that an administrator may do: enrolment tokens, clients, gateways, settings.
+    MoatAdministrate => "Moat.Administrate",
+}
+
+#[derive(Debug, Clone)]
+pub struct Caller {
+    pub actor: Actor,
+    roles: Vec<Role>,
+}
+
+impl Caller {
+    pub fn new(actor: Actor, roles: Vec<Role>) -> Self {
+        Self { actor, roles }
+    }
+
+    /// A caller who may do everything.
+    pub fn with_all_roles(actor: Actor) -> Self {
+        Self {
+            actor,
+            roles: Role::ALL.to_vec(),
+        }
+    }
+
+    pub fn system() -> Self {
+        Self::with_all_roles(Actor::System)
+    }
+
+    pub fn has(&self, role: Role) -> bool {
+        self.roles.contains(&role)
+    }
+
+    /// Fails unless the caller has one of `roles`.
+    pub fn require_any(&self, roles: &[Role]) -> Result<()> {
+        if roles.iter().any(|role| self.has(*role)) {
+            return Ok(());
+        }
+        let needed: Vec<_> = roles.iter().map(|role| role.as_str()).collect();
+        Err(Error::Forbidden(format!(
+            "this needs one of the roles {}",
+            needed.join(", ")
+        )))
+    }
+}

@@ -1,0 +1,86 @@
+//! The database. SQLite in WAL mode with `synchronous=FULL`: what was committed survives `kill -9` and power loss.
+
+use std::{path::Path, time::Duration};
+
+use sqlx::{Any, AnyConnection, AnyPool, Connection as _, Executor as _, any::AnyPoolOptions};
+
+use crate::error::{Error, Result};
+
+pub type Transaction = sqlx::Transaction<'static, Any>;
+
+/// Readers never wait for the writer; writers queue for the one writing connection, fairly.
+#[derive(Clone)]
+pub struct Db {
+    read: AnyPool,
+    write: AnyPool,
+}
+
+impl Db {
+    /// Opens or creates the database file and brings its tables up to date.
+    pub async fn open(file: &Path) -> Result<Self> {
+        sqlx::any::install_default_drivers();
+        let url = format!("sqlite://{}?mode=rwc", file.display());
+        let write = pool(1).connect(&url).await?;
+        sqlx::migrate!("src/db/migrations")
+            .run(&write)
+            .await
+            .map_err(Error::internal)?;
+        let read = pool(4).connect(&url).await?;
+        Ok(Self { read, write })
+    }
+
+    /// For queries that change nothing.
+    pub fn read(&self) -> &AnyPool {
+        &self.read
+    }
+
+    /// Starts a transaction that may write. Dropping it without `commit` undoes everything.
+    pub async fn begin(&self) -> Result<Transaction> {
+        Ok(self.write.begin_with("BEGIN IMMEDIATE").await?)
+    }
+
+    pub async fn close(&self) {
+        self.read.close().await;
+        self.write.close().await;
+    }
+}
+
+fn pool(connections: u32) -> AnyPoolOptions {
+    AnyPoolOptions::new()
+        .max_connections(connections)
+        .min_connections(1)
+        .acquire_timeout(Duration::from_secs(20))
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .after_connect(|connection, _| Box::pin(set_up(connection)))
+}
+
+async fn set_up(connection: &mut AnyConnection) -> sqlx::Result<()> {
+    connection
+        .execute(
+            "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; \
+             PRAGMA busy_timeout=10000; PRAGMA cache_size=-16000; PRAGMA wal_autocheckpoint=2000",
+        )
+        .await?;
+    connection.ping().await
+}
+
+/// Reads one value of the `meta` table.
+pub async fn meta<'e>(executor: impl sqlx::Executor<'e, Database = Any>, name: &str) -> Result<Option<String>> {
+    Ok(sqlx::query_scalar("SELECT value FROM meta WHERE name = $1")
+        .bind(name)
+        .fetch_optional(executor)
+        .await?)
+}
+
+/// Writes one value of the `meta` table.
+pub async fn set_meta(tx: &mut Transaction, name: &str, value: &str) -> Result<()> {
+    sqlx::query(
+        "INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+    )
+    .bind(name)
+    .bind(value)
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,124 @@
+use std::{net::SocketAddr, sync::Arc};
+
+use anyhow::{Context as _, Result};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
+use tokio::{net::TcpListener, sync::watch};
+
+use crate::{App, data_folder, listen, pki::ServerIdentity, router};
+
+/// Bound listeners: their ports are known before anything is served.
+pub struct Listeners {
+    main: TcpListener,
+    device: TcpListener,
+}
+
+impl Listeners {
+    pub async fn bind(app: &App) -> Result<Self> {
+        let bind = async |address: SocketAddr| {
+            TcpListener::bind(address)
+                .await
+                .with_context(|| format!("cannot listen on {address}"))
+        };
+        Ok(Self {
+            main: bind(app.config.listen).await?,
+            device: bind(app.config.device_listen()).await?,
+        })
+    }
+
+    pub fn main(&self) -> Result<SocketAddr> {
+        Ok(self.main.local_addr()?)
+    }
+
+    pub fn device(&self) -> Result<SocketAddr> {
+        Ok(self.device.local_addr()?)
+    }
+}
+
+/// Serves until `stop` turns true, then finishes what is open and closes the database.
+pub async fn serve(app: App, listeners: Listeners, stop: watch::Receiver<bool>) -> Result<()> {
+    app.set_device_port(listeners.device()?.port());
+    let names = certificate_names(&app);
+    let main_tls = listen::main_tls(main_identity(&app, &names)?)?;
+    let device_tls = listen::device_tls(app.authority.issue_server(&names)?, app.authority.roots()?)?;
+
+    let main = listen::serve_tls(
+        app.clone(),
+        listeners.main,
+        main_tls,
+        router::main_router(app.clone()),
+        stop.clone(),
+    );
+    let device = listen::serve_tls(
+        app.clone(),
+        listeners.device,
+        device_tls,
+        router::device_router(app.clone()),
+        stop.clone(),
+    );
+    let socket = data_folder::admin_socket(app.data.path());
+    let local = listen::serve_local(&socket, |uid| router::local_router(app.clone(), uid), stop.clone());
+    let closing = async {
+        let mut stop = stop.clone();
+        let _ = stop.wait_for(|stop| *stop).await;
+        app.hub.close();
+    };
+    let ((), (), local, ()) = tokio::join!(main, device, local, closing);
+    app.db.close().await;
+    local
+}
+
+/// The administrator's own certificate, or one of our authority.
+fn main_identity(app: &App, names: &[String]) -> Result<ServerIdentity> {
+    let (Some(certificate), Some(key)) = (&app.config.certificate, &app.config.certificate_key) else {
+        return app.authority.issue_server(names);
+    };
+    let chain = CertificateDer::pem_file_iter(certificate)
+        .and_then(Iterator::collect)
+        .with_context(|| format!("certificate: cannot read {}", certificate.display()))?;
+    let key =
+        PrivateKeyDer::from_pem_file(key).with_context(|| format!("certificate_key: cannot read {}", key.display()))?;
+    Ok(ServerIdentity { chain, key })
+}
+
+/// Every name and address by which this machine may be called.
+fn certificate_names(app: &App) -> Vec<String> {
+    let mut names: Vec<String> = ["localhost", "127.0.0.1", "::1"].map(String::from).into();
+    if let Ok(name) = nix::unistd::gethostname() {
+        names.push(name.to_string_lossy().into_owned());
+    }
+    for interface in nix::ifaddrs::getifaddrs().into_iter().flatten() {
+        let address = interface.address.and_then(|a| {
+            let v4 = a.as_sockaddr_in().map(|a| std::net::IpAddr::from(a.ip()));
+            v4.or_else(|| a.as_sockaddr_in6().map(|a| a.ip().into()))
+        });
+        names.extend(address.map(|a| a.to_string()));
+    }
+    names.extend(app.config.names.iter().cloned());
+    for url in [&app.config.public_url, &app.config.device_url].into_iter().flatten() {
+        let host = url
+            .parse::<http::Uri>()
+            .ok()
+            .and_then(|uri| uri.host().map(|h| h.trim_matches(['[', ']']).to_string()));
+        names.extend(host);
+    }
+    names.retain(|name| !name.is_empty());
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// Resolves when the process is asked to stop (SIGTERM or SIGINT).
+pub fn stop_on_signal() -> Result<watch::Receiver<bool>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (sender, receiver) = watch::channel(false);
+    let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let sender = Arc::new(sender);
+    tokio::spawn(async move {
+        tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
+        tracing::info!("stopping");
+        let _ = sender.send(true);
+        // Keep the channel open for whoever waits on it later.
+        std::future::pending::<()>().await;
+    });
+    Ok(receiver)
+}
