@@ -1,4 +1,7 @@
-use std::sync::Arc;
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::{Arc, OnceLock},
+};
 
 use anyhow::Result;
 use moat_model::Timestamp;
@@ -25,7 +28,8 @@ pub struct Inner {
     /// GUID of this organisation, made at first start.
     pub tenant: String,
     pub data: DataFolder,
-    device_port: std::sync::atomic::AtomicU16,
+    main_address: OnceLock<SocketAddr>,
+    device_port: OnceLock<u16>,
 }
 
 impl std::ops::Deref for App {
@@ -52,20 +56,57 @@ impl App {
             hub: Hub::new(revision),
             tenant,
             data,
-            device_port: 0.into(),
+            main_address: OnceLock::new(),
+            device_port: OnceLock::new(),
         })))
     }
 }
 
 impl Inner {
-    /// The port that devices check in on, once it is bound.
-    pub fn device_port(&self) -> u16 {
-        self.device_port.load(std::sync::atomic::Ordering::Relaxed)
+    /// Closes the database after its last write.
+    pub async fn close(&self) {
+        self.db.close().await;
     }
 
-    pub(crate) fn set_device_port(&self, port: u16) {
-        self.device_port.store(port, std::sync::atomic::Ordering::Relaxed);
+    /// Where browsers, API clients and enrolling devices reach this server: from the configuration, else by the address
+    /// of the listener, else by an address of this machine.
+    pub fn base_url(&self) -> String {
+        if let Some(url) = &self.config.public_url {
+            return url.clone();
+        }
+        let listener = self.main_address.get().copied().unwrap_or(self.config.listen);
+        let ip = if listener.ip().is_unspecified() {
+            own_address()
+        } else {
+            listener.ip()
+        };
+        format!("https://{}", std::net::SocketAddr::new(ip, listener.port()))
     }
+
+    /// The port that devices check in on, once it is bound.
+    pub fn device_port(&self) -> u16 {
+        self.device_port
+            .get()
+            .copied()
+            .unwrap_or_else(|| self.config.device_listen().port())
+    }
+
+    /// Remembers where the listeners really are; a port of 0 in the configuration is known only now.
+    pub(crate) fn set_addresses(&self, main: SocketAddr, device: SocketAddr) {
+        let _ = self.main_address.set(main);
+        let _ = self.device_port.set(device.port());
+    }
+}
+
+/// The first address of this machine that other machines can use; loopback when there is none.
+fn own_address() -> IpAddr {
+    let usable = |ip: &IpAddr| match ip {
+        IpAddr::V4(ip) => !ip.is_loopback() && !ip.is_link_local(),
+        IpAddr::V6(ip) => !ip.is_loopback() && !ip.is_unicast_link_local(),
+    };
+    let mut addresses: Vec<IpAddr> = crate::serve::interface_addresses().filter(usable).collect();
+    addresses.sort();
+    addresses.first().copied().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
 }
 
 async fn tenant(db: &Db) -> Result<String> {

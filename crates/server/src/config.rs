@@ -56,9 +56,9 @@ impl Default for Config {
 
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    #[error("cannot read {}: {source}", file.display())]
+    #[error("cannot read {}", file.display())]
     Read { file: PathBuf, source: std::io::Error },
-    #[error("{}: {source}", file.display())]
+    #[error("{} is not a configuration of Moat", file.display())]
     Parse {
         file: PathBuf,
         source: Box<toml::de::Error>,

@@ -1,4 +1,7 @@
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
 use anyhow::{Context as _, Result};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
@@ -36,7 +39,6 @@ impl Listeners {
 
 /// Serves until `stop` turns true, then finishes what is open and closes the database.
 pub async fn serve(app: App, listeners: Listeners, stop: watch::Receiver<bool>) -> Result<()> {
-    app.set_device_port(listeners.device()?.port());
     let names = certificate_names(&app);
     let main_tls = listen::main_tls(main_identity(&app, &names)?)?;
     let device_tls = listen::device_tls(app.authority.issue_server(&names)?, app.authority.roots()?)?;
@@ -86,13 +88,7 @@ fn certificate_names(app: &App) -> Vec<String> {
     if let Ok(name) = nix::unistd::gethostname() {
         names.push(name.to_string_lossy().into_owned());
     }
-    for interface in nix::ifaddrs::getifaddrs().into_iter().flatten() {
-        let address = interface.address.and_then(|a| {
-            let v4 = a.as_sockaddr_in().map(|a| std::net::IpAddr::from(a.ip()));
-            v4.or_else(|| a.as_sockaddr_in6().map(|a| a.ip().into()))
-        });
-        names.extend(address.map(|a| a.to_string()));
-    }
+    names.extend(interface_addresses().map(|ip| ip.to_string()));
     names.extend(app.config.names.iter().cloned());
     for url in [&app.config.public_url, &app.config.device_url].into_iter().flatten() {
         let host = url
@@ -105,6 +101,17 @@ fn certificate_names(app: &App) -> Vec<String> {
     names.sort();
     names.dedup();
     names
+}
+
+pub(crate) fn interface_addresses() -> impl Iterator<Item = IpAddr> {
+    nix::ifaddrs::getifaddrs()
+        .into_iter()
+        .flatten()
+        .filter_map(|interface| {
+            let address = interface.address?;
+            let v4 = address.as_sockaddr_in().map(|a| IpAddr::from(a.ip()));
+            v4.or_else(|| address.as_sockaddr_in6().map(|a| a.ip().into()))
+        })
 }
 
 /// Resolves when the process is asked to stop (SIGTERM or SIGINT).

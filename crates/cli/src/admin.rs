@@ -1,0 +1,111 @@
+//! Administration of a data folder: through the running server's admin socket, or on the folder itself while no server runs.
+//! Both ways go through the same routes and operations.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+use clap::Args;
+use http::{Method, Request};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Bytes;
+use hyper_util::rt::TokioIo;
+use moat_server::{App, DataFolder};
+use serde_json::Value;
+use tokio::net::UnixStream;
+
+/// Options that every administrative command has.
+#[derive(Args, Clone)]
+pub struct Target {
+    /// The server's data folder
+    #[arg(long, value_name = "DIR", env = "MOAT_DATA")]
+    pub data: PathBuf,
+    /// Print JSON for programs
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Body of a request, with its content type.
+pub enum Body {
+    None,
+    Json(Value),
+    Csv(Vec<u8>),
+}
+
+impl Target {
+    pub async fn get(&self, path: &str) -> Result<Value> {
+        self.call(Method::GET, path, Body::None).await
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Result<Value> {
+        self.call(Method::POST, path, Body::Json(body)).await
+    }
+
+    pub async fn delete(&self, path: &str) -> Result<Value> {
+        self.call(Method::DELETE, path, Body::None).await
+    }
+
+    /// Sends one request. The answer's JSON, `Null` when it has none; errors carry the server's words.
+    pub async fn call(&self, method: Method, path: &str, body: Body) -> Result<Value> {
+        let (content_type, bytes) = match body {
+            Body::None => (None, Bytes::new()),
+            Body::Json(value) => (Some("application/json"), Bytes::from(value.to_string())),
+            Body::Csv(bytes) => (Some("text/csv"), Bytes::from(bytes)),
+        };
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(http::header::HOST, "localhost");
+        if let Some(content_type) = content_type {
+            request = request.header(http::header::CONTENT_TYPE, content_type);
+        }
+        let request = request.body(bytes)?;
+        let (status, bytes) = match UnixStream::connect(self.data.join("admin.sock")).await {
+            Ok(socket) => over_socket(socket, request).await?,
+            Err(_) => in_process(&self.data, request).await?,
+        };
+        answer(status, &bytes)
+    }
+}
+
+async fn over_socket(socket: UnixStream, request: Request<Bytes>) -> Result<(http::StatusCode, Bytes)> {
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(socket))
+        .await
+        .context("the server did not answer")?;
+    tokio::spawn(connection);
+    let response = sender
+        .send_request(request.map(Full::new))
+        .await
+        .context("the server did not answer")?;
+    let status = response.status();
+    Ok((status, response.into_body().collect().await?.to_bytes()))
+}
+
+async fn in_process(data: &Path, request: Request<Bytes>) -> Result<(http::StatusCode, Bytes)> {
+    if !data.join("moat.db").exists() {
+        bail!(
+            "{} is not a data folder of Moat: start `moat serve --data {}` first",
+            data.display(),
+            data.display()
+        );
+    }
+    let app = App::open(DataFolder::open(data)?, crate::serve::load_config(data, None)?).await?;
+    let response = moat_server::local::call(&app, request).await;
+    app.close().await;
+    let response = response?;
+    Ok((response.status(), response.into_body()))
+}
+
+fn answer(status: http::StatusCode, bytes: &[u8]) -> Result<Value> {
+    let value: Value = match bytes {
+        [] => Value::Null,
+        bytes => serde_json::from_slice(bytes).unwrap_or(Value::Null),
+    };
+    if status.is_success() {
+        return Ok(value);
+    }
+    let error = &value["error"];
+    match (error["code"].as_str(), error["message"].as_str()) {
+        (Some(code), Some(message)) => bail!("{message} ({code})"),
+        _ => bail!("the server answered {status}"),
+    }
+}

@@ -1,0 +1,166 @@
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Subcommand;
+use serde_json::{Value, json};
+
+use crate::{admin::Target, output};
+
+#[derive(Subcommand)]
+pub enum ClientCommand {
+    /// Make an API client; its secret is shown once
+    Add {
+        #[command(flatten)]
+        target: Target,
+        name: String,
+        /// Role such as Ti.ReadWrite.All or Alert.Read.All; may be given several times
+        #[arg(long = "role", required = true, num_args = 1.., value_name = "ROLE")]
+        roles: Vec<String>,
+    },
+    /// List the API clients
+    List {
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Switch an API client off
+    Disable {
+        #[command(flatten)]
+        target: Target,
+        client_id: String,
+    },
+}
+
+pub async fn run(command: ClientCommand) -> Result<()> {
+    match command {
+        ClientCommand::Add { target, name, roles } => {
+            let client = target
+                .post("/admin/clients", json!({"name": name, "roles": roles}))
+                .await?;
+            if target.json {
+                return output::json(&client);
+            }
+            let text = |field: &str| client[field].as_str().unwrap_or_default().to_string();
+            output::line(&format!("tenant         {}", text("tenant")))?;
+            output::line(&format!("client id      {}", text("client_id")))?;
+            output::line(&format!("client secret  {}   (shown only now)", text("client_secret")))
+        }
+        ClientCommand::List { target } => {
+            let columns = [
+                ("CLIENT ID", "client_id"),
+                ("NAME", "name"),
+                ("ROLES", "roles"),
+                ("MADE", "createdAt"),
+                ("OFF SINCE", "disabledAt"),
+            ];
+            list(&target, "/admin/clients", &columns, "There are no API clients.").await
+        }
+        ClientCommand::Disable { target, client_id } => {
+            target.delete(&format!("/admin/clients/{client_id}")).await?;
+            output::line("the client can no longer sign in")
+        }
+    }
+}
+
+#[derive(Subcommand)]
+pub enum GatewayCommand {
+    /// Make the key with which a reverse proxy authenticates itself; shown once
+    Add {
+        #[command(flatten)]
+        target: Target,
+        name: String,
+        /// Write an nginx snippet with the key to this file (mode 0600) instead of printing the key
+        #[arg(long, value_name = "FILE")]
+        nginx: Option<PathBuf>,
+    },
+    /// List the gateways
+    List {
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Switch a gateway off
+    Disable {
+        #[command(flatten)]
+        target: Target,
+        id: String,
+    },
+}
+
+pub async fn run_gateway(command: GatewayCommand) -> Result<()> {
+    match command {
+        GatewayCommand::Add { target, name, nginx } => {
+            let gateway = target.post("/admin/gateways", json!({"name": name})).await?;
+            match nginx {
+                Some(file) => write_nginx_snippet(&file, &gateway),
+                None if target.json => output::json(&gateway),
+                None => output::line(&format!(
+                    "key  {}   (shown only now)",
+                    gateway["key"].as_str().unwrap_or_default()
+                )),
+            }
+        }
+        GatewayCommand::List { target } => {
+            let columns = [
+                ("ID", "id"),
+                ("NAME", "name"),
+                ("LAST USED", "lastUsedAt"),
+                ("MADE", "createdAt"),
+                ("OFF SINCE", "disabledAt"),
+            ];
+            list(
+                &target,
+                "/admin/gateways",
+                &columns,
+                "There are no gateways. Make one with `moat gateway add NAME`.",
+            )
+            .await
+        }
+        GatewayCommand::Disable { target, id } => {
+            target.delete(&format!("/admin/gateways/{id}")).await?;
+            output::line("the gateway can no longer ask")
+        }
+    }
+}
+
+/// The header that nginx sends with its subrequest, to be included where it asks Moat.
+fn write_nginx_snippet(file: &std::path::Path, gateway: &Value) -> Result<()> {
+    use std::{io::Write as _, os::unix::fs::OpenOptionsExt as _};
+    let key = gateway["key"].as_str().unwrap_or_default();
+    let mut out = std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(file)?;
+    writeln!(out, "proxy_set_header Authorization \"Bearer {key}\";")?;
+    writeln!(out, "proxy_set_header X-Client-Cert $ssl_client_escaped_cert;")?;
+    output::line(&format!(
+        "wrote {}: include it in the location that asks /access/check",
+        file.display()
+    ))
+}
+
+#[derive(clap::Args)]
+pub struct SetupLinkArgs {
+    #[command(flatten)]
+    target: Target,
+}
+
+pub async fn run_setup_link(args: SetupLinkArgs) -> Result<()> {
+    let answer = args.target.post("/admin/setup-link", json!({})).await?;
+    if args.target.json {
+        return output::json(&answer);
+    }
+    match answer["link"].as_str() {
+        Some(link) => output::line(link),
+        None => output::line("there is an administrator already: sign in to the console"),
+    }
+}
+
+async fn list(target: &Target, path: &str, columns: &[(&str, &str)], none: &str) -> Result<()> {
+    let answer = target.get(path).await?;
+    if target.json {
+        output::json(&answer)
+    } else {
+        output::table(&answer, columns, none)
+    }
+}

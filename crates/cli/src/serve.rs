@@ -1,0 +1,79 @@
+use std::{
+    io::Write as _,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, Result};
+use moat_server::{App, Config, DataFolder, Listeners};
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// Folder for everything the server keeps; made on first start
+    #[arg(long, value_name = "DIR", env = "MOAT_DATA")]
+    data: PathBuf,
+    /// Address of the console, the APIs and enrolment [default: 0.0.0.0:8443]
+    #[arg(long, value_name = "ADDR:PORT")]
+    listen: Option<SocketAddr>,
+    /// Address for enrolled devices [default: the port after --listen]
+    #[arg(long, value_name = "ADDR:PORT")]
+    device_listen: Option<SocketAddr>,
+    /// Configuration file [default: DIR/moat.toml when it exists]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Log in more detail; RUST_LOG refines
+    #[arg(long, short)]
+    verbose: bool,
+}
+
+pub async fn run(args: Args) -> Result<()> {
+    start_log(args.verbose);
+    let mut config = load_config(&args.data, args.config.as_deref())?;
+    if let Some(listen) = args.listen {
+        config.listen = listen;
+    }
+    config.device_listen = args.device_listen.or(config.device_listen);
+    config.check()?;
+
+    let app = App::open(DataFolder::open(&args.data)?, config).await?;
+    let listeners = Listeners::bind(&app).await?;
+    let stop = moat_server::stop_on_signal()?;
+    announce(&app, &listeners).await?;
+    moat_server::serve(app, listeners, stop).await?;
+    Ok(())
+}
+
+/// Tells on standard output where the server is, and the set-up link while there is no administrator.
+async fn announce(app: &App, listeners: &Listeners) -> Result<()> {
+    let console = app.base_url();
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "Moat is ready.")?;
+    writeln!(out, "  console      {console}/")?;
+    writeln!(out, "  devices      {}", listeners.device()?)?;
+    writeln!(out, "  data         {}", app.data.path().display())?;
+    writeln!(out, "  CA           {}", app.data.ca_certificate().display())?;
+    out.flush()?;
+    Ok(())
+}
+
+pub fn load_config(data: &Path, file: Option<&Path>) -> Result<Config> {
+    let default = data.join("moat.toml");
+    match file {
+        Some(file) => Config::load(file).context("the configuration is not usable"),
+        None if default.exists() => Config::load(&default).context("the configuration is not usable"),
+        None => Ok(Config::default()),
+    }
+}
+
+fn start_log(verbose: bool) {
+    let default = if verbose {
+        "info,moat_server=debug,tower_http=debug"
+    } else {
+        "info,sqlx=warn"
+    };
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| default.into());
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+}
