@@ -1,0 +1,87 @@
+use std::net::IpAddr;
+
+use moat_model::{Action, Timestamp};
+
+use crate::{
+    matching::Match,
+    set::IndicatorSet,
+    url::{InvalidUrl, UrlPattern},
+};
+
+/// "Would this be blocked, and why?"
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Explanation {
+    /// What would happen: Allowed when nothing matches.
+    pub action: Action,
+    /// The reason in words.
+    pub reason: String,
+    /// Every live indicator that matches, the one that decides first.
+    pub candidates: Vec<Candidate>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidate {
+    pub indicator: Match,
+    /// How it matched, in words.
+    pub because: String,
+}
+
+/// Judges a host name, URL or IP address as a device would.
+pub fn explain(set: &IndicatorSet, input: &str, now: Timestamp) -> Result<Explanation, InvalidUrl> {
+    let input = input.trim();
+    let mut matches = match input.parse::<IpAddr>() {
+        Ok(ip) => set.matches_ip(ip, now),
+        Err(_) => matches_of_url(set, &UrlPattern::parse(input)?, now),
+    };
+    matches.sort_by(|a, b| {
+        if a.beats(b) {
+            std::cmp::Ordering::Less
+        } else {
+            std::cmp::Ordering::Greater
+        }
+    });
+    let candidates: Vec<Candidate> = matches
+        .into_iter()
+        .map(|indicator| Candidate {
+            because: because(&indicator),
+            indicator,
+        })
+        .collect();
+    Ok(match candidates.first() {
+        None => Explanation {
+            action: Action::Allowed,
+            reason: "No indicator matches, so it is allowed.".into(),
+            candidates,
+        },
+        Some(first) => {
+            let m = &first.indicator;
+            let reason = format!("Indicator {} ({}) decides: {}.", m.id, m.value, first.because);
+            Explanation {
+                action: m.action,
+                reason,
+                candidates,
+            }
+        }
+    })
+}
+
+fn matches_of_url(set: &IndicatorSet, url: &UrlPattern, now: Timestamp) -> Vec<Match> {
+    let mut matches = match url.path() {
+        "" => set.matches_host(url.host(), now),
+        path => set.matches_url(url.host(), path, now),
+    };
+    if let Ok(ip) = url.host().parse() {
+        matches.extend(set.matches_ip(ip, now));
+    }
+    matches
+}
+
+fn because(m: &Match) -> String {
+    use crate::Specificity as S;
+    match m.specificity {
+        S::Path(_) => "it names the path or one above it".into(),
+        S::ExactHost => "it names exactly this host".into(),
+        S::ParentDomain(_) => format!("it names the parent domain {}", m.value),
+        S::IpPrefix(_) => format!("its range {} contains the address", m.value),
+    }
+}

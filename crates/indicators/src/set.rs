@@ -1,0 +1,353 @@
+use std::{fmt, net::IpAddr};
+
+use moat_model::{Action, IndicatorId, IndicatorType, Severity, Timestamp};
+use siphasher::sip::SipHasher24;
+
+use crate::{
+    bytes::{SharedBytes, array_at, u8_at, u16_at, u32_at, u64_at},
+    compile::{ENTRY, FLAG_ALERT, FLAG_HOST_ONLY, HEADER, HOST_SLOT, MAGIC, NEVER, SLOT, V4_SLOT, V6_SLOT, key_hash},
+    domain::normalise,
+    ip::mask,
+    matching::{Match, Specificity},
+    url::canonical_request,
+};
+
+/// Path prefixes of one URL that are looked up; deeper ones are not.
+const MAX_SEGMENTS: usize = 64;
+
+/// Compiled indicators, read in place. Cloning is cheap; nothing is held per indicator.
+#[derive(Clone)]
+pub struct IndicatorSet {
+    bytes: SharedBytes,
+    hasher: SipHasher24,
+    entries: Section,
+    hosts: Section,
+    urls: Section,
+    path_hosts: Section,
+    v4: Section,
+    v6: Section,
+    strings: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum OpenError {
+    #[error("these are not compiled indicators")]
+    Magic,
+    #[error("the compiled indicators are cut short")]
+    Truncated,
+}
+
+/// A table of `count` slots that starts at `start`.
+#[derive(Debug, Clone, Copy, Default)]
+struct Section {
+    start: usize,
+    count: usize,
+}
+
+impl IndicatorSet {
+    /// A set without indicators.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self {
+            bytes: SharedBytes::new(Vec::new()),
+            hasher: SipHasher24::new(),
+            entries: Section::default(),
+            hosts: Section::default(),
+            urls: Section::default(),
+            path_hosts: Section::default(),
+            v4: Section::default(),
+            v6: Section::default(),
+            strings: 0,
+        }
+    }
+
+    /// Opens compiled indicators without copying them.
+    pub fn open(bytes: impl AsRef<[u8]> + Send + Sync + 'static) -> Result<Self, OpenError> {
+        Self::open_shared(SharedBytes::new(bytes))
+    }
+
+    pub(crate) fn open_shared(bytes: SharedBytes) -> Result<Self, OpenError> {
+        let data = bytes.as_slice();
+        if data.get(..8) != Some(MAGIC) {
+            return Err(OpenError::Magic);
+        }
+        let salt: [u8; 16] = array_at(data, 8).ok_or(OpenError::Truncated)?;
+        let mut start = HEADER;
+        let mut section = |number: usize, size: usize| {
+            let count = u32_at(data, 24 + 4 * number).ok_or(OpenError::Truncated)? as usize;
+            let section = Section { start, count };
+            start = count
+                .checked_mul(size)
+                .and_then(|len| len.checked_add(start))
+                .ok_or(OpenError::Truncated)?;
+            Ok(section)
+        };
+        let entries = section(0, ENTRY)?;
+        let hosts = section(1, SLOT)?;
+        let urls = section(2, SLOT)?;
+        let path_hosts = section(3, HOST_SLOT)?;
+        let v4 = section(4, V4_SLOT)?;
+        let v6 = section(5, V6_SLOT)?;
+        if start > data.len() {
+            return Err(OpenError::Truncated);
+        }
+        let hasher = SipHasher24::new_with_key(&salt);
+        Ok(Self {
+            bytes,
+            hasher,
+            entries,
+            hosts,
+            urls,
+            path_hosts,
+            v4,
+            v6,
+            strings: start,
+        })
+    }
+
+    /// Number of indicators.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.count
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The closest live indicator for a host name: the host itself, then its parents.
+    #[must_use]
+    pub fn lookup_host(&self, host: &str, now: Timestamp) -> Option<Match> {
+        let host = normalise(host)?;
+        let mut candidates = Vec::new();
+        self.match_host(&host, now, |m| candidates.push(m));
+        best(candidates)
+    }
+
+    /// The closest live indicator for an HTTP request: path, then host, then parents.
+    #[must_use]
+    pub fn lookup_url(&self, host: &str, path_and_query: &str, now: Timestamp) -> Option<Match> {
+        best(self.matches_url(host, path_and_query, now))
+    }
+
+    /// The live indicator with the longest prefix that contains the address.
+    #[must_use]
+    pub fn lookup_ip(&self, ip: IpAddr, now: Timestamp) -> Option<Match> {
+        best(self.matches_ip(ip, now))
+    }
+
+    /// Whether any URL indicator names a path on this host, so that each request must be judged.
+    #[must_use]
+    pub fn has_paths_below(&self, host: &str) -> bool {
+        let Some(host) = normalise(host) else { return false };
+        let hash = key_hash(&self.hasher, &[&host]);
+        let table = self.path_hosts;
+        let at = partition(table.count, |i| self.path_host(i).is_some_and(|h| h < hash));
+        at < table.count && self.path_host(at) == Some(hash)
+    }
+
+    /// Every live match for a host, the closest not first.
+    pub(crate) fn matches_host(&self, host: &str, now: Timestamp) -> Vec<Match> {
+        let mut found = Vec::new();
+        if let Some(host) = normalise(host) {
+            self.match_host(&host, now, |m| found.push(m));
+        }
+        found
+    }
+
+    pub(crate) fn matches_url(&self, host: &str, path_and_query: &str, now: Timestamp) -> Vec<Match> {
+        let mut found = Vec::new();
+        let Some(host) = normalise(host) else { return found };
+        if self.urls.count > 0 && self.has_paths_below(&host) {
+            let target = canonical_request(path_and_query);
+            for prefix in path_prefixes(&target) {
+                let hash = key_hash(&self.hasher, &[&host, prefix]);
+                self.each_with_hash(self.urls, hash, |index| {
+                    let length = u16::try_from(prefix.len()).unwrap_or(u16::MAX);
+                    let matched = self.live(index, Specificity::Path(length), now);
+                    found.extend(matched.filter(|m| m.value.strip_prefix(&*host) == Some(prefix)));
+                });
+            }
+        }
+        self.match_host(&host, now, |m| found.push(m));
+        found
+    }
+
+    pub(crate) fn matches_ip(&self, ip: IpAddr, now: Timestamp) -> Vec<Match> {
+        let mut found = Vec::new();
+        match ip.to_canonical() {
+            IpAddr::V4(v4) => {
+                for len in (1..=32).rev() {
+                    let key = (len, u128::from(bits(mask(v4.into(), len))));
+                    self.each_with_prefix(self.v4, V4_SLOT, key, |index| {
+                        found.extend(self.live(index, Specificity::IpPrefix(96 + len), now));
+                    });
+                }
+            }
+            IpAddr::V6(v6) => {
+                for len in (1..=128).rev() {
+                    let IpAddr::V6(masked) = mask(v6.into(), len) else {
+                        continue;
+                    };
+                    self.each_with_prefix(self.v6, V6_SLOT, (len, masked.into()), |index| {
+                        found.extend(self.live(index, Specificity::IpPrefix(len), now));
+                    });
+                }
+            }
+        }
+        found
+    }
+
+    fn match_host(&self, host: &str, now: Timestamp, mut found: impl FnMut(Match)) {
+        let mut suffix = host;
+        loop {
+            let exact = suffix.len() == host.len();
+            let labels = u8::try_from(suffix.split('.').count()).unwrap_or(u8::MAX);
+            let specificity = if exact {
+                Specificity::ExactHost
+            } else {
+                Specificity::ParentDomain(labels)
+            };
+            self.each_with_hash(self.hosts, key_hash(&self.hasher, &[suffix]), |index| {
+                if !exact && self.flags(index) & FLAG_HOST_ONLY != 0 {
+                    return;
+                }
+                if let Some(m) = self.live(index, specificity, now).filter(|m| m.value == suffix) {
+                    found(m);
+                }
+            });
+            match suffix.split_once('.') {
+                Some((_, parent)) if !parent.is_empty() => suffix = parent,
+                _ => break,
+            }
+        }
+    }
+
+    fn each_with_hash(&self, table: Section, hash: u64, mut each: impl FnMut(u32)) {
+        let data = self.bytes.as_slice();
+        let slot = |i: usize| table.start + i * SLOT;
+        let first = partition(table.count, |i| u64_at(data, slot(i)).is_some_and(|h| h < hash));
+        for i in first..table.count {
+            if u64_at(data, slot(i)) != Some(hash) {
+                break;
+            }
+            if let Some(index) = u32_at(data, slot(i) + 8) {
+                each(index);
+            }
+        }
+    }
+
+    fn each_with_prefix(&self, table: Section, size: usize, key: (u8, u128), mut each: impl FnMut(u32)) {
+        let data = self.bytes.as_slice();
+        let read = |i: usize| -> Option<(u8, u128)> {
+            let at = table.start + i * size;
+            let address = match size {
+                V4_SLOT => u128::from(u32_at(data, at + 1)?),
+                _ => u128::from_le_bytes(array_at(data, at + 1)?),
+            };
+            Some((u8_at(data, at)?, address))
+        };
+        let first = partition(table.count, |i| read(i).is_some_and(|k| k < key));
+        for i in first..table.count {
+            if read(i) != Some(key) {
+                break;
+            }
+            if let Some(index) = u32_at(data, table.start + (i + 1) * size - 4) {
+                each(index);
+            }
+        }
+    }
+
+    fn path_host(&self, i: usize) -> Option<u64> {
+        u64_at(self.bytes.as_slice(), self.path_hosts.start + i * HOST_SLOT)
+    }
+
+    fn flags(&self, index: u32) -> u8 {
+        u8_at(self.bytes.as_slice(), self.record(index) + 35).unwrap_or(0)
+    }
+
+    /// Reads an indicator, unless it has expired.
+    fn live(&self, index: u32, specificity: Specificity, now: Timestamp) -> Option<Match> {
+        if index as usize >= self.entries.count {
+            return None;
+        }
+        let (data, at) = (self.bytes.as_slice(), self.record(index));
+        let expires = u64_at(data, at + 8)?.cast_signed();
+        if expires != NEVER && expires <= now.as_micros() {
+            return None;
+        }
+        let text = |field: usize| u32_at(data, at + field).and_then(|offset| self.string(offset as usize));
+        Some(Match {
+            id: IndicatorId(u64_at(data, at)?),
+            kind: *IndicatorType::ALL.get(usize::from(u8_at(data, at + 32)?))?,
+            action: *Action::ALL.get(usize::from(u8_at(data, at + 33)?))?,
+            severity: *Severity::ALL.get(usize::from(u8_at(data, at + 34)?))?,
+            generate_alert: u8_at(data, at + 35)? & FLAG_ALERT != 0,
+            value: text(16)?.to_string(),
+            title: text(20)?.to_string(),
+            educate_url: text(24).filter(|url| !url.is_empty()).map(String::from),
+            bypass_hours: u32_at(data, at + 28).filter(|hours| *hours > 0),
+            specificity,
+        })
+    }
+
+    fn record(&self, index: u32) -> usize {
+        self.entries.start + index as usize * ENTRY
+    }
+
+    fn string(&self, offset: usize) -> Option<&str> {
+        let data = self.bytes.as_slice();
+        let at = self.strings.checked_add(offset)?;
+        let len = usize::from(u16_at(data, at)?);
+        std::str::from_utf8(data.get(at + 2..at + 2 + len)?).ok()
+    }
+}
+
+impl fmt::Debug for IndicatorSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "IndicatorSet({} indicators)", self.len())
+    }
+}
+
+pub(crate) fn best(candidates: Vec<Match>) -> Option<Match> {
+    candidates
+        .into_iter()
+        .reduce(|best, m| if m.beats(&best) { m } else { best })
+}
+
+/// `/a/b?c` → `/a/b?c`, `/a/b`, `/a`: what a URL indicator may name to cover this request.
+fn path_prefixes(target: &str) -> Vec<&str> {
+    let path = target.split('?').next().unwrap_or(target);
+    let mut prefixes = Vec::new();
+    if path.len() < target.len() {
+        prefixes.push(target);
+    }
+    let mut prefix = path.trim_end_matches('/');
+    while !prefix.is_empty() && prefixes.len() < MAX_SEGMENTS {
+        prefixes.push(prefix);
+        prefix = prefix.rfind('/').and_then(|at| prefix.get(..at)).unwrap_or_default();
+    }
+    prefixes
+}
+
+fn bits(ip: IpAddr) -> u32 {
+    match ip {
+        IpAddr::V4(ip) => ip.into(),
+        IpAddr::V6(_) => 0,
+    }
+}
+
+/// First index for which `before` is false.
+fn partition(count: usize, before: impl Fn(usize) -> bool) -> usize {
+    let (mut low, mut high) = (0, count);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if before(middle) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    low
+}
