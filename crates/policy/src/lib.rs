@@ -1,1 +1,18 @@
-//! The decisions of Moat: risk, jailbreak score, access, each with its reasons.
+//! The decisions of Moat: risk, jailbreak score, silence, access. Each returns its reasons.
+
+#![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::unreachable
+    )
+)]
+
+pub mod access;
+pub mod jailbreak;
+pub mod risk;
+pub mod silence;

@@ -1,0 +1,116 @@
+//! The access decision: may this device reach corporate applications?
+
+use moat_model::{Risk, Timestamp};
+
+use crate::risk::ActiveAlert;
+
+/// Who asks for access.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Subject {
+    /// No certificate, or one that is not of a known device.
+    Unknown,
+    /// The certificate's time is over.
+    CertificateExpired {
+        at: Timestamp,
+    },
+    /// An administrator took the device's certificate away.
+    Revoked,
+    Known(Device),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Device {
+    pub risk: Risk,
+    /// The alert behind the risk.
+    pub because: Option<ActiveAlert>,
+}
+
+/// Why access is closed, and what opens it: for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reason {
+    pub text: String,
+    pub remedy: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccessDecision {
+    pub allowed: bool,
+    /// Empty when allowed.
+    pub reasons: Vec<Reason>,
+}
+
+/// High risk, unknown and revoked devices stay outside; everyone else comes in.
+#[must_use]
+pub fn evaluate(subject: &Subject) -> AccessDecision {
+    let reason = match subject {
+        Subject::Unknown => Some(Reason {
+            text: "This device is not enrolled.".into(),
+            remedy: "Enrol it with a link from your administrator.".into(),
+        }),
+        Subject::CertificateExpired { at } => Some(Reason {
+            text: format!("The device's certificate expired at {at}."),
+            remedy: "Enrol the device again with a link from your administrator.".into(),
+        }),
+        Subject::Revoked => Some(Reason {
+            text: "An administrator removed this device.".into(),
+            remedy: "Ask your administrator, then enrol the device again.".into(),
+        }),
+        Subject::Known(device) if device.risk >= Risk::High => Some(high_risk(device)),
+        Subject::Known(_) => None,
+    };
+    AccessDecision {
+        allowed: reason.is_none(),
+        reasons: reason.into_iter().collect(),
+    }
+}
+
+fn high_risk(device: &Device) -> Reason {
+    let (text, remedy) = match &device.because {
+        Some(alert) => (
+            format!("The device's risk is High because of the alert \"{}\".", alert.title),
+            "Access returns at once when the alert is resolved.".to_string(),
+        ),
+        None => (
+            "The device's risk is High.".into(),
+            "Ask your administrator which alert to resolve.".into(),
+        ),
+    };
+    Reason { text, remedy }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use moat_model::Severity;
+
+    #[test]
+    fn only_high_risk_and_strangers_stay_outside() {
+        let because = Some(ActiveAlert {
+            id: "1".into(),
+            title: "Device is jailbroken".into(),
+            severity: Severity::High,
+        });
+        for risk in Risk::ALL {
+            let decision = evaluate(&Subject::Known(Device {
+                risk: *risk,
+                because: because.clone(),
+            }));
+            assert_eq!(decision.allowed, *risk != Risk::High, "{risk}");
+            assert_eq!(decision.reasons.is_empty(), decision.allowed);
+        }
+        for subject in [
+            Subject::Unknown,
+            Subject::Revoked,
+            Subject::CertificateExpired {
+                at: Timestamp::from_micros(0),
+            },
+        ] {
+            assert!(!evaluate(&subject).allowed, "{subject:?}");
+        }
+        let decision = evaluate(&Subject::Known(Device {
+            risk: Risk::High,
+            because,
+        }));
+        assert!(decision.reasons[0].text.contains("jailbroken"));
+    }
+}
