@@ -7,10 +7,12 @@ use anyhow::Result;
 use moat_model::Timestamp;
 
 use crate::{
+    bundles,
     config::Config,
     data_folder::DataFolder,
     db::{self, Db},
     keys::Keys,
+    limits::Limits,
     pki::Authority,
     push::Hub,
 };
@@ -25,6 +27,8 @@ pub struct Inner {
     pub authority: Authority,
     pub keys: Keys,
     pub hub: Hub,
+    pub limits: Limits,
+    pub bundles: bundles::Cache,
     /// GUID of this organisation, made at first start.
     pub tenant: String,
     pub data: DataFolder,
@@ -48,12 +52,15 @@ impl App {
         let db = Db::open(&data.database()).await?;
         let tenant = tenant(&db).await?;
         let revision = crate::settings::revision(&db).await?;
+        let limits = Limits::new(&config);
         Ok(Self(Arc::new(Inner {
             config,
             db,
             authority,
             keys,
             hub: Hub::new(revision),
+            limits,
+            bundles: bundles::Cache::default(),
             tenant,
             data,
             main_address: OnceLock::new(),

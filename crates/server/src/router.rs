@@ -1,22 +1,41 @@
 //! Every route of the server, in one place.
 
-use axum::{Extension, Router, routing::get};
+use axum::{
+    Extension, Router,
+    routing::{delete, get, post},
+};
 use tower_http::{catch_panic::CatchPanicLayer, limit::RequestBodyLimitLayer, trace::TraceLayer};
 
-use crate::{Actor, App, Caller};
+use crate::{
+    Actor, App, Caller, Error, access, admin, alerts, bundles, clients, devices, enrollment, gateways, indicators,
+    json::ApiError, reports, rules,
+};
 
-/// Largest body of any request; imports of 500 indicators and check-ins of 500 events stay far below.
-const MAX_BODY: usize = 8 << 20;
+/// Largest body of any request. A CSV of 100,000 indicators stays below.
+const MAX_BODY: usize = 64 << 20;
 
 /// For people and API clients; never asks for a certificate.
 pub fn main_router(app: App) -> Router {
-    let routes = Router::new().route("/healthz", get(healthz)).merge(api());
+    let routes = Router::new()
+        .route("/healthz", get(healthz))
+        .route("/enroll", get(enrollment::device::page))
+        .route("/device/v1/enroll", post(enrollment::device::enroll))
+        .route("/access/check", get(access::check))
+        .route("/why/{token}", get(access::why::page))
+        .route("/{tenant}/oauth2/v2.0/token", post(clients::oauth::token))
+        .route("/{tenant}/oauth2/token", post(clients::oauth::token))
+        .merge(api());
     finish(routes, app)
 }
 
 /// For enrolled devices, over mutual TLS.
 pub fn device_router(app: App) -> Router {
-    let routes = Router::new().route("/healthz", get(healthz));
+    let routes = Router::new()
+        .route("/healthz", get(healthz))
+        .route("/device/v1/check-in", post(devices::device::check_in))
+        .route("/device/v1/renew", post(devices::device::renew))
+        .route("/device/v1/push", get(devices::device::push))
+        .route("/device/v1/bundle", get(bundles::get));
     finish(routes, app)
 }
 
@@ -26,19 +45,83 @@ pub fn local_router(app: App, uid: u32) -> Router {
     finish(api(), app).layer(Extension(caller))
 }
 
-/// JSON APIs: Defender's paths and Moat's own administration.
+/// JSON APIs: Defender's paths, with and without version, and Moat's own administration.
 fn api() -> Router<App> {
     Router::new()
+        .nest("/api", defender())
+        .nest("/api/v1.0", defender())
+        .nest("/admin", administration())
+}
+
+fn defender() -> Router<App> {
+    Router::new()
+        .route(
+            "/indicators",
+            get(indicators::defender::list).post(indicators::defender::submit),
+        )
+        .route("/indicators/import", post(indicators::defender::import_many))
+        .route("/indicators/BatchDelete", post(indicators::defender::batch_delete))
+        .route(
+            "/indicators/{id}",
+            get(indicators::defender::get).delete(indicators::defender::remove),
+        )
+        .route("/alerts", get(alerts::defender::list))
+        .route("/alerts/batchUpdate", post(alerts::defender::batch_update))
+        .route(
+            "/alerts/{id}",
+            get(alerts::defender::get).patch(alerts::defender::update),
+        )
+        .route("/machines", get(devices::defender::list))
+        .route("/machines/findbytag", get(devices::defender::find_by_tag))
+        .route(
+            "/machines/AddOrRemoveTagForMultipleMachines",
+            post(devices::defender::tag_many),
+        )
+        .route("/machines/{id}", get(devices::defender::get))
+        .route("/machines/{id}/alerts", get(alerts::defender::of_machine))
+        .route("/machines/{id}/tags", post(devices::defender::tag))
+        .fallback(no_such_call)
+        .method_not_allowed_fallback(no_such_call)
+}
+
+fn administration() -> Router<App> {
+    Router::new()
+        .route("/status", get(admin::status))
+        .route("/settings", get(admin::get_settings).put(admin::put_settings))
+        .route("/audit", get(admin::audit_log))
+        .route("/jailbreak-rules", get(rules::get).put(rules::put))
+        .route(
+            "/enrollment-tokens",
+            get(enrollment::admin::list).post(enrollment::admin::create),
+        )
+        .route("/enrollment-tokens/{id}", delete(enrollment::admin::revoke))
+        .route("/clients", get(clients::admin::list).post(clients::admin::create))
+        .route("/clients/{id}", delete(clients::admin::disable))
+        .route("/gateways", get(gateways::admin_list).post(gateways::admin_create))
+        .route("/gateways/{id}", delete(gateways::admin_disable))
+        .route("/devices/{id}/revoke", post(devices::admin::revoke))
+        .route("/devices/{id}/posture", post(devices::admin::request_posture))
+        .route("/reports", get(reports::admin_list))
+        .route("/reports/{id}/decide", post(reports::admin_decide))
+        .route("/indicators/explain", post(indicators::admin::explain_value))
+        .route("/indicators/import-csv", post(indicators::admin::import_csv))
+        .fallback(no_such_call)
+        .method_not_allowed_fallback(no_such_call)
 }
 
 fn finish(routes: Router<App>, app: App) -> Router {
     routes
         .with_state(app)
         .layer(RequestBodyLimitLayer::new(MAX_BODY))
+        .layer(axum::extract::DefaultBodyLimit::disable())
         .layer(CatchPanicLayer::new())
         .layer(TraceLayer::new_for_http())
 }
 
 async fn healthz() -> &'static str {
     "ok\n"
+}
+
+async fn no_such_call(method: http::Method, uri: http::Uri) -> ApiError {
+    ApiError(Error::NotFound(format!("there is no call {method} {}", uri.path())))
 }

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
 use tokio::{net::TcpListener, sync::watch};
 
-use crate::{App, data_folder, listen, pki::ServerIdentity, router};
+use crate::{App, data_folder, jobs, listen, pki::ServerIdentity, router};
 
 /// Bound listeners: their ports are known before anything is served.
 pub struct Listeners {
@@ -64,7 +64,8 @@ pub async fn serve(app: App, listeners: Listeners, stop: watch::Receiver<bool>) 
         let _ = stop.wait_for(|stop| *stop).await;
         app.hub.close();
     };
-    let ((), (), local, ()) = tokio::join!(main, device, local, closing);
+    let jobs = jobs::run(app.clone(), stop.clone());
+    let ((), (), local, (), ()) = tokio::join!(main, device, local, closing, jobs);
     app.db.close().await;
     local
 }
