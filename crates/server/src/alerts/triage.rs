@@ -141,7 +141,9 @@ pub async fn update(app: &App, caller: &Caller, ids: &[String], change: &Change)
 }
 
 async fn apply(tx: &mut Transaction, caller: &Caller, before: &AlertRow, change: &Change) -> Result<()> {
-    let status = change.status.map_or_else(|| before.status.clone(), |status| status.to_string());
+    let status = change
+        .status
+        .map_or_else(|| before.status.clone(), |status| status.to_string());
     let resolved_at = match change.status {
         Some(AlertStatus::Resolved) => before.resolved_at.or(Some(now().as_micros())),
         Some(_) => None,
