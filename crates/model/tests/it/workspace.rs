@@ -54,7 +54,7 @@ fn metadata() -> Value {
     let cargo = env::var("CARGO").unwrap_or_else(|_| "cargo".into());
     let platform = format!("{}-unknown-linux-gnu", env::consts::ARCH);
     let output = Command::new(cargo)
-        .args(["metadata", "--format-version", "1", "--locked", "--offline"])
+        .args(["metadata", "--format-version", "1", "--locked"])
         .args(["--filter-platform", &platform])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
