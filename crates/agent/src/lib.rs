@@ -1,1 +1,14 @@
-//! The shell around the engine on a protected device.
+//! The shell around the engine on a protected Linux device: TUN, sockets, routes, sync, posture, control.
+
+mod clock;
+pub mod control;
+pub mod data_folder;
+pub mod enroll;
+pub mod ledger;
+mod notifications;
+pub mod outbox;
+pub mod posture;
+pub mod run;
+mod state;
+mod sync;
+pub mod tunnel;

@@ -130,7 +130,7 @@ impl Engine {
         let flow = UdpFlow {
             key,
             last_used: self.now,
-            open: true,
+            open: false,
             questions: 0,
         };
         let expires = flow.expires();

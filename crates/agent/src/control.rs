@@ -1,0 +1,230 @@
+//! Local control: a Unix socket that only the agent's owner can open. One line of JSON in, one line out.
+
+use std::{os::unix::fs::PermissionsExt as _, path::Path, sync::Arc, time::Duration};
+
+use anyhow::{Context as _, Result, bail};
+use moat_model::{
+    DeviceId, JailbreakLevel, Management, Timestamp, WebProtection,
+    sync::{DeviceEvent, ReportKind, Site},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
+    net::{UnixListener, UnixStream},
+    time::timeout,
+};
+
+use crate::{
+    run::{Agent, Live, lock},
+    state::Bypass,
+    tunnel::Order,
+};
+
+const MAX_LINE: u64 = 64 << 10;
+const PATIENCE: Duration = Duration::from_secs(10);
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "camelCase")]
+pub enum Command {
+    Status,
+    /// The user's Connect On Demand switch.
+    Switch {
+        on: bool,
+    },
+    Report {
+        url: String,
+        comment: String,
+        report: ReportKind,
+    },
+    /// Go on past a warning that was shown for this site.
+    Bypass {
+        site: String,
+    },
+    /// Run the posture rules now.
+    Check,
+    Notifications,
+}
+
+/// What `status` tells.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Status {
+    pub running: bool,
+    pub device_id: DeviceId,
+    pub management: Management,
+    pub server_url: String,
+    pub web_protection: WebProtection,
+    pub other_vpn: Option<String>,
+    pub bundle_version: u64,
+    pub indicators: usize,
+    pub jailbreak: Option<JailbreakLevel>,
+    pub connected: bool,
+    pub last_check_in: Option<Timestamp>,
+    pub access_allowed: Option<bool>,
+    pub access_reasons: Vec<String>,
+    pub revoked: bool,
+    pub problems: Vec<String>,
+    pub waiting_events: usize,
+    pub dropped_events: u64,
+    pub counters: Value,
+}
+
+/// Asks a running agent; an error when none runs.
+pub async fn ask(socket: &Path, command: &Command) -> Result<Value> {
+    let stream = UnixStream::connect(socket).await.context("moat-agent is not running")?;
+    let (read, mut write) = stream.into_split();
+    let mut line = serde_json::to_vec(command)?;
+    line.push(b'\n');
+    write.write_all(&line).await?;
+    let mut answer = String::new();
+    timeout(PATIENCE, BufReader::new(read).read_line(&mut answer))
+        .await
+        .context("moat-agent does not answer")??;
+    let answer: Value = serde_json::from_str(&answer).context("moat-agent gave no answer")?;
+    match answer["error"].as_str() {
+        Some(error) => bail!("{error}"),
+        None => Ok(answer),
+    }
+}
+
+pub(crate) async fn serve(agent: Arc<Agent>) -> Result<()> {
+    let path = agent.data.socket();
+    let _ = std::fs::remove_file(&path);
+    let listener = UnixListener::bind(&path).with_context(|| format!("cannot listen on {}", path.display()))?;
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
+    loop {
+        let (stream, _) = listener.accept().await?;
+        let agent = agent.clone();
+        tokio::spawn(async move {
+            if let Ok(Err(error)) = timeout(PATIENCE, answer(&agent, stream)).await {
+                tracing::debug!(error = format!("{error:#}"), "a control connection failed");
+            }
+        });
+    }
+}
+
+async fn answer(agent: &Agent, stream: UnixStream) -> Result<()> {
+    let (read, mut write) = stream.into_split();
+    let mut line = String::new();
+    BufReader::new(read.take(MAX_LINE)).read_line(&mut line).await?;
+    let result = match serde_json::from_str(&line) {
+        Ok(command) => carry_out(agent, command).await,
+        Err(error) => Err(anyhow::anyhow!("this agent does not know the command: {error}")),
+    };
+    let mut answer = result
+        .unwrap_or_else(|error| json!({"error": format!("{error:#}")}))
+        .to_string();
+    answer.push('\n');
+    write.write_all(answer.as_bytes()).await?;
+    Ok(())
+}
+
+async fn carry_out(agent: &Agent, command: Command) -> Result<Value> {
+    match command {
+        Command::Status => Ok(serde_json::to_value(status(agent))?),
+        Command::Switch { on } => switch(agent, on).await,
+        Command::Report { url, comment, report } => {
+            moat_indicators::UrlPattern::parse(&url).with_context(|| format!("{url:?} cannot be reported"))?;
+            agent.record(DeviceEvent::SiteReported { url, comment, report });
+            Ok(json!({"reported": true}))
+        }
+        Command::Bypass { site } => bypass(agent, &site),
+        Command::Check => {
+            let runs = lock(&agent.live).posture_runs;
+            let waits = |live: &Live| live.posture_runs == runs && live.bundle.is_some();
+            agent.wake.posture.notify_one();
+            while waits(&lock(&agent.live)) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            Ok(json!({"posture": lock(&agent.live).posture}))
+        }
+        Command::Notifications => Ok(json!({"notifications": lock(&agent.notifications).list()})),
+    }
+}
+
+/// Flips the switch and waits until it has taken effect.
+async fn switch(agent: &Agent, on: bool) -> Result<Value> {
+    agent.change_state(|state| state.off = !on);
+    agent.wake.protection.notify_one();
+    let done = |state: WebProtection| (state == WebProtection::Off) != on;
+    for _ in 0..400 {
+        let state = lock(&agent.live).protection;
+        if done(state) && !(on && state == WebProtection::Stopped) {
+            return Ok(json!({"webProtection": state}));
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    Ok(json!({"webProtection": lock(&agent.live).protection}))
+}
+
+fn bypass(agent: &Agent, site: &str) -> Result<Value> {
+    let warning = lock(&agent.notifications).warning_for(site).cloned();
+    let warning =
+        warning.with_context(|| format!("there was no warning for {site}; only a warning can be bypassed"))?;
+    let hours = warning.bypass_hours.unwrap_or(agent.settings().bypass_duration_hours);
+    let until = agent
+        .clock
+        .now()
+        .saturating_add(Duration::from_secs(u64::from(hours) * 3600));
+    let now = agent.clock.now();
+    agent.change_state(|state| {
+        state.bypasses.retain(|bypass| bypass.until > now);
+        state.bypasses.push(Bypass {
+            indicator: warning.indicator,
+            until,
+        });
+    });
+    let bypasses = lock(&agent.state)
+        .bypasses
+        .iter()
+        .map(|bypass| (bypass.indicator, bypass.until))
+        .collect();
+    if let Some(tunnel) = &lock(&agent.live).tunnel {
+        tunnel.send(Order::Bypasses(bypasses));
+    }
+    let site = Site {
+        value: warning.site,
+        seen_in: "agent".into(),
+        remote_ip: None,
+    };
+    let site = (!agent.settings().exclude_url_in_report).then_some(site);
+    agent.record(DeviceEvent::WarningBypassed {
+        indicator: warning.indicator,
+        site,
+        until,
+    });
+    Ok(json!({"until": until.to_string(), "indicator": warning.indicator}))
+}
+
+fn status(agent: &Agent) -> Status {
+    let waiting_events = agent.outbox().len();
+    let dropped_events = agent.outbox().dropped();
+    let tunnel = lock(&agent.live).tunnel.clone();
+    let counters = tunnel.and_then(|tunnel| tunnel.counters());
+    let live = lock(&agent.live);
+    Status {
+        running: true,
+        device_id: agent.identity.device_id,
+        management: agent.identity.management,
+        server_url: agent.identity.server_url.clone(),
+        web_protection: live.protection,
+        other_vpn: live.other_vpn.clone(),
+        bundle_version: live.bundle.as_ref().map_or(0, moat_indicators::Bundle::version),
+        indicators: live.bundle.as_ref().map_or(0, |bundle| bundle.indicators().len()),
+        jailbreak: live.posture.as_ref().map(|posture| posture.level),
+        connected: live.connected,
+        last_check_in: live.last_check_in,
+        access_allowed: live.access.as_ref().map(|access| access.allowed),
+        access_reasons: live
+            .access
+            .as_ref()
+            .map(|access| access.reasons.clone())
+            .unwrap_or_default(),
+        revoked: live.revoked,
+        problems: live.sync_error.iter().chain(&live.storage_error).cloned().collect(),
+        waiting_events,
+        dropped_events,
+        counters: counters.map_or(Value::Null, |c| json!(format!("{c:?}"))),
+    }
+}

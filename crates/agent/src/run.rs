@@ -1,0 +1,333 @@
+//! A running agent: what its parts share, and the tasks.
+
+mod events;
+mod posture;
+mod protection;
+
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result};
+use moat_engine::Policy;
+use moat_indicators::Bundle;
+use moat_model::{
+    Assessment, DeviceInfo, Settings, Timestamp, WebProtection,
+    sync::{Access, CheckInReply, DeviceEvent, DeviceState},
+};
+use tokio::sync::Notify;
+
+use crate::{
+    clock::Clock,
+    control,
+    data_folder::{CA, CERTIFICATE, DataFolder, Identity, KEY, STATE},
+    enroll,
+    notifications::Notifications,
+    outbox::Outbox,
+    posture::{Linux, Probe, RootFolder},
+    state::State,
+    sync::{
+        self,
+        http::{Client, ClientIdentity},
+    },
+    tunnel::{self, Order},
+};
+
+/// What the tasks share.
+pub struct Agent {
+    pub data: DataFolder,
+    pub identity: Identity,
+    pub clock: Clock,
+    pub wake: Wake,
+    client: RwLock<Arc<Client>>,
+    outbox: Mutex<Outbox>,
+    pub(crate) state: Mutex<State>,
+    pub(crate) notifications: Mutex<Notifications>,
+    pub(crate) live: Mutex<Live>,
+    pub(crate) probe: Box<dyn Probe>,
+}
+
+/// Wakes a task.
+#[derive(Default)]
+pub struct Wake {
+    pub check_in: Notify,
+    pub bundle: Notify,
+    pub posture: Notify,
+    pub protection: Notify,
+}
+
+/// The agent as it is now.
+pub struct Live {
+    pub bundle: Option<Bundle>,
+    pub posture: Option<Assessment>,
+    pub posture_runs: u64,
+    pub protection: WebProtection,
+    pub other_vpn: Option<String>,
+    pub connected: bool,
+    pub last_check_in: Option<Timestamp>,
+    pub access: Option<Access>,
+    pub revoked: bool,
+    pub sync_error: Option<String>,
+    pub storage_error: Option<String>,
+    pub tunnel: Option<tunnel::Handle>,
+}
+
+/// Runs the agent of an enrolled device until SIGTERM or SIGINT.
+pub async fn run(data: DataFolder, posture_root: Option<PathBuf>) -> Result<()> {
+    let _lock = data.lock()?;
+    let agent = Arc::new(Agent::open(data, posture_root)?);
+    if let Err(error) = tunnel::routing::clean_up() {
+        tracing::debug!(error = format!("{error:#}"), "no leftovers were removed");
+    }
+    tracing::info!(device = %agent.identity.device_id, server = agent.identity.server_url, "moat-agent runs");
+    tokio::select! {
+        () = protection::run(agent.clone()) => {}
+        () = sync::run(agent.clone()) => {}
+        () = posture::run(agent.clone()) => {}
+        result = control::serve(agent.clone()) => result?,
+        result = stopped() => result?,
+    }
+    // Dropping the tasks has taken routes and device away; the server hears of it if it can be reached.
+    agent.set_protection(WebProtection::Stopped, None);
+    let _ = tokio::time::timeout(Duration::from_secs(2), sync::check_in(&agent)).await;
+    let _ = std::fs::remove_file(agent.data.socket());
+    Ok(())
+}
+
+async fn stopped() -> Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
+    tracing::info!("stopping");
+    Ok(())
+}
+
+impl Agent {
+    fn open(data: DataFolder, posture_root: Option<PathBuf>) -> Result<Self> {
+        let identity = data.identity()?;
+        let bundle = sync::load(&data, &identity).unwrap_or_else(|error| {
+            tracing::error!(
+                error = format!("{error:#}"),
+                "the stored bundle cannot be used; fetching a new one"
+            );
+            None
+        });
+        let live = Live {
+            bundle,
+            posture: None,
+            posture_runs: 0,
+            protection: WebProtection::Stopped,
+            other_vpn: None,
+            connected: false,
+            last_check_in: None,
+            access: None,
+            revoked: false,
+            sync_error: None,
+            storage_error: None,
+            tunnel: None,
+        };
+        let probe: Box<dyn Probe> = match posture_root {
+            Some(root) => {
+                let root = root
+                    .canonicalize()
+                    .with_context(|| format!("cannot open the posture root {}", root.display()))?;
+                Box::new(RootFolder::new(root))
+            }
+            None => Box::new(Linux),
+        };
+        Ok(Self {
+            client: RwLock::new(Arc::new(client(&data, &identity)?)),
+            outbox: Mutex::new(Outbox::open(&data)?),
+            state: Mutex::new(data.read_json(STATE)?.unwrap_or_default()),
+            notifications: Mutex::default(),
+            live: Mutex::new(live),
+            clock: Clock::start(),
+            wake: Wake::default(),
+            probe,
+            data,
+            identity,
+        })
+    }
+
+    pub fn client(&self) -> Arc<Client> {
+        self.client.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Speaks with the server anew, as after the certificate changed.
+    pub fn reconnect(&self) -> Result<()> {
+        let client = Arc::new(client(&self.data, &self.identity)?);
+        *self.client.write().unwrap_or_else(PoisonError::into_inner) = client;
+        Ok(())
+    }
+
+    pub fn outbox(&self) -> MutexGuard<'_, Outbox> {
+        lock(&self.outbox)
+    }
+
+    /// Records an event for the server and sends it as soon as possible.
+    pub fn record(&self, event: DeviceEvent) {
+        let recorded = self.outbox().push(self.clock.now(), event);
+        lock(&self.live).storage_error = recorded.as_ref().err().map(|error| format!("{error:#}"));
+        if let Err(error) = recorded {
+            tracing::error!(error = format!("{error:#}"), "an event could not be recorded");
+        }
+        self.wake.check_in.notify_one();
+    }
+
+    /// Changes what is remembered over restarts.
+    pub(crate) fn change_state(&self, change: impl FnOnce(&mut State)) {
+        let mut state = lock(&self.state);
+        change(&mut state);
+        if let Err(error) = self.data.write_json(STATE, &*state) {
+            tracing::error!(error = format!("{error:#}"), "the agent's state could not be stored");
+        }
+    }
+
+    pub fn device_info(&self) -> DeviceInfo {
+        enroll::device_info()
+    }
+
+    pub fn device_state(&self) -> DeviceState {
+        let live = lock(&self.live);
+        DeviceState {
+            time: self.clock.now(),
+            web_protection: live.protection,
+            other_vpn: live.other_vpn.clone(),
+            bundle_version: live.bundle.as_ref().map_or(0, Bundle::version),
+            posture: live.posture.clone(),
+            addresses: own_addresses(),
+        }
+    }
+
+    pub fn bundle_version(&self) -> u64 {
+        lock(&self.live).bundle.as_ref().map_or(0, Bundle::version)
+    }
+
+    pub fn settings(&self) -> Settings {
+        lock(&self.live)
+            .bundle
+            .as_ref()
+            .map(|bundle| bundle.settings().clone())
+            .unwrap_or_default()
+    }
+
+    pub fn check_in_interval(&self) -> Duration {
+        Duration::from_secs(u64::from(self.settings().check_in_seconds.max(5)))
+    }
+
+    /// Puts a verified bundle in force.
+    pub fn set_bundle(&self, bundle: Bundle) {
+        tracing::info!(
+            version = bundle.version(),
+            indicators = bundle.indicators().len(),
+            "a new bundle is in force"
+        );
+        let mut live = lock(&self.live);
+        let rules_changed = live
+            .bundle
+            .as_ref()
+            .is_none_or(|old| old.jailbreak_rules() != bundle.jailbreak_rules());
+        let protection_changed = live
+            .bundle
+            .as_ref()
+            .is_none_or(|old| old.settings().web_protection != bundle.settings().web_protection);
+        live.bundle = Some(bundle);
+        let tunnel = live.tunnel.clone();
+        drop(live);
+        if let Some(tunnel) = tunnel {
+            tunnel.send(Order::Policy(self.policy()));
+        }
+        if rules_changed {
+            self.wake.posture.notify_one();
+        }
+        if protection_changed {
+            self.wake.protection.notify_one();
+        }
+        self.wake.check_in.notify_one();
+    }
+
+    /// What the engine enforces.
+    pub(crate) fn policy(&self) -> Policy {
+        let host = |url: &str| {
+            url.parse::<http::Uri>()
+                .ok()
+                .and_then(|uri| uri.host().map(String::from))
+        };
+        let allowed_hosts = [&self.identity.server_url, &self.identity.device_url]
+            .into_iter()
+            .filter_map(|url| host(url))
+            .collect();
+        match &lock(&self.live).bundle {
+            Some(bundle) => Policy {
+                indicators: bundle.indicators().clone(),
+                settings: bundle.settings().clone(),
+                allowed_hosts,
+            },
+            None => Policy {
+                allowed_hosts,
+                ..Policy::default()
+            },
+        }
+    }
+
+    /// Notes the state of web protection and tells the server when it changed.
+    pub(crate) fn set_protection(&self, state: WebProtection, other_vpn: Option<String>) {
+        let mut live = lock(&self.live);
+        if live.protection == state && live.other_vpn == other_vpn {
+            return;
+        }
+        tracing::info!(%state, other_vpn, "web protection changed");
+        live.protection = state;
+        live.other_vpn = other_vpn.clone();
+        drop(live);
+        self.record(DeviceEvent::WebProtectionChanged { state, other_vpn });
+    }
+
+    pub(crate) fn set_connected(&self, connected: bool) {
+        lock(&self.live).connected = connected;
+    }
+
+    pub(crate) fn note_check_in(&self, reply: &CheckInReply) {
+        let mut live = lock(&self.live);
+        live.last_check_in = Some(self.clock.now());
+        live.access = Some(reply.access.clone());
+        live.revoked = false;
+        live.sync_error = None;
+    }
+
+    pub(crate) fn note_sync_error(&self, error: &anyhow::Error) {
+        let text = format!("{error:#}");
+        let mut live = lock(&self.live);
+        if live.sync_error.as_ref() != Some(&text) {
+            tracing::warn!(error = text, "cannot check in; protection goes on");
+        }
+        live.revoked = sync::is_revoked(error);
+        live.sync_error = Some(text);
+    }
+}
+
+fn client(data: &DataFolder, identity: &Identity) -> Result<Client> {
+    let credentials = ClientIdentity {
+        certificate: data.read(CERTIFICATE)?,
+        key: data.read(KEY)?,
+    };
+    Client::new(&identity.device_url, &data.read(CA)?, Some(&credentials))
+}
+
+/// Addresses of this device that others could use.
+fn own_addresses() -> Vec<std::net::IpAddr> {
+    let interfaces = nix::ifaddrs::getifaddrs().into_iter().flatten();
+    let foreign = interfaces.filter(|interface| interface.interface_name != protection::DEVICE);
+    let addresses = foreign.filter_map(|interface| {
+        let address = interface.address?;
+        let v4 = address.as_sockaddr_in().map(|a| std::net::IpAddr::from(a.ip()));
+        v4.or_else(|| address.as_sockaddr_in6().map(|a| a.ip().into()))
+    });
+    addresses.filter(|ip| !ip.is_loopback()).take(16).collect()
+}
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,21 @@
+//! What the agent remembers over a restart.
+
+use moat_model::{Assessment, IndicatorId, Timestamp};
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct State {
+    /// The user switched web protection off.
+    pub off: bool,
+    pub bypasses: Vec<Bypass>,
+    /// The assessment that the server was told last.
+    pub reported: Option<Assessment>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Bypass {
+    pub indicator: IndicatorId,
+    pub until: Timestamp,
+}

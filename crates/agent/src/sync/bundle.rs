@@ -1,0 +1,118 @@
+//! Bundles: fetched to a file, verified in place, swapped in one step. What is refused changes nothing.
+
+use std::{fs::File, io::Write as _, sync::Arc};
+
+use anyhow::{Context as _, Result};
+use ed25519_dalek::VerifyingKey;
+use http::{StatusCode, header};
+use http_body_util::BodyExt as _;
+use memmap2::Mmap;
+use moat_indicators::{Bundle, MAX_BUNDLE_BYTES};
+use moat_model::sync::DeviceEvent;
+use tokio::time::sleep;
+
+use super::Backoff;
+use crate::{
+    data_folder::{BUNDLE, DataFolder, Identity},
+    ledger,
+    run::Agent,
+};
+
+/// Fetches whenever there is word of a newer bundle.
+pub(super) async fn run(agent: &Arc<Agent>) {
+    let mut backoff = Backoff::new();
+    loop {
+        agent.wake.bundle.notified().await;
+        while let Err(error) = fetch(agent).await {
+            tracing::warn!(
+                error = format!("{error:#}"),
+                "cannot fetch the bundle; the old one stays in force"
+            );
+            sleep(backoff.next()).await;
+        }
+        backoff.reset();
+    }
+}
+
+/// Opens the bundle that the device holds; none before the first.
+pub fn load(data: &DataFolder, identity: &Identity) -> Result<Option<Bundle>> {
+    let file = match File::open(data.path(BUNDLE)) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        file => file?,
+    };
+    Ok(Some(open(&file, identity)?))
+}
+
+async fn fetch(agent: &Agent) -> Result<()> {
+    let known = [(header::IF_NONE_MATCH, format!("\"{}\"", agent.bundle_version()))];
+    let response = agent.client().get("/device/v1/bundle", &known).await?;
+    let entry = ledger::Entry {
+        time: agent.clock.now(),
+        what: "fetch bundle".into(),
+        bytes_sent: 0,
+        events: Vec::new(),
+    };
+    ledger::record(&agent.data, &entry);
+    if response.status() == StatusCode::NOT_MODIFIED {
+        return Ok(());
+    }
+    let mut file = agent.data.draft(BUNDLE)?;
+    let (mut body, mut length) = (response.into_body(), 0);
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.context("the bundle broke off")?.into_data() else {
+            continue;
+        };
+        length += data.len();
+        anyhow::ensure!(
+            length <= MAX_BUNDLE_BYTES,
+            "the bundle is larger than {MAX_BUNDLE_BYTES} bytes"
+        );
+        file.write_all(&data).context("cannot store the bundle")?;
+    }
+    match open(&file, &agent.identity).and_then(|bundle| newer(agent, bundle)) {
+        Ok(bundle) => {
+            agent.data.replace(BUNDLE, file, |_| Ok(()))?;
+            agent.set_bundle(bundle);
+        }
+        Err(error) => agent.record(DeviceEvent::BundleRefused {
+            reason: format!("{error:#}"),
+        }),
+    }
+    Ok(())
+}
+
+fn newer(agent: &Agent, bundle: Bundle) -> Result<Bundle> {
+    let held = agent.bundle_version();
+    anyhow::ensure!(
+        bundle.version() >= held,
+        "the bundle has version {}, older than {held}",
+        bundle.version()
+    );
+    anyhow::ensure!(
+        bundle.tenant() == agent.identity.tenant,
+        "the bundle is for another organisation"
+    );
+    Ok(bundle)
+}
+
+fn open(file: &File, identity: &Identity) -> Result<Bundle> {
+    let key: [u8; 32] = decode_hex(&identity.bundle_key).context("the bundle key in identity.json is damaged")?;
+    let key = VerifyingKey::from_bytes(&key)?;
+    // SAFETY: the file is private to this agent, which never writes to one that it has mapped: it replaces it.
+    let map = unsafe { Mmap::map(file) }.context("cannot map the bundle")?;
+    let bundle = Bundle::open(map, &key)?;
+    Ok(bundle)
+}
+
+fn decode_hex(text: &str) -> Option<[u8; 32]> {
+    let digit = |b: u8| char::from(b).to_digit(16).and_then(|d| u8::try_from(d).ok());
+    let bytes: Option<Vec<u8>> = text
+        .as_bytes()
+        .chunks(2)
+        .map(|pair| match *pair {
+            [high, low] => Some(digit(high)? << 4 | digit(low)?),
+            _ => None,
+        })
+        .collect();
+    bytes?.try_into().ok()
+}
