@@ -13,6 +13,7 @@ use crate::{
     keys::Keys,
     pki::Authority,
     push::Hub,
+    rate_limit::RateLimits,
 };
 
 /// Everything a request handler may need. Cloning is cheap.
@@ -28,6 +29,7 @@ pub struct Inner {
     /// GUID of this organisation, made at first start.
     pub tenant: String,
     pub data: DataFolder,
+    pub limits: RateLimits,
     main_address: OnceLock<SocketAddr>,
     device_port: OnceLock<u16>,
 }
@@ -56,6 +58,7 @@ impl App {
             hub: Hub::new(revision),
             tenant,
             data,
+            limits: RateLimits::default(),
             main_address: OnceLock::new(),
             device_port: OnceLock::new(),
         })))

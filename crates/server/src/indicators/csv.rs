@@ -1,0 +1,190 @@
+//! CSV import with the columns of Defender's portal.
+
+use super::{Imported, Indicator, Submission};
+use crate::{
+    App, Caller,
+    error::{Error, Result},
+};
+
+/// What became of a file.
+pub struct CsvResult {
+    pub rows: Vec<CsvRow>,
+}
+
+/// What became of one row.
+pub struct CsvRow {
+    /// Line of the file on which the row starts; the header is line 1.
+    pub line: u64,
+    pub value: String,
+    pub result: Result<Indicator>,
+}
+
+/// Imports a file: each row by itself, so that a bad one is named with its line and the good ones go in.
+/// Fails as a whole only when the header is unusable.
+pub async fn import(app: &App, caller: &Caller, bytes: &[u8]) -> Result<CsvResult> {
+    let read = read(bytes)?;
+    let (mut rows, mut lines, mut submissions) = (Vec::new(), Vec::new(), Vec::new());
+    for (line, row) in read {
+        match row {
+            Ok(submission) => {
+                lines.push(line);
+                submissions.push(submission);
+            }
+            Err(error) => rows.push(CsvRow {
+                line,
+                value: String::new(),
+                result: Err(error),
+            }),
+        }
+    }
+    let imported = super::import_rows(app, caller, submissions).await?;
+    rows.extend(
+        lines
+            .into_iter()
+            .zip(imported)
+            .map(|(line, Imported { value, result })| CsvRow { line, value, result }),
+    );
+    rows.sort_by_key(|row| row.line);
+    Ok(CsvResult { rows })
+}
+
+/// A column, by its name in lower case: the portal's spellings, those of the JSON API, and common ones.
+type Setter = fn(&mut Submission, String);
+const COLUMNS: [(&[&str], Setter); 16] = [
+    (&["indicatorvalue"], |s, v| s.value = Some(v)),
+    (&["indicatortype"], |s, v| s.kind = Some(v)),
+    (&["action"], |s, v| s.action = Some(v)),
+    (&["title"], |s, v| s.title = Some(v)),
+    (&["description"], |s, v| s.description = Some(v)),
+    (&["expirationtime"], |s, v| s.expires = Some(v)),
+    (&["severity"], |s, v| s.severity = Some(v)),
+    (&["recommendedactions"], |s, v| s.recommended_actions = Some(v)),
+    (&["rbacgroups", "rbacgroupnames"], |s, v| s.device_groups = vec![v]),
+    (&["category"], |s, v| s.category = Some(v)),
+    (&["mitretechniques"], |s, v| s.mitre_techniques = vec![v]),
+    (&["generatealert"], |s, v| s.generate_alert = Some(v)),
+    (&["application"], |s, v| s.application = Some(v)),
+    (&["educateurl"], |s, v| s.educate_url = Some(v)),
+    (&["bypassdurationhours"], |s, v| s.bypass_hours = Some(v)),
+    (&["externalid"], |s, v| s.external_id = Some(v)),
+];
+const REQUIRED: [&str; 5] = ["indicatorType", "indicatorValue", "action", "title", "description"];
+
+fn read(bytes: &[u8]) -> Result<Vec<(u64, Result<Submission>)>> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let mut reader = csv::ReaderBuilder::new()
+        .flexible(true)
+        .trim(csv::Trim::All)
+        .from_reader(bytes);
+    let header = reader.byte_headers().map_err(|error| unreadable(&error))?.clone();
+    let setters = setters(&header)?;
+    let mut rows = Vec::new();
+    let mut record = csv::ByteRecord::new();
+    loop {
+        let line = reader.position().line();
+        match reader.read_byte_record(&mut record) {
+            Ok(false) => return Ok(rows),
+            Ok(true) => {
+                let line = record.position().map_or(line, csv::Position::line);
+                rows.push((line, row(&record, &setters, header.len())));
+            }
+            Err(error) => {
+                rows.push((line, Err(unreadable(&error))));
+                return Ok(rows);
+            }
+        }
+    }
+}
+
+fn unreadable(error: &csv::Error) -> Error {
+    Error::invalid("InvalidInput", format!("this is not a CSV file: {error}"))
+}
+
+fn setters(header: &csv::ByteRecord) -> Result<Vec<Option<Setter>>> {
+    let names: Vec<String> = header
+        .iter()
+        .map(|name| String::from_utf8_lossy(name).trim().to_ascii_lowercase())
+        .collect();
+    if let Some(missing) = REQUIRED.iter().find(|r| !names.contains(&r.to_ascii_lowercase())) {
+        return Err(Error::invalid(
+            "MissingRequiredParameter",
+            format!("line 1: there is no column {missing} (needed: {})", REQUIRED.join(", ")),
+        ));
+    }
+    let setter = |name: &String| {
+        COLUMNS
+            .iter()
+            .find(|(names, _)| names.contains(&name.as_str()))
+            .map(|(_, s)| *s)
+    };
+    let setters: Vec<_> = names.iter().map(setter).collect();
+    let unknown = names
+        .iter()
+        .zip(&setters)
+        .find(|(name, setter)| setter.is_none() && !name.is_empty());
+    if let Some((name, _)) = unknown {
+        let shown: String = name.chars().take(40).collect();
+        return Err(Error::invalid(
+            "InvalidInput",
+            format!("line 1: {shown:?} is not a column that an indicator has"),
+        ));
+    }
+    Ok(setters)
+}
+
+fn row(record: &csv::ByteRecord, setters: &[Option<Setter>], columns: usize) -> Result<Submission> {
+    if record.len() > columns {
+        let problem = format!(
+            "the row has {} fields, the header {columns}: text with commas needs quotes",
+            record.len()
+        );
+        return Err(Error::invalid("InvalidInput", problem));
+    }
+    let mut submission = Submission::default();
+    for (field, setter) in record.iter().zip(setters) {
+        let text = std::str::from_utf8(field).map_err(|_| Error::invalid("InvalidInput", "the row is not UTF-8"))?;
+        let Some(setter) = setter else { continue };
+        if !text.is_empty() {
+            setter(&mut submission, text.to_string());
+        }
+    }
+    Ok(submission)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn values(text: &str) -> Result<Vec<(u64, String)>, String> {
+        let rows = read(text.as_bytes()).map_err(|e| e.to_string())?;
+        let value = |row: Result<Submission>| row.map_or_else(|e| format!("! {e}"), |s| s.value.unwrap_or_default());
+        Ok(rows.into_iter().map(|(line, row)| (line, value(row))).collect())
+    }
+
+    #[test]
+    fn header_order_is_free_and_lines_are_those_of_the_file() {
+        let text = "\u{feff}Title,indicatorValue,indicatorType,action,description,GenerateAlert\r\n\
+                    t,a.example,DomainName,Block,\"two\r\nlines, one comma\",True\r\n\
+                    t,b.example,DomainName,Block,d,False\r\n\
+                    t,c.example,DomainName,Block,d,False,extra\r\n\r\n\
+                    t,d.example\n";
+        let rows = values(text).unwrap();
+        assert_eq!(rows[0], (2, "a.example".into()));
+        assert_eq!(rows[1], (4, "b.example".into()));
+        assert_eq!(rows[2].0, 5);
+        assert!(rows[2].1.contains("7 fields, the header 6"), "{rows:?}");
+        assert_eq!(rows[3], (7, "d.example".into()));
+    }
+
+    #[test]
+    fn a_header_that_cannot_work_fails_the_file() {
+        assert!(values("").unwrap_err().contains("no column indicatorType"));
+        assert!(
+            values("indicatorType,indicatorValue,action,title\n")
+                .unwrap_err()
+                .contains("no column description")
+        );
+        let unknown = "indicatorType,indicatorValue,action,title,description,colour\n";
+        assert!(values(unknown).unwrap_err().contains("\"colour\""));
+    }
+}

@@ -1,0 +1,315 @@
+//! Indicators: what devices allow, watch, warn about and block.
+
+pub mod admin;
+mod csv;
+pub mod defender;
+mod draft;
+mod store;
+
+use moat_indicators::{Entry, Explanation, IndicatorSet};
+use moat_model::{Action, IndicatorId, IndicatorType, Severity, Timestamp};
+use serde::Serialize;
+
+pub use csv::{CsvResult, CsvRow};
+pub use draft::{Draft, Submission};
+pub use store::Page;
+
+use crate::{
+    Actor, App,
+    app::now,
+    audit,
+    caller::{Caller, Role},
+    db::Transaction,
+    error::{Error, Result},
+    odata::Query,
+    settings,
+};
+
+/// Most indicators in one import or batch deletion.
+pub const MAX_BATCH: usize = 500;
+/// CSV rows that are stored in one transaction.
+const CSV_CHUNK: usize = 1000;
+
+/// A stored indicator. Its serialised form is what the audit log shows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Indicator {
+    pub id: IndicatorId,
+    /// As it was submitted; `canonical` is the form that is matched.
+    pub value: String,
+    pub canonical: String,
+    pub kind: IndicatorType,
+    pub action: Action,
+    pub application: Option<String>,
+    pub title: String,
+    pub description: String,
+    pub recommended_actions: Option<String>,
+    pub severity: Severity,
+    pub category: Option<String>,
+    pub mitre_techniques: Vec<String>,
+    pub expires: Option<Timestamp>,
+    pub generate_alert: bool,
+    pub educate_url: Option<String>,
+    pub bypass_hours: Option<u32>,
+    pub external_id: Option<String>,
+    /// Names of the device groups that it is for; empty is every device.
+    pub device_groups: Vec<String>,
+    pub source: Source,
+    pub created_at: Timestamp,
+    /// Id of the client or administrator.
+    pub created_by: String,
+    pub created_by_name: String,
+    pub updated_at: Timestamp,
+    pub updated_by: String,
+}
+
+/// Who made it, in Defender's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum Source {
+    User,
+    AadApp,
+}
+
+impl Source {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "User",
+            Self::AadApp => "AadApp",
+        }
+    }
+}
+
+/// Which indicators a caller may see and change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Scope {
+    All,
+    MadeBy(String),
+}
+
+impl Scope {
+    fn of(caller: &Caller) -> Result<Self> {
+        caller.require_any(&[Role::TiReadWriteAll, Role::TiReadWrite])?;
+        Ok(match caller.has(Role::TiReadWriteAll) {
+            true => Self::All,
+            false => Self::MadeBy(author(&caller.actor).1),
+        })
+    }
+
+    fn covers(&self, indicator: &Indicator) -> bool {
+        match self {
+            Self::All => true,
+            Self::MadeBy(id) => indicator.created_by == *id,
+        }
+    }
+}
+
+/// Kind, id and name of whoever makes an indicator.
+fn author(actor: &Actor) -> (Source, String, String) {
+    let source = match actor {
+        Actor::Client { .. } => Source::AadApp,
+        _ => Source::User,
+    };
+    match actor {
+        Actor::Client { id, name } | Actor::Administrator { id, name } => (source, id.clone(), name.clone()),
+        other => (source, other.to_string(), other.to_string()),
+    }
+}
+
+/// Stores an indicator: the one with the same type, canonical value and action is updated, else a new one is made.
+/// A caller who may change only its own never touches another's: it gets one of its own.
+pub async fn create_or_update(app: &App, caller: &Caller, submission: Submission) -> Result<Indicator> {
+    let scope = Scope::of(caller)?;
+    let draft = Draft::check(submission, app.config.allow_internal_addresses, now())?;
+    let mut tx = app.db.begin().await?;
+    let indicator = put(&mut tx, caller, &scope, draft).await?;
+    commit(app, tx).await?;
+    Ok(indicator)
+}
+
+/// One item of an import.
+pub struct Imported {
+    /// The value as it came.
+    pub value: String,
+    pub result: Result<Indicator>,
+}
+
+/// Stores up to [`MAX_BATCH`] indicators in one transaction: the good ones go in, each bad one is answered with its reason.
+pub async fn import(app: &App, caller: &Caller, submissions: Vec<Submission>) -> Result<Vec<Imported>> {
+    let scope = Scope::of(caller)?;
+    if submissions.len() > MAX_BATCH {
+        return Err(Error::invalid(
+            "MaximumBatchSizeExceeded",
+            format!(
+                "Indicators has {} items; at most {MAX_BATCH} go into one import",
+                submissions.len()
+            ),
+        ));
+    }
+    if submissions.is_empty() {
+        return Err(Error::invalid("MissingRequiredParameter", "Indicators has no items"));
+    }
+    let imported = import_some(app, caller, &scope, submissions).await?;
+    app.hub.set_revision(settings::revision(&app.db).await?);
+    Ok(imported)
+}
+
+/// Stores any number, a thousand to a transaction; devices are told once, at the end.
+async fn import_rows(app: &App, caller: &Caller, submissions: Vec<Submission>) -> Result<Vec<Imported>> {
+    let scope = Scope::of(caller)?;
+    let mut imported = Vec::with_capacity(submissions.len());
+    let mut rest = submissions.into_iter();
+    loop {
+        let chunk: Vec<_> = rest.by_ref().take(CSV_CHUNK).collect();
+        if chunk.is_empty() {
+            break;
+        }
+        imported.extend(import_some(app, caller, &scope, chunk).await?);
+    }
+    app.hub.set_revision(settings::revision(&app.db).await?);
+    Ok(imported)
+}
+
+async fn import_some(app: &App, caller: &Caller, scope: &Scope, submissions: Vec<Submission>) -> Result<Vec<Imported>> {
+    let mut imported = Vec::with_capacity(submissions.len());
+    let mut tx = app.db.begin().await?;
+    for submission in submissions {
+        let value = submission.value.clone().unwrap_or_default();
+        let result = match Draft::check(submission, app.config.allow_internal_addresses, now()) {
+            Ok(draft) => Ok(put(&mut tx, caller, scope, draft).await?),
+            Err(error) => Err(error),
+        };
+        imported.push(Imported { value, result });
+    }
+    if imported.iter().any(|i| i.result.is_ok()) {
+        settings::raise_revision(&mut tx).await?;
+    }
+    tx.commit().await?;
+    Ok(imported)
+}
+
+async fn put(tx: &mut Transaction, caller: &Caller, scope: &Scope, draft: Draft) -> Result<Indicator> {
+    let before = store::find(tx, &draft, scope).await?;
+    let (source, by, name) = author(&caller.actor);
+    let at = now();
+    let after = match &before {
+        Some(before) => Indicator {
+            // What is set once: who made it, when, and for which application.
+            id: before.id,
+            application: before.application.clone(),
+            source: before.source,
+            created_at: before.created_at,
+            created_by: before.created_by.clone(),
+            created_by_name: before.created_by_name.clone(),
+            ..draft.into_indicator(before.id, source, at, by, name)
+        },
+        None => draft.into_indicator(store::next_id(tx).await?, source, at, by, name),
+    };
+    match &before {
+        Some(_) => store::update(tx, &after).await?,
+        None => store::insert(tx, &after).await?,
+    }
+    let change = audit::Change {
+        action: if before.is_some() { "update" } else { "create" },
+        noun: "indicator",
+        id: &after.id.to_string(),
+        before: before.as_ref(),
+        after: Some(&after),
+    };
+    audit::record(tx, &caller.actor, change).await?;
+    Ok(after)
+}
+
+async fn commit(app: &App, mut tx: Transaction) -> Result<()> {
+    let revision = settings::raise_revision(&mut tx).await?;
+    tx.commit().await?;
+    app.hub.set_revision(revision);
+    Ok(())
+}
+
+/// The indicators that the caller may see and that have not expired.
+pub async fn list(app: &App, caller: &Caller, query: &Query) -> Result<Page> {
+    store::list(&app.db, &Scope::of(caller)?, query, now()).await
+}
+
+pub async fn get(app: &App, caller: &Caller, id: IndicatorId) -> Result<Indicator> {
+    let scope = Scope::of(caller)?;
+    let found = store::get(app.db.read(), id).await?;
+    found
+        .filter(|i| scope.covers(i) && i.expires.is_none_or(|at| at > now()))
+        .ok_or_else(|| Error::not_found("indicator", id))
+}
+
+pub async fn delete(app: &App, caller: &Caller, id: IndicatorId) -> Result<()> {
+    delete_batch(app, caller, &[id]).await
+}
+
+/// Deletes all of them or none: an id that the caller cannot see fails the whole batch.
+pub async fn delete_batch(app: &App, caller: &Caller, ids: &[IndicatorId]) -> Result<()> {
+    let scope = Scope::of(caller)?;
+    if ids.is_empty() {
+        return Err(Error::invalid("MissingRequiredParameter", "IndicatorIds has no items"));
+    }
+    if ids.len() > MAX_BATCH {
+        return Err(Error::invalid(
+            "MaximumBatchSizeExceeded",
+            format!(
+                "IndicatorIds has {} items; at most {MAX_BATCH} go into one call",
+                ids.len()
+            ),
+        ));
+    }
+    let mut ids = ids.to_vec();
+    ids.sort();
+    ids.dedup();
+    let mut tx = app.db.begin().await?;
+    for id in ids {
+        let before = store::get(&mut *tx, id).await?.filter(|i| scope.covers(i));
+        let before = before.ok_or_else(|| Error::not_found("indicator", id))?;
+        remove(&mut tx, &caller.actor, &before).await?;
+    }
+    commit(app, tx).await
+}
+
+/// Deletes what has expired. Devices stopped enforcing it to the second, by themselves; this keeps the list short.
+pub async fn delete_expired(app: &App) -> Result<usize> {
+    if store::expired(app.db.read(), now()).await?.is_empty() {
+        return Ok(0);
+    }
+    let mut tx = app.db.begin().await?;
+    let expired = store::expired(&mut *tx, now()).await?;
+    for indicator in &expired {
+        remove(&mut tx, &Actor::System, indicator).await?;
+    }
+    commit(app, tx).await?;
+    Ok(expired.len())
+}
+
+async fn remove(tx: &mut Transaction, actor: &Actor, before: &Indicator) -> Result<()> {
+    store::delete(tx, before.id).await?;
+    let change = audit::Change {
+        action: "delete",
+        noun: "indicator",
+        id: &before.id.to_string(),
+        before: Some(before),
+        after: None,
+    };
+    audit::record(tx, actor, change).await
+}
+
+/// What the devices of a group enforce now, ready to compile.
+pub async fn entries(app: &App, device_group: &str) -> Result<Vec<Entry>> {
+    store::entries(&app.db, device_group, now()).await
+}
+
+/// "Would this be blocked on a device of this group, and why?"
+pub async fn explain(app: &App, caller: &Caller, input: &str, device_group: &str) -> Result<Explanation> {
+    caller.require_any(&[Role::TiReadWriteAll, Role::MoatAdministrate])?;
+    let entries = entries(app, device_group).await?;
+    let input = input.to_string();
+    let explained = tokio::task::spawn_blocking(move || -> Result<Explanation> {
+        let bytes = moat_indicators::compile(entries, [0; 16]).map_err(Error::internal)?;
+        let set = IndicatorSet::open(bytes).map_err(Error::internal)?;
+        moat_indicators::explain(&set, &input, now()).map_err(|error| Error::invalid(error.code(), error))
+    });
+    explained.await.map_err(Error::internal)?
+}

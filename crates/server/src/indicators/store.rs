@@ -1,0 +1,307 @@
+use moat_indicators::Entry;
+use moat_model::{IndicatorId, Timestamp};
+use sqlx::{Any, AssertSqlSafe, Executor};
+
+use super::{Draft, Indicator, Scope, Source};
+use crate::{
+    db::{self, Db, Transaction},
+    error::{Error, Result},
+    odata::{Clause, Kind, Property, Query, Table},
+};
+
+/// One page of a list.
+pub struct Page {
+    pub indicators: Vec<Indicator>,
+    pub has_more: bool,
+    /// How many there are without `$top` and `$skip`, when `$count` asked.
+    pub count: Option<i64>,
+}
+
+/// What the Defender API lets a list be filtered on, and the columns behind it.
+const TABLE: Table = Table(&[
+    property("id", Kind::Number("id")),
+    property("indicatorValue", Kind::TextOr("value", "canonical")),
+    property("indicatorType", Kind::Word("type", TYPES)),
+    property("action", Kind::Word("action", ACTIONS)),
+    property(
+        "severity",
+        Kind::Word("severity", &["Informational", "Low", "Medium", "High"]),
+    ),
+    property("title", Kind::Text("title")),
+    property("description", Kind::Text("description")),
+    property("application", Kind::Text("application")),
+    property("category", Kind::Text("category")),
+    property("generateAlert", Kind::Flag("generate_alert")),
+    property("expirationTime", Kind::Time("expires_at")),
+    property("creationTimeDateTimeUtc", Kind::Time("created_at")),
+    property("lastUpdateTime", Kind::Time("updated_at")),
+    property("createdBy", Kind::Text("created_by")),
+    property("createdByDisplayName", Kind::Text("created_by_name")),
+    property("lastUpdatedBy", Kind::Text("updated_by")),
+    property("sourceType", Kind::Word("source_type", &["User", "AadApp"])),
+    property("externalId", Kind::Text("external_id")),
+    property("rbacGroupNames", Kind::JsonList("device_groups")),
+    property("rbacGroupIds", Kind::JsonList("device_groups")),
+]);
+
+const TYPES: &[&str] = &[
+    "FileSha1",
+    "FileSha256",
+    "FileMd5",
+    "CertificateThumbprint",
+    "IpAddress",
+    "DomainName",
+    "Url",
+];
+const ACTIONS: &[&str] = &[
+    "Allowed",
+    "Audit",
+    "Warn",
+    "Block",
+    "Alert",
+    "AlertAndBlock",
+    "BlockAndRemediate",
+];
+
+const fn property(name: &'static str, kind: Kind) -> Property {
+    Property { name, kind }
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: i64,
+    value: String,
+    canonical: String,
+    r#type: String,
+    action: String,
+    application: Option<String>,
+    title: String,
+    description: String,
+    recommended_actions: Option<String>,
+    severity: String,
+    category: Option<String>,
+    mitre_techniques: String,
+    expires_at: Option<i64>,
+    generate_alert: i64,
+    educate_url: Option<String>,
+    bypass_hours: Option<i64>,
+    external_id: Option<String>,
+    device_groups: String,
+    source_type: String,
+    created_at: i64,
+    created_by: String,
+    created_by_name: String,
+    updated_at: i64,
+    updated_by: String,
+}
+
+impl TryFrom<Row> for Indicator {
+    type Error = Error;
+
+    fn try_from(row: Row) -> Result<Self> {
+        Ok(Self {
+            id: IndicatorId(u64::try_from(row.id).map_err(Error::internal)?),
+            value: row.value,
+            canonical: row.canonical,
+            kind: row.r#type.parse().map_err(Error::internal)?,
+            action: row.action.parse().map_err(Error::internal)?,
+            application: row.application,
+            title: row.title,
+            description: row.description,
+            recommended_actions: row.recommended_actions,
+            severity: row.severity.parse().map_err(Error::internal)?,
+            category: row.category,
+            mitre_techniques: serde_json::from_str(&row.mitre_techniques).map_err(Error::internal)?,
+            expires: row.expires_at.map(Timestamp::from_micros),
+            generate_alert: row.generate_alert != 0,
+            educate_url: row.educate_url,
+            bypass_hours: row.bypass_hours.and_then(|hours| u32::try_from(hours).ok()),
+            external_id: row.external_id,
+            device_groups: serde_json::from_str(&row.device_groups).map_err(Error::internal)?,
+            source: if row.source_type == "AadApp" {
+                Source::AadApp
+            } else {
+                Source::User
+            },
+            created_at: Timestamp::from_micros(row.created_at),
+            created_by: row.created_by,
+            created_by_name: row.created_by_name,
+            updated_at: Timestamp::from_micros(row.updated_at),
+            updated_by: row.updated_by,
+        })
+    }
+}
+
+fn number(id: IndicatorId) -> i64 {
+    // Ids are given from 1 upwards; one that does not fit names nothing.
+    i64::try_from(id.0).unwrap_or(-1)
+}
+
+pub async fn get(executor: impl Executor<'_, Database = Any>, id: IndicatorId) -> Result<Option<Indicator>> {
+    let row: Option<Row> = sqlx::query_as("SELECT * FROM indicators WHERE id = $1")
+        .bind(number(id))
+        .fetch_optional(executor)
+        .await?;
+    row.map(Indicator::try_from).transpose()
+}
+
+/// The indicator that a submission updates: same type, canonical value and action; the oldest when there are several.
+pub async fn find(tx: &mut Transaction, draft: &Draft, scope: &Scope) -> Result<Option<Indicator>> {
+    let mut clause = Clause::new("SELECT * FROM indicators WHERE type = ");
+    clause
+        .bind_text(draft.kind.as_str())
+        .push(" AND canonical = ")
+        .bind_text(&draft.canonical);
+    clause.push(" AND action = ").bind_text(draft.action.as_str());
+    restrict(&mut clause, scope);
+    clause.push(" ORDER BY id LIMIT 1");
+    let arguments = clause.arguments()?;
+    let row: Option<Row> = sqlx::query_as_with(AssertSqlSafe(clause.sql), arguments)
+        .fetch_optional(&mut **tx)
+        .await?;
+    row.map(Indicator::try_from).transpose()
+}
+
+fn restrict(clause: &mut Clause, scope: &Scope) {
+    if let Scope::MadeBy(id) = scope {
+        clause.push(" AND created_by = ").bind_text(id);
+    }
+}
+
+pub async fn list(db: &Db, scope: &Scope, query: &Query, now: Timestamp) -> Result<Page> {
+    let live = |select: &str| {
+        let mut clause = Clause::new(select);
+        clause.push(" FROM indicators WHERE (expires_at IS NULL OR expires_at > ");
+        clause.bind_number(now.as_micros()).push(")");
+        restrict(&mut clause, scope);
+        clause
+    };
+    let mut clause = live("SELECT *");
+    TABLE.finish(&mut clause, query, "id")?;
+    let arguments = clause.arguments()?;
+    let mut rows: Vec<Row> = sqlx::query_as_with(AssertSqlSafe(clause.sql), arguments)
+        .fetch_all(db.read())
+        .await?;
+    let page = query.page() as usize;
+    let has_more = rows.len() > page;
+    rows.truncate(page);
+    let mut count = None;
+    if query.count {
+        let mut clause = live("SELECT COUNT(*)");
+        TABLE.restrict(&mut clause, query)?;
+        let arguments = clause.arguments()?;
+        count = Some(
+            sqlx::query_scalar_with(AssertSqlSafe(clause.sql), arguments)
+                .fetch_one(db.read())
+                .await?,
+        );
+    }
+    let indicators = rows.into_iter().map(Indicator::try_from).collect::<Result<_>>()?;
+    Ok(Page {
+        indicators,
+        has_more,
+        count,
+    })
+}
+
+pub async fn expired(executor: impl Executor<'_, Database = Any>, now: Timestamp) -> Result<Vec<Indicator>> {
+    let rows: Vec<Row> = sqlx::query_as("SELECT * FROM indicators WHERE expires_at <= $1 ORDER BY id LIMIT 1000")
+        .bind(now.as_micros())
+        .fetch_all(executor)
+        .await?;
+    rows.into_iter().map(Indicator::try_from).collect()
+}
+
+pub async fn entries(db: &Db, device_group: &str, now: Timestamp) -> Result<Vec<Entry>> {
+    let rows: Vec<Row> = sqlx::query_as(
+        "SELECT * FROM indicators WHERE type IN ('IpAddress', 'DomainName', 'Url') \
+         AND (expires_at IS NULL OR expires_at > $1) AND (device_groups = '[]' OR REPLACE(device_groups, $2, '') <> device_groups) \
+         ORDER BY id",
+    )
+    .bind(now.as_micros())
+    .bind(format!("\"{device_group}\""))
+    .fetch_all(db.read())
+    .await?;
+    let entry = |i: Indicator| Entry {
+        id: i.id,
+        kind: i.kind,
+        value: i.canonical,
+        action: i.action,
+        severity: i.severity,
+        title: i.title,
+        generate_alert: i.generate_alert,
+        expires: i.expires,
+        bypass_hours: i.bypass_hours,
+        educate_url: i.educate_url,
+    };
+    rows.into_iter()
+        .map(|row| Indicator::try_from(row).map(entry))
+        .collect()
+}
+
+/// The next number; numbers of deleted indicators are not given again.
+pub async fn next_id(tx: &mut Transaction) -> Result<IndicatorId> {
+    let next = db::meta(&mut **tx, "next_indicator_id")
+        .await?
+        .and_then(|t| t.parse().ok())
+        .unwrap_or(1);
+    db::set_meta(tx, "next_indicator_id", &(next + 1).to_string()).await?;
+    Ok(IndicatorId(next))
+}
+
+pub async fn insert(tx: &mut Transaction, indicator: &Indicator) -> Result<()> {
+    let sql = "INSERT INTO indicators (value, canonical, type, action, application, title, description, recommended_actions, severity, \
+               category, mitre_techniques, expires_at, generate_alert, educate_url, bypass_hours, external_id, device_groups, \
+               source_type, created_at, created_by, created_by_name, updated_at, updated_by, id) VALUES \
+               ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)";
+    write(tx, sql, indicator).await
+}
+
+pub async fn update(tx: &mut Transaction, indicator: &Indicator) -> Result<()> {
+    let sql = "UPDATE indicators SET value = $1, canonical = $2, type = $3, action = $4, application = $5, title = $6, \
+               description = $7, recommended_actions = $8, severity = $9, category = $10, mitre_techniques = $11, expires_at = $12, \
+               generate_alert = $13, educate_url = $14, bypass_hours = $15, external_id = $16, device_groups = $17, \
+               source_type = $18, created_at = $19, created_by = $20, created_by_name = $21, updated_at = $22, updated_by = $23 \
+               WHERE id = $24";
+    write(tx, sql, indicator).await
+}
+
+async fn write(tx: &mut Transaction, sql: &'static str, i: &Indicator) -> Result<()> {
+    let json = |list: &Vec<String>| serde_json::to_string(list).map_err(Error::internal);
+    sqlx::query(sql)
+        .bind(&i.value)
+        .bind(&i.canonical)
+        .bind(i.kind.as_str())
+        .bind(i.action.as_str())
+        .bind(&i.application)
+        .bind(&i.title)
+        .bind(&i.description)
+        .bind(&i.recommended_actions)
+        .bind(i.severity.as_str())
+        .bind(&i.category)
+        .bind(json(&i.mitre_techniques)?)
+        .bind(i.expires.map(Timestamp::as_micros))
+        .bind(i64::from(i.generate_alert))
+        .bind(&i.educate_url)
+        .bind(i.bypass_hours.map(i64::from))
+        .bind(&i.external_id)
+        .bind(json(&i.device_groups)?)
+        .bind(i.source.as_str())
+        .bind(i.created_at.as_micros())
+        .bind(&i.created_by)
+        .bind(&i.created_by_name)
+        .bind(i.updated_at.as_micros())
+        .bind(&i.updated_by)
+        .bind(number(i.id))
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+pub async fn delete(tx: &mut Transaction, id: IndicatorId) -> Result<()> {
+    sqlx::query("DELETE FROM indicators WHERE id = $1")
+        .bind(number(id))
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}

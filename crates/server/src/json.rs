@@ -1,0 +1,172 @@
+//! JSON as the Defender API speaks it: error bodies, request bodies, the address that links are built on.
+
+use axum::{
+    body::to_bytes,
+    extract::{FromRequest, FromRequestParts, Request},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderMap, StatusCode, header, request::Parts};
+use serde::de::DeserializeOwned;
+use serde_json::json;
+
+use crate::{App, error::Error};
+
+/// Largest body of any request; imports of 500 indicators and check-ins of 500 events stay far below.
+pub const MAX_BODY: usize = 8 << 20;
+
+/// An error in Defender's shape: `{"error":{"code","message","target"}}`. `target` is a GUID to find it by in the log.
+#[derive(Debug)]
+pub struct ApiError {
+    status: StatusCode,
+    code: &'static str,
+    message: String,
+    retry_after: Option<u64>,
+}
+
+pub type ApiResult<T = Response> = Result<T, ApiError>;
+
+impl ApiError {
+    pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            code,
+            message: message.into(),
+            retry_after: None,
+        }
+    }
+}
+
+impl From<Error> for ApiError {
+    fn from(error: Error) -> Self {
+        error.log();
+        let retry_after = match error {
+            Error::TooManyRequests { retry_after_seconds } => Some(retry_after_seconds),
+            _ => None,
+        };
+        Self {
+            status: error.status(),
+            code: error.code(),
+            message: error.to_string(),
+            retry_after,
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let target = uuid::Uuid::now_v7();
+        tracing::debug!(%target, status = %self.status, code = self.code, message = self.message, "refused");
+        let body = json!({"error": {"code": self.code, "message": self.message, "target": target}});
+        let mut response = (self.status, axum::Json(body)).into_response();
+        if self.status == StatusCode::UNAUTHORIZED {
+            let challenge = header::HeaderValue::from_static("Bearer realm=\"moat\", error=\"invalid_token\"");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
+        response
+    }
+}
+
+/// A JSON request body. Content type, syntax and size are checked; the errors are Defender's.
+pub struct Body<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
+        if !is_json(request.headers()) {
+            return Err(ApiError::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "InvalidRequestBody",
+                "the content type must be application/json",
+            ));
+        }
+        let bytes = read_body(request).await?;
+        serde_json::from_slice(&bytes).map(Self).map_err(|error| {
+            ApiError::new(
+                StatusCode::BAD_REQUEST,
+                "InvalidRequestBody",
+                format!("the body is not the JSON that this call takes: {error}"),
+            )
+        })
+    }
+}
+
+/// Reads a body of at most [`MAX_BODY`] bytes.
+pub async fn read_body(request: Request) -> ApiResult<axum::body::Bytes> {
+    to_bytes(request.into_body(), MAX_BODY).await.map_err(|error| {
+        let too_large = std::error::Error::source(&error).is_some_and(|e| e.is::<http_body_util::LengthLimitError>());
+        match too_large {
+            true => from_status(StatusCode::PAYLOAD_TOO_LARGE),
+            false => ApiError::new(
+                StatusCode::BAD_REQUEST,
+                "InvalidRequestBody",
+                "the body could not be read to its end",
+            ),
+        }
+    })
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok());
+    let essence = content_type
+        .and_then(|v| v.split(';').next())
+        .unwrap_or_default()
+        .trim();
+    essence.eq_ignore_ascii_case("application/json")
+}
+
+/// `https://HOST[:PORT]` under which the caller reaches this server.
+pub struct Origin(pub String);
+
+impl FromRequestParts<App> for Origin {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Self::Rejection> {
+        if let Some(url) = &app.config.public_url {
+            return Ok(Self(url.clone()));
+        }
+        let host = parts.headers.get(header::HOST).and_then(|h| h.to_str().ok());
+        let host = host.or(parts.uri.authority().map(http::uri::Authority::as_str));
+        let safe = |host: &&str| {
+            host.parse::<http::uri::Authority>()
+                .is_ok_and(|a| !a.as_str().contains('@'))
+        };
+        Ok(Self(format!("https://{}", host.filter(safe).unwrap_or("localhost"))))
+    }
+}
+
+/// Gives every error under `/api` and `/admin` Defender's shape, also those that no handler made:
+/// unknown paths, wrong methods, bodies too large, panics.
+pub async fn shape_errors(request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    let ours = ["/api", "/admin"].iter().any(|p| {
+        path.strip_prefix(p)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    });
+    let response = next.run(request).await;
+    let status = response.status();
+    if !ours || !(status.is_client_error() || status.is_server_error()) || is_json(response.headers()) {
+        return response;
+    }
+    let mut shaped = from_status(status).into_response();
+    if let Some(allow) = response.headers().get(header::ALLOW) {
+        shaped.headers_mut().insert(header::ALLOW, allow.clone());
+    }
+    shaped
+}
+
+fn from_status(status: StatusCode) -> ApiError {
+    let (code, message) = match status {
+        StatusCode::NOT_FOUND => ("NotFound", "there is no such path"),
+        StatusCode::METHOD_NOT_ALLOWED => ("BadRequest", "this path does not take that method"),
+        StatusCode::PAYLOAD_TOO_LARGE => ("InvalidRequestBody", "the body is larger than 8 MiB"),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => ("InvalidRequestBody", "the content type is not the one this call takes"),
+        status if status.is_client_error() => ("BadRequest", "the request could not be understood"),
+        _ => ("InternalServerError", "internal error"),
+    };
+    ApiError::new(status, code, message)
+}

@@ -1,0 +1,14 @@
+//! OData as far as the Defender API documents it: `$filter`, `$top`, `$skip`, `$orderby`, `$select`, `$expand`, `$count`.
+//!
+//! [`parse`] turns text into a tree without knowing any resource; [`Table::compile`] turns the tree into SQL with bound values,
+//! for the properties that a resource lists.
+
+mod filter;
+mod parse;
+mod query;
+mod sql;
+
+pub use filter::{Comparison, Filter, Literal, Operand, TextTest};
+pub use parse::{ODataError, parse};
+pub use query::{MAX_TOP, Query, decode, decode_pairs};
+pub use sql::{Clause, Kind, Property, Table, Value};

@@ -1,0 +1,6 @@
+//! The server as its users meet it: started in this process, spoken to over real TLS.
+
+mod indicators;
+mod oauth;
+mod odata;
+mod world;

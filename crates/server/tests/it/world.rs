@@ -1,0 +1,166 @@
+use std::sync::Arc;
+
+use http::{Method, StatusCode, header};
+use http_body_util::{BodyExt as _, Full};
+use hyper_util::rt::TokioIo;
+use moat_server::{Actor, App, Caller, Config, DataFolder, Listeners, Role};
+use rustls_pki_types::{CertificateDer, ServerName, pem::PemObject as _};
+use serde_json::Value;
+use tokio::{net::TcpStream, sync::watch};
+use tokio_rustls::TlsConnector;
+
+/// A server with its own data folder, listening on loopback.
+pub struct World {
+    pub app: App,
+    address: std::net::SocketAddr,
+    tls: TlsConnector,
+    _stop: watch::Sender<bool>,
+    _data: tempfile::TempDir,
+}
+
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: http::HeaderMap,
+    pub body: Value,
+    pub text: String,
+}
+
+impl Answer {
+    /// `400 InvalidInput`, or `200`.
+    pub fn outcome(&self) -> String {
+        match self.body["error"]["code"].as_str() {
+            Some(code) => format!("{} {code}", self.status.as_u16()),
+            None => self.status.as_u16().to_string(),
+        }
+    }
+
+    pub fn message(&self) -> &str {
+        self.body["error"]["message"].as_str().unwrap_or_default()
+    }
+}
+
+/// An API client of a world, with its access token.
+pub struct Client<'a> {
+    world: &'a World,
+    pub id: String,
+    pub secret: String,
+    pub token: String,
+}
+
+impl World {
+    pub async fn start() -> Self {
+        Self::with(|_| ()).await
+    }
+
+    pub async fn with(change: impl FnOnce(&mut Config)) -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let mut config = Config {
+            listen: ([127, 0, 0, 1], 0).into(),
+            requests_per_minute: 100_000,
+            requests_per_hour: 1_000_000,
+            ..Config::default()
+        };
+        change(&mut config);
+        let folder = DataFolder::open(data.path()).unwrap();
+        let app = App::open(folder, config).await.unwrap();
+        let listeners = Listeners::bind(&app).await.unwrap();
+        let address = listeners.main().unwrap();
+        let (stop, stopped) = watch::channel(false);
+        tokio::spawn(moat_server::serve(app.clone(), listeners, stopped));
+        Self {
+            tls: connector(&data.path().join("ca.pem")),
+            app,
+            address,
+            _stop: stop,
+            _data: data,
+        }
+    }
+
+    /// Sends one request on a new connection.
+    pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: impl Into<Vec<u8>>) -> Answer {
+        let socket = TcpStream::connect(self.address).await.unwrap();
+        let name = ServerName::try_from("localhost").unwrap();
+        let stream = self.tls.connect(name, socket).await.unwrap();
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
+        let connection = tokio::spawn(connection);
+        let host = format!("localhost:{}", self.address.port());
+        let mut request = http::Request::builder().method(method).uri(path).header(header::HOST, host);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Full::new(bytes::Bytes::from(body.into()))).unwrap();
+        let response = sender.send_request(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        drop(sender);
+        connection.abort();
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
+            text: String::from_utf8_lossy(&bytes).into_owned(),
+        }
+    }
+
+    pub async fn form(&self, path: &str, form: &str) -> Answer {
+        let headers = [("content-type", "application/x-www-form-urlencoded")];
+        self.send(Method::POST, path, &headers, form).await
+    }
+
+    pub fn administrator(&self) -> Caller {
+        Caller::with_all_roles(Actor::Local { uid: 0 })
+    }
+
+    /// Makes an API client and gets it a token.
+    pub async fn client(&self, name: &str, roles: &[Role]) -> Client<'_> {
+        let issued = moat_server::clients::create(&self.app, &self.administrator(), name, roles.to_vec()).await.unwrap();
+        let mut client = Client {
+            world: self,
+            id: issued.client_id,
+            secret: issued.client_secret,
+            token: String::new(),
+        };
+        let answer = client.ask_for_token().await;
+        client.token = answer.body["access_token"].as_str().unwrap_or_else(|| panic!("{}", answer.text)).into();
+        client
+    }
+}
+
+impl Client<'_> {
+    pub async fn ask_for_token(&self) -> Answer {
+        let form = format!(
+            "grant_type=client_credentials&client_id={}&client_secret={}&scope=https%3A%2F%2Fapi.securitycenter.microsoft.com%2F.default",
+            self.id, self.secret
+        );
+        self.world.form(&format!("/{}/oauth2/v2.0/token", self.world.app.tenant), &form).await
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.call(Method::GET, path, None).await
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Answer {
+        self.call(Method::POST, path, Some(body)).await
+    }
+
+    pub async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
+        let bearer = format!("Bearer {}", self.token);
+        let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+        self.world.send(method, path, &headers, body.map_or(String::new(), |b| b.to_string())).await
+    }
+
+    pub async fn raw(&self, method: Method, path: &str, content_type: &str, body: impl Into<Vec<u8>>) -> Answer {
+        let bearer = format!("Bearer {}", self.token);
+        let headers = [("authorization", bearer.as_str()), ("content-type", content_type)];
+        self.world.send(method, path, &headers, body).await
+    }
+}
+
+fn connector(ca: &std::path::Path) -> TlsConnector {
+    let mut roots = rustls::RootCertStore::empty();
+    for certificate in CertificateDer::pem_file_iter(ca).unwrap() {
+        roots.add(certificate.unwrap()).unwrap();
+    }
+    let config = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    TlsConnector::from(Arc::new(config))
+}
