@@ -38,21 +38,22 @@ pub async fn run(args: Args) -> Result<()> {
     let app = App::open(DataFolder::open(&args.data)?, config).await?;
     let listeners = Listeners::bind(&app).await?;
     let stop = moat_server::stop_on_signal()?;
-    announce(&app, &listeners).await?;
+    announce(&app, &listeners)?;
     moat_server::serve(app, listeners, stop).await?;
     Ok(())
 }
 
-/// Tells on standard output where the server is, and the set-up link while there is no administrator.
-async fn announce(app: &App, listeners: &Listeners) -> Result<()> {
-    let console = app.base_url();
+/// Tells on standard output where the server is. A closed standard output is no reason not to serve.
+fn announce(app: &App, listeners: &Listeners) -> Result<()> {
+    let text = format!(
+        "Moat is ready.\n  console      {}/\n  devices      {}\n  data         {}\n  CA           {}\n",
+        app.base_url(),
+        listeners.device()?,
+        app.data.path().display(),
+        app.data.ca_certificate().display()
+    );
     let mut out = std::io::stdout().lock();
-    writeln!(out, "Moat is ready.")?;
-    writeln!(out, "  console      {console}/")?;
-    writeln!(out, "  devices      {}", listeners.device()?)?;
-    writeln!(out, "  data         {}", app.data.path().display())?;
-    writeln!(out, "  CA           {}", app.data.ca_certificate().display())?;
-    out.flush()?;
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     Ok(())
 }
 

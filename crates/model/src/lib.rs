@@ -4,6 +4,16 @@
 //! Names are those of `ARCHITECTURE.md`; the faces of the server (Defender, console) translate them, the core does not.
 
 #![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::unreachable
+    )
+)]
 
 mod alert;
 mod device;

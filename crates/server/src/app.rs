@@ -7,13 +7,14 @@ use anyhow::Result;
 use moat_model::Timestamp;
 
 use crate::{
+    bundles,
     config::Config,
     data_folder::DataFolder,
     db::{self, Db},
     keys::Keys,
+    limits::Limits,
     pki::Authority,
     push::Hub,
-    rate_limit::RateLimits,
 };
 
 /// Everything a request handler may need. Cloning is cheap.
@@ -26,10 +27,11 @@ pub struct Inner {
     pub authority: Authority,
     pub keys: Keys,
     pub hub: Hub,
+    pub limits: Limits,
+    pub bundles: bundles::Cache,
     /// GUID of this organisation, made at first start.
     pub tenant: String,
     pub data: DataFolder,
-    pub limits: RateLimits,
     main_address: OnceLock<SocketAddr>,
     device_port: OnceLock<u16>,
 }
@@ -50,15 +52,17 @@ impl App {
         let db = Db::open(&data.database()).await?;
         let tenant = tenant(&db).await?;
         let revision = crate::settings::revision(&db).await?;
+        let limits = Limits::default();
         Ok(Self(Arc::new(Inner {
             config,
             db,
             authority,
             keys,
             hub: Hub::new(revision),
+            limits,
+            bundles: bundles::Cache::default(),
             tenant,
             data,
-            limits: RateLimits::default(),
             main_address: OnceLock::new(),
             device_port: OnceLock::new(),
         })))

@@ -35,3 +35,22 @@ pub async fn record<T: Serialize>(tx: &mut Transaction, actor: &Actor, change: C
         .await?;
     Ok(())
 }
+
+/// A row of the audit log.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct AuditRow {
+    pub id: String,
+    pub at: i64,
+    pub actor: String,
+    pub action: String,
+    pub noun: String,
+    pub noun_id: String,
+    pub before: Option<String>,
+    pub after: Option<String>,
+}
+
+/// A page of the audit log, newest first.
+pub async fn list(db: &crate::db::Db, top: i64, skip: i64) -> Result<Vec<AuditRow>> {
+    let query = "SELECT id, at, actor, action, noun, noun_id, before, after FROM audit ORDER BY at DESC, id DESC LIMIT $1 OFFSET $2";
+    Ok(sqlx::query_as(query).bind(top).bind(skip).fetch_all(db.read()).await?)
+}

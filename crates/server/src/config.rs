@@ -28,8 +28,8 @@ pub struct Config {
     pub device_certificate_days: u32,
     /// Minutes without a word after which a device counts as silent.
     pub silent_after_minutes: u32,
-    /// Indicators for private and other internal addresses. Defender refuses them; an organisation that runs its own server
-    /// has reasons to block its own addresses, so they are taken, with a warning in the answer, unless this is false.
+    /// Indicators for private and other internal addresses. Defender refuses them; an organisation that runs its own
+    /// network may well mean one, so Moat takes them unless this is false.
     pub allow_internal_addresses: bool,
     /// Requests per minute and hour that one API client may make.
     pub requests_per_minute: u32,

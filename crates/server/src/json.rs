@@ -2,18 +2,21 @@
 
 use axum::{
     body::to_bytes,
-    extract::{FromRequest, FromRequestParts, Request},
+    extract::{FromRequest, FromRequestParts, Request, rejection::JsonRejection},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, StatusCode, header, request::Parts};
+use moat_model::Timestamp;
 use serde::de::DeserializeOwned;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{App, error::Error};
 
-/// Largest body of any request; imports of 500 indicators and check-ins of 500 events stay far below.
-pub const MAX_BODY: usize = 8 << 20;
+/// Largest body of any request. A CSV of 100,000 indicators stays below.
+pub const MAX_BODY: usize = 64 << 20;
+/// Largest JSON body; imports of 500 indicators and check-ins of 500 events stay far below.
+pub const MAX_JSON: usize = 8 << 20;
 
 /// An error in Defender's shape: `{"error":{"code","message","target"}}`. `target` is a GUID to find it by in the log.
 #[derive(Debug)]
@@ -37,8 +40,9 @@ impl ApiError {
     }
 }
 
-impl From<Error> for ApiError {
-    fn from(error: Error) -> Self {
+impl<E: Into<Error>> From<E> for ApiError {
+    fn from(error: E) -> Self {
+        let error: Error = error.into();
         error.log();
         let retry_after = match error {
             Error::TooManyRequests { retry_after_seconds } => Some(retry_after_seconds),
@@ -84,7 +88,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
                 "the content type must be application/json",
             ));
         }
-        let bytes = read_body(request).await?;
+        let bytes = read_body(request, MAX_JSON).await?;
         serde_json::from_slice(&bytes).map(Self).map_err(|error| {
             ApiError::new(
                 StatusCode::BAD_REQUEST,
@@ -95,9 +99,9 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     }
 }
 
-/// Reads a body of at most [`MAX_BODY`] bytes.
-pub async fn read_body(request: Request) -> ApiResult<axum::body::Bytes> {
-    to_bytes(request.into_body(), MAX_BODY).await.map_err(|error| {
+/// Reads a body of at most `limit` bytes.
+pub async fn read_body(request: Request, limit: usize) -> ApiResult<axum::body::Bytes> {
+    to_bytes(request.into_body(), limit).await.map_err(|error| {
         let too_large = std::error::Error::source(&error).is_some_and(|e| e.is::<http_body_util::LengthLimitError>());
         match too_large {
             true => from_status(StatusCode::PAYLOAD_TOO_LARGE),
@@ -139,6 +143,25 @@ impl FromRequestParts<App> for Origin {
     }
 }
 
+/// What is wrong with a body that axum refused.
+pub fn rejected(rejection: &JsonRejection) -> Error {
+    match rejection {
+        JsonRejection::MissingJsonContentType(_) => {
+            Error::invalid("InvalidRequestBody", "the content type must be application/json")
+        }
+        other => Error::invalid("InvalidRequestBody", other.body_text()),
+    }
+}
+
+/// A database time as ISO 8601 text.
+pub fn time(micros: i64) -> String {
+    Timestamp::from_micros(micros).to_string()
+}
+
+pub fn time_or_null(micros: Option<i64>) -> Value {
+    micros.map_or(Value::Null, |micros| time(micros).into())
+}
+
 /// Gives every error under `/api` and `/admin` Defender's shape, also those that no handler made:
 /// unknown paths, wrong methods, bodies too large, panics.
 pub async fn shape_errors(request: Request, next: Next) -> Response {
@@ -163,7 +186,10 @@ fn from_status(status: StatusCode) -> ApiError {
     let (code, message) = match status {
         StatusCode::NOT_FOUND => ("NotFound", "there is no such path"),
         StatusCode::METHOD_NOT_ALLOWED => ("BadRequest", "this path does not take that method"),
-        StatusCode::PAYLOAD_TOO_LARGE => ("InvalidRequestBody", "the body is larger than 8 MiB"),
+        StatusCode::PAYLOAD_TOO_LARGE => (
+            "InvalidRequestBody",
+            "the body is too large: 8 MiB of JSON, 64 MiB of CSV",
+        ),
         StatusCode::UNSUPPORTED_MEDIA_TYPE => ("InvalidRequestBody", "the content type is not the one this call takes"),
         status if status.is_client_error() => ("BadRequest", "the request could not be understood"),
         _ => ("InternalServerError", "internal error"),

@@ -5,24 +5,35 @@
 
 #![forbid(unsafe_code)]
 
+mod access;
+mod admin;
+mod alerts;
 mod app;
 mod audit;
+mod bundles;
 mod caller;
-pub mod clients;
+mod clients;
 pub mod config;
 mod data_folder;
 mod db;
+mod devices;
+mod enrollment;
 mod error;
-pub mod indicators;
+mod gateways;
+mod indicators;
+mod jobs;
 mod json;
 mod keys;
+mod limits;
 mod listen;
 pub mod local;
 pub mod odata;
 mod pki;
 mod push;
 mod rate_limit;
+mod reports;
 mod router;
+mod rules;
 mod secret;
 mod serve;
 mod settings;

@@ -107,12 +107,8 @@ pub async fn serve_tls(
     finish_open(graceful).await;
 }
 
-/// Serves `make_router(uid)` on a Unix socket that only the owner of the data folder can open.
-pub async fn serve_local(
-    path: &Path,
-    make_router: impl Fn(u32) -> Router,
-    mut stop: watch::Receiver<bool>,
-) -> Result<()> {
+/// Opens a Unix socket that only the owner of the data folder can use; the one of a killed server is replaced.
+pub fn bind_local(path: &Path) -> Result<UnixListener> {
     use std::os::unix::fs::PermissionsExt as _;
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -122,10 +118,22 @@ pub async fn serve_local(
     }
     let listener = UnixListener::bind(path).with_context(|| format!("cannot listen on {}", path.display()))?;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+    Ok(listener)
+}
+
+/// Serves `make_router(uid)` to the processes that connect.
+pub async fn serve_local(listener: UnixListener, make_router: impl Fn(u32) -> Router, mut stop: watch::Receiver<bool>) {
     let graceful = GracefulShutdown::new();
     loop {
         let socket = tokio::select! {
-            accepted = listener.accept() => match accepted { Ok((socket, _)) => socket, Err(_) => continue },
+            accepted = listener.accept() => match accepted {
+                Ok((socket, _)) => socket,
+                Err(error) => {
+                    tracing::warn!(%error, "cannot accept on the admin socket");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    continue;
+                }
+            },
             _ = stop.wait_for(|stop| *stop) => break,
         };
         let Ok(credentials) = socket.peer_cred() else { continue };
@@ -136,8 +144,6 @@ pub async fn serve_local(
         ));
     }
     finish_open(graceful).await;
-    let _ = std::fs::remove_file(path);
-    Ok(())
 }
 
 async fn serve_connection(

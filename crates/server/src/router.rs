@@ -7,22 +7,38 @@ use axum::{
 use tower_http::{catch_panic::CatchPanicLayer, limit::RequestBodyLimitLayer, trace::TraceLayer};
 
 use crate::{
-    Actor, App, Caller, clients, indicators,
-    json::{self, MAX_BODY},
+    Actor, App, Caller, access, admin, alerts, bundles, clients, devices, enrollment, gateways, indicators,
+    json::{self, MAX_BODY, MAX_JSON},
+    reports, rules,
 };
 
 /// For people and API clients; never asks for a certificate.
 pub fn main_router(app: App) -> Router {
     let routes = Router::new()
         .route("/healthz", get(healthz))
-        .merge(api())
-        .merge(sign_in());
+        .route("/enroll", get(enrollment::device::page))
+        .route("/device/v1/enroll", post(enrollment::device::enroll))
+        .route("/access/check", get(access::check))
+        .route("/why/{token}", get(access::why::page))
+        .route("/{tenant}/oauth2/v2.0/token", post(clients::oauth::token_v2))
+        .route("/{tenant}/oauth2/token", post(clients::oauth::token_v1))
+        .route(
+            "/{tenant}/v2.0/.well-known/openid-configuration",
+            get(clients::oauth::configuration),
+        )
+        .route("/{tenant}/discovery/v2.0/keys", get(clients::oauth::keys))
+        .merge(api());
     finish(routes, app)
 }
 
 /// For enrolled devices, over mutual TLS.
 pub fn device_router(app: App) -> Router {
-    let routes = Router::new().route("/healthz", get(healthz));
+    let routes = Router::new()
+        .route("/healthz", get(healthz))
+        .route("/device/v1/check-in", post(devices::device::check_in))
+        .route("/device/v1/renew", post(devices::device::renew))
+        .route("/device/v1/push", get(devices::device::push))
+        .route("/device/v1/bundle", get(bundles::get));
     finish(routes, app)
 }
 
@@ -32,51 +48,79 @@ pub fn local_router(app: App, uid: u32) -> Router {
     finish(api(), app).layer(Extension(caller))
 }
 
-/// JSON APIs: Defender's paths and Moat's own administration.
+/// JSON APIs: Defender's paths, with and without version, and Moat's own administration.
 fn api() -> Router<App> {
-    // Defender's versions: the unversioned path is the newest, and v1.0 is the only other.
     Router::new()
         .nest("/api", defender())
         .nest("/api/v1.0", defender())
-        .nest("/admin", admin())
+        .nest("/admin", administration())
 }
 
-/// Microsoft Defender for Endpoint's API.
 fn defender() -> Router<App> {
-    use indicators::defender as i;
     Router::new()
-        .route("/indicators", post(i::create).get(i::list))
-        .route("/indicators/import", post(i::import))
-        .route("/indicators/BatchDelete", post(i::batch_delete))
-        .route("/indicators/{id}", get(i::get).delete(i::delete))
+        .route(
+            "/indicators",
+            get(indicators::defender::list).post(indicators::defender::create),
+        )
+        .route("/indicators/import", post(indicators::defender::import))
+        .route("/indicators/BatchDelete", post(indicators::defender::batch_delete))
+        .route(
+            "/indicators/{id}",
+            get(indicators::defender::get).delete(indicators::defender::delete),
+        )
+        .route("/alerts", get(alerts::defender::list))
+        .route("/alerts/batchUpdate", post(alerts::defender::batch_update))
+        .route(
+            "/alerts/CreateAlertByReference",
+            post(alerts::defender::create_by_reference),
+        )
+        .route("/alerts/{id}/machine", get(alerts::defender::machine))
+        .route("/alerts/{id}/domains", get(alerts::defender::domains))
+        .route("/alerts/{id}/ips", get(alerts::defender::ips))
+        .route("/alerts/{id}/files", get(alerts::defender::files))
+        .route(
+            "/alerts/{id}",
+            get(alerts::defender::get).patch(alerts::defender::update),
+        )
+        .route("/machines", get(devices::defender::list))
+        .route("/machines/findbytag", get(devices::defender::find_by_tag))
+        .route(
+            "/machines/AddOrRemoveTagForMultipleMachines",
+            post(devices::defender::tag_many),
+        )
+        .route("/machines/{id}", get(devices::defender::get))
+        .route("/machines/{id}/alerts", get(alerts::defender::of_machine))
+        .route("/machines/{id}/tags", post(devices::defender::tag))
 }
 
-/// Moat's own administration.
-fn admin() -> Router<App> {
+fn administration() -> Router<App> {
     Router::new()
-        .route("/clients", post(clients::admin::create).get(clients::admin::list))
+        .route("/status", get(admin::status))
+        .route("/settings", get(admin::get_settings).put(admin::put_settings))
+        .route("/audit", get(admin::audit_log))
+        .route("/jailbreak-rules", get(rules::get).put(rules::put))
+        .route(
+            "/enrollment-tokens",
+            get(enrollment::admin::list).post(enrollment::admin::create),
+        )
+        .route("/enrollment-tokens/{id}", delete(enrollment::admin::revoke))
+        .route("/clients", get(clients::admin::list).post(clients::admin::create))
         .route("/clients/{id}", delete(clients::admin::disable))
+        .route("/gateways", get(gateways::admin_list).post(gateways::admin_create))
+        .route("/gateways/{id}", delete(gateways::admin_disable))
+        .route("/devices/{id}/revoke", post(devices::admin::revoke))
+        .route("/devices/{id}/posture", post(devices::admin::request_posture))
+        .route("/reports", get(reports::admin_list))
+        .route("/reports/{id}/decide", post(reports::admin_decide))
         .route("/indicators/explain", post(indicators::admin::explain))
         .route("/indicators/import-csv", post(indicators::admin::import_csv))
-}
-
-/// OAuth 2.0 for API clients, at the paths of Entra ID.
-fn sign_in() -> Router<App> {
-    use clients::oauth;
-    Router::new()
-        .route("/{tenant}/oauth2/v2.0/token", post(oauth::token_v2))
-        .route("/{tenant}/oauth2/token", post(oauth::token_v1))
-        .route(
-            "/{tenant}/v2.0/.well-known/openid-configuration",
-            get(oauth::configuration),
-        )
-        .route("/{tenant}/discovery/v2.0/keys", get(oauth::keys))
 }
 
 fn finish(routes: Router<App>, app: App) -> Router {
     routes
         .with_state(app)
         .layer(RequestBodyLimitLayer::new(MAX_BODY))
+        .layer(axum::extract::DefaultBodyLimit::max(MAX_JSON))
         .layer(CatchPanicLayer::new())
         .layer(middleware::from_fn(json::shape_errors))
         .layer(TraceLayer::new_for_http())

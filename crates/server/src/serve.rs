@@ -5,14 +5,18 @@ use std::{
 
 use anyhow::{Context as _, Result};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
-use tokio::{net::TcpListener, sync::watch};
+use tokio::{
+    net::{TcpListener, UnixListener},
+    sync::watch,
+};
 
-use crate::{App, data_folder, listen, pki::ServerIdentity, router};
+use crate::{App, data_folder, jobs, listen, pki::ServerIdentity, router};
 
 /// Bound listeners: their ports are known before anything is served.
 pub struct Listeners {
     main: TcpListener,
     device: TcpListener,
+    local: UnixListener,
 }
 
 impl Listeners {
@@ -22,10 +26,13 @@ impl Listeners {
                 .await
                 .with_context(|| format!("cannot listen on {address}"))
         };
-        Ok(Self {
+        let listeners = Self {
             main: bind(app.config.listen).await?,
             device: bind(app.config.device_listen()).await?,
-        })
+            local: listen::bind_local(&data_folder::admin_socket(app.data.path()))?,
+        };
+        app.set_addresses(listeners.main()?, listeners.device()?);
+        Ok(listeners)
     }
 
     pub fn main(&self) -> Result<SocketAddr> {
@@ -57,16 +64,21 @@ pub async fn serve(app: App, listeners: Listeners, stop: watch::Receiver<bool>) 
         router::device_router(app.clone()),
         stop.clone(),
     );
-    let socket = data_folder::admin_socket(app.data.path());
-    let local = listen::serve_local(&socket, |uid| router::local_router(app.clone(), uid), stop.clone());
+    let local = listen::serve_local(
+        listeners.local,
+        |uid| router::local_router(app.clone(), uid),
+        stop.clone(),
+    );
     let closing = async {
         let mut stop = stop.clone();
         let _ = stop.wait_for(|stop| *stop).await;
         app.hub.close();
     };
-    let ((), (), local, ()) = tokio::join!(main, device, local, closing);
+    let jobs = jobs::run(app.clone(), stop.clone());
+    tokio::join!(main, device, local, closing, jobs);
+    let _ = std::fs::remove_file(data_folder::admin_socket(app.data.path()));
     app.db.close().await;
-    local
+    Ok(())
 }
 
 /// The administrator's own certificate, or one of our authority.

@@ -3,133 +3,47 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::check::Check;
+
 /// Largest rules file, in bytes, and most rules in it.
 const MAX_BYTES: usize = 4 << 20;
 const MAX_RULES: usize = 10_000;
 
+/// The verdict whose score makes a jailbreak level.
+pub(super) const DEVICE_COMPROMISED: &str = "device_compromised";
+
 /// A parsed rules file (schema 1).
 #[derive(Debug, Clone)]
 pub struct Rules {
-    pub(super) version: String,
-    pub(super) platforms: Vec<String>,
-    pub(super) skip: Vec<String>,
-    pub(super) compromised_by: BTreeSet<String>,
-    pub(super) suspected_score: f64,
-    pub(super) confirmed: Confirmed,
+    version: String,
+    platforms: Vec<String>,
+    skip: Vec<String>,
+    /// Classes of each verdict.
+    pub(super) verdicts: BTreeMap<String, BTreeSet<String>>,
+    pub(super) suspected: Threshold,
+    pub(super) confirmed: Threshold,
     checks: Vec<Check>,
 }
 
-/// What makes "confirmed": a score, and either several groups or one that suffices alone.
+/// What makes a level: a score, and either several groups or one that suffices alone.
 #[derive(Debug, Clone)]
-pub(super) struct Confirmed {
+pub(super) struct Threshold {
     pub score: f64,
     pub min_groups: usize,
     pub sufficient_groups: BTreeSet<String>,
-}
-
-/// One rule.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Check {
-    pub id: String,
-    pub group: String,
-    pub op: Op,
-    /// 0 to 1: how strongly a hit speaks for the class.
-    pub weight: f64,
-    /// jailbreak, hooking, tamper or debugger.
-    pub class: String,
-    pub families: Vec<String>,
-    /// Does not apply below this version of the system.
-    pub os_min: Option<String>,
-    /// What the asking process must be, such as `app_process`.
-    pub needs: Vec<String>,
-}
-
-/// A question to the device's probe.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Op {
-    /// Something is at `path`; with `want` it must be of that kind (`symlink`, `dir`, `file`).
-    Lstat {
-        path: String,
-        want: Option<String>,
-    },
-    /// A name in the folder `path` starts with `prefix`.
-    List {
-        path: String,
-        prefix: String,
-    },
-    /// Something matches the pattern (`*` within a segment).
-    Glob {
-        path: String,
-    },
-    /// The asking app could write in the folder.
-    WriteTest {
-        path: String,
-    },
-    /// The file system at `path` is mounted as `want` (`rw`).
-    Statfs {
-        path: String,
-        want: String,
-    },
-    /// Something is mounted on this path.
-    Mounts {
-        on: String,
-    },
-    /// A loaded image's path contains this text, ignoring case, or matches it as a pattern.
-    DyldImages {
-        contains_ci: String,
-    },
-    /// The environment variable is set.
-    Env {
-        name: String,
-    },
-    ObjcClass {
-        name: String,
-    },
-    CanOpenUrl {
-        scheme: String,
-    },
-    /// The port accepts connections.
-    Tcp {
-        host: String,
-        port: u16,
-    },
-    Kinfo {
-        flag: String,
-    },
-    Ppid {
-        want_not: u64,
-    },
-    Csops {
-        flag: String,
-    },
-    Fork,
-    Entitlement {
-        name: String,
-    },
-    SelfMacho {
-        field: String,
-        want: u64,
-    },
-    BundleFile {
-        name: String,
-    },
-    TeamId {
-        want: String,
-    },
-    /// An operation that this version does not know: ignored and counted.
-    Unknown {
-        op: String,
-    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RulesError {
     #[error("the rules file is larger than 4 MiB")]
     TooLarge,
+    #[error("the rules file has more than 10000 rules")]
+    TooManyRules,
     #[error("the rules file is not JSON of the expected shape: {0}")]
     Json(String),
     #[error("schema {0} is not known; this version reads schema 1")]
     Schema(u64),
+    /// `rule` is the id, or the place (`number 7`) when there is none.
     #[error("rule {rule}: {problem}")]
     Rule { rule: String, problem: String },
     #[error("scoring: {0}")]
@@ -137,6 +51,7 @@ pub enum RulesError {
 }
 
 impl Rules {
+    /// Reads a rules file. Fields that this version does not know are left aside, so that newer files work.
     pub fn parse(bytes: &[u8]) -> Result<Self, RulesError> {
         if bytes.len() > MAX_BYTES {
             return Err(RulesError::TooLarge);
@@ -145,36 +60,22 @@ impl Rules {
         if file.schema != 1 {
             return Err(RulesError::Schema(file.schema));
         }
+        if file.version.is_empty() || file.version.len() > 64 {
+            return Err(RulesError::Json("version must be text of 1 to 64 bytes".into()));
+        }
         if file.rules.len() > MAX_RULES {
-            return Err(RulesError::Json(format!("more than {MAX_RULES} rules")));
+            return Err(RulesError::TooManyRules);
         }
-        let (suspected_score, confirmed) = file.scoring.levels()?;
-        let mut seen = BTreeSet::new();
-        let mut checks = Vec::with_capacity(file.rules.len());
-        for rule in file.rules {
-            let check = rule.check()?;
-            if !seen.insert(check.id.clone()) {
-                return Err(RulesError::Rule {
-                    rule: check.id,
-                    problem: "this id stands twice".into(),
-                });
-            }
-            checks.push(check);
-        }
-        let compromised_by = file
-            .scoring
-            .verdicts
-            .get("device_compromised")
-            .cloned()
-            .unwrap_or_default();
+        let scoring = file.scoring;
+        scoring.check()?;
         Ok(Self {
             version: file.version,
             platforms: file.applies.platform,
             skip: file.applies.skip,
-            compromised_by,
-            suspected_score,
-            confirmed,
-            checks,
+            suspected: scoring.threshold("suspected")?,
+            confirmed: scoring.threshold("confirmed")?,
+            verdicts: scoring.verdicts,
+            checks: checks(&file.rules)?,
         })
     }
 
@@ -192,6 +93,32 @@ impl Rules {
     pub fn apply_to(&self, platform: &str) -> bool {
         self.platforms.iter().any(|p| p.eq_ignore_ascii_case(platform))
     }
+
+    /// Whether they are skipped in this environment, such as `simulator`.
+    #[must_use]
+    pub fn skipped_in(&self, environment: &str) -> bool {
+        self.skip.iter().any(|s| s.eq_ignore_ascii_case(environment))
+    }
+}
+
+fn checks(rules: &[Value]) -> Result<Vec<Check>, RulesError> {
+    let mut seen = BTreeSet::new();
+    let mut checks = Vec::with_capacity(rules.len());
+    for (number, value) in (1..).zip(rules) {
+        let wrong = |problem: String| {
+            let id = value.get("id").and_then(Value::as_str).filter(|id| !id.is_empty());
+            RulesError::Rule {
+                rule: id.map_or_else(|| format!("number {number}"), |id| id.chars().take(80).collect()),
+                problem,
+            }
+        };
+        let check = Check::read(value).map_err(wrong)?;
+        if !seen.insert(check.id.clone()) {
+            return Err(wrong("this id stands twice".into()));
+        }
+        checks.push(check);
+    }
+    Ok(checks)
 }
 
 #[derive(Deserialize)]
@@ -200,7 +127,8 @@ struct File {
     version: String,
     applies: Applies,
     scoring: Scoring,
-    rules: Vec<Rule>,
+    /// Read one by one, so that an error can name its rule.
+    rules: Vec<Value>,
 }
 
 #[derive(Deserialize)]
@@ -228,150 +156,150 @@ struct Level {
 }
 
 impl Scoring {
-    fn levels(&self) -> Result<(f64, Confirmed), RulesError> {
+    fn check(&self) -> Result<(), RulesError> {
         if self.model != "noisy_or_of_group_maxima" {
             return Err(RulesError::Scoring(format!("model {:?} is not known", self.model)));
         }
-        let find = |name: &str| {
-            let level = self
-                .levels
-                .iter()
-                .find(|l| l.level == name && (0.0..=1.0).contains(&l.score));
-            level.ok_or_else(|| RulesError::Scoring(format!("there is no level {name:?} with a score of 0 to 1")))
-        };
-        let confirmed = find("confirmed")?;
-        let confirmed = Confirmed {
-            score: confirmed.score,
-            min_groups: confirmed.min_groups,
-            sufficient_groups: confirmed.or_single_group.clone(),
-        };
-        Ok((find("suspected")?.score, confirmed))
-    }
-}
-
-#[derive(Deserialize)]
-struct Rule {
-    id: String,
-    group: String,
-    probe: BTreeMap<String, Value>,
-    weight: f64,
-    cls: String,
-    #[serde(default)]
-    families: Vec<String>,
-    os_min: Option<String>,
-    #[serde(default)]
-    needs: Vec<String>,
-}
-
-impl Rule {
-    fn check(self) -> Result<Check, RulesError> {
-        let wrong = |problem: String| RulesError::Rule {
-            rule: self.id.clone(),
-            problem,
-        };
-        if !(0.0..=1.0).contains(&self.weight) {
-            return Err(wrong("weight must be 0 to 1".into()));
+        if self.verdicts.get(DEVICE_COMPROMISED).is_none_or(BTreeSet::is_empty) {
+            return Err(RulesError::Scoring(format!(
+                "verdicts.{DEVICE_COMPROMISED} names no class, so nothing could ever be found"
+            )));
         }
-        let op = Fields(&self.probe).op().map_err(wrong)?;
-        Ok(Check {
-            id: self.id,
-            group: self.group,
-            op,
-            weight: self.weight,
-            class: self.cls,
-            families: self.families,
-            os_min: self.os_min,
-            needs: self.needs,
+        if self.threshold("suspected")?.score > self.threshold("confirmed")?.score {
+            return Err(RulesError::Scoring(
+                "level \"suspected\" has a higher score than \"confirmed\"".into(),
+            ));
+        }
+        Ok(())
+    }
+
+    fn threshold(&self, name: &str) -> Result<Threshold, RulesError> {
+        let level = self.levels.iter().find(|l| l.level == name);
+        // A score of 0 would make every clean device a suspect.
+        let level = level.filter(|l| l.score > 0.0 && l.score <= 1.0).ok_or_else(|| {
+            RulesError::Scoring(format!("there is no level {name:?} with a score above 0 and up to 1"))
+        })?;
+        Ok(Threshold {
+            score: level.score,
+            min_groups: level.min_groups,
+            sufficient_groups: level.or_single_group.clone(),
         })
     }
 }
 
-/// The `probe` object of a rule.
-struct Fields<'a>(&'a BTreeMap<String, Value>);
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::jailbreak::{BUILT_IN, Op};
+    use proptest::prelude::*;
 
-impl Fields<'_> {
-    fn op(&self) -> Result<Op, String> {
-        Ok(match self.text("op")?.as_str() {
-            "lstat" => Op::Lstat {
-                path: self.text("path")?,
-                want: self.text("want").ok(),
-            },
-            "list" => Op::List {
-                path: self.text("path")?,
-                prefix: self.text("prefix")?,
-            },
-            "glob" => Op::Glob {
-                path: self.text("path")?,
-            },
-            "write_test" => Op::WriteTest {
-                path: self.text("path")?,
-            },
-            "statfs" => Op::Statfs {
-                path: self.text("path")?,
-                want: self.text("want")?,
-            },
-            "mounts" => Op::Mounts { on: self.text("on")? },
-            "dyld_images" => match self.text("contains_ci") {
-                Ok(contains_ci) => Op::DyldImages { contains_ci },
-                Err(_) => Op::Unknown {
-                    op: "dyld_images without contains_ci".into(),
-                },
-            },
-            "env" => Op::Env {
-                name: self.text("name")?,
-            },
-            "objc_class" => Op::ObjcClass {
-                name: self.text("name")?,
-            },
-            "can_open_url" => Op::CanOpenUrl {
-                scheme: self.text("scheme")?,
-            },
-            "tcp" => {
-                let port = self.number("port")?;
-                let port = u16::try_from(port).map_err(|_| format!("port {port} is not a port"))?;
-                Op::Tcp {
-                    host: self.text("host")?,
-                    port,
-                }
-            }
-            "kinfo" => Op::Kinfo {
-                flag: self.text("flag")?,
-            },
-            "ppid" => Op::Ppid {
-                want_not: self.number("want_not")?,
-            },
-            "csops" => Op::Csops {
-                flag: self.text("flag")?,
-            },
-            "fork" => Op::Fork,
-            "entitlement" => Op::Entitlement {
-                name: self.text("name")?,
-            },
-            "self_macho" => Op::SelfMacho {
-                field: self.text("field")?,
-                want: self.number("want")?,
-            },
-            "bundle_file" => Op::BundleFile {
-                name: self.text("name")?,
-            },
-            "team_id" => Op::TeamId {
-                want: self.text("want")?,
-            },
-            other => Op::Unknown { op: other.into() },
-        })
+    fn built_in() -> Value {
+        serde_json::from_slice(BUILT_IN).unwrap()
     }
 
-    fn text(&self, name: &str) -> Result<String, String> {
-        let value = self.0.get(name).and_then(Value::as_str);
-        value
-            .map(String::from)
-            .ok_or_else(|| format!("probe.{name} is missing or no text"))
+    fn error_after(change: impl FnOnce(&mut Value)) -> String {
+        let mut file = built_in();
+        change(&mut file);
+        Rules::parse(file.to_string().as_bytes()).unwrap_err().to_string()
     }
 
-    fn number(&self, name: &str) -> Result<u64, String> {
-        self.0
-            .get(name)
-            .and_then(Value::as_u64)
-            .ok_or_else(|| format!("probe.{name} is missing or no number"))
+    #[test]
+    fn every_built_in_rule_is_understood() {
+        let rules = Rules::parse(BUILT_IN).unwrap();
+        assert_eq!(rules.checks().count(), 162);
+        for check in rules.checks() {
+            assert!(!matches!(check.op, Op::Unknown { .. }), "{}", check.id);
+            let classes = rules.verdicts.values().flatten();
+            assert!(
+                classes.clone().any(|c| *c == check.class),
+                "{} counts for nothing",
+                check.id
+            );
+        }
+        let port = rules.checks().find(|c| c.id == "port.22").unwrap();
+        let expected = Op::Tcp {
+            host: "127.0.0.1".into(),
+            port: 22,
+            timeout_ms: 50,
+        };
+        assert_eq!(port.op, expected);
+    }
+
+    #[test]
+    fn errors_name_the_rule_and_the_field() {
+        let probe =
+            |field: &'static str, value: Value| error_after(move |file| file["rules"][0]["probe"][field] = value);
+        assert!(probe("path", 7.into()).starts_with("rule fs.var_jb.symlink: probe.path"));
+        assert!(probe("path", "".into()).starts_with("rule fs.var_jb.symlink: probe.path"));
+        assert!(probe("want", Value::Null).starts_with("rule fs.var_jb.symlink: probe.want"));
+        assert!(probe("path", "x".repeat(2000).into()).contains("probe.path"));
+        let first = |field: &'static str, value: Value| error_after(move |file| file["rules"][0][field] = value);
+        assert!(first("weight", 9.into()).starts_with("rule fs.var_jb.symlink: weight is 9"));
+        assert!(first("os_min", "new".into()).starts_with("rule fs.var_jb.symlink: os_min \"new\""));
+        assert!(first("id", "fs.cores_binpack".into()).starts_with("rule fs.cores_binpack: this id stands twice"));
+        assert!(first("families", vec!["x"; 65].into()).contains("families has more than 64"));
+        let missing = |field: &'static str| {
+            error_after(move |file| {
+                file["rules"][2].as_object_mut().unwrap().remove(field);
+            })
+        };
+        assert_eq!(
+            missing("cls"),
+            "rule fs.var_jb_.installed_dopamine: missing field `cls`"
+        );
+        assert_eq!(missing("id"), "rule number 3: missing field `id`");
+    }
+
+    #[test]
+    fn scoring_that_could_not_work_is_refused() {
+        let scoring =
+            |pointer: &'static str, value: Value| error_after(move |file| *file.pointer_mut(pointer).unwrap() = value);
+        assert!(scoring("/schema", 2.into()).contains("schema 2"));
+        assert!(scoring("/scoring/model", "sum".into()).contains("\"sum\""));
+        assert!(scoring("/scoring/verdicts/device_compromised", Value::Array(vec![])).contains("names no class"));
+        assert!(scoring("/scoring/levels/0/score", 0.into()).contains("\"suspected\""));
+        assert!(scoring("/scoring/levels/0/score", 0.9.into()).contains("higher score"));
+        assert!(scoring("/scoring/levels", Value::Array(vec![])).contains("there is no level"));
+    }
+
+    #[test]
+    fn files_beyond_the_limits_are_refused() {
+        let rule = built_in()["rules"][0].clone();
+        let many = error_after(|file| file["rules"] = vec![rule; MAX_RULES + 1].into());
+        assert_eq!(many, RulesError::TooManyRules.to_string());
+        assert_eq!(
+            Rules::parse(&vec![b' '; MAX_BYTES + 1]).unwrap_err(),
+            RulesError::TooLarge
+        );
+        let port = error_after(|file| {
+            file["rules"][0]["probe"] =
+                serde_json::json!({"op": "tcp", "host": "::1", "port": 22, "timeout_ms": 60_000});
+        });
+        assert!(port.contains("probe.timeout_ms is 60000"), "{port}");
+    }
+
+    #[test]
+    fn unknown_fields_are_left_aside() {
+        let mut file = built_in();
+        file["colour"] = "blue".into();
+        file["rules"][0]["colour"] = "blue".into();
+        file["rules"][0]["probe"]["colour"] = "blue".into();
+        file["scoring"]["levels"][0]["colour"] = "blue".into();
+        let parsed = Rules::parse(file.to_string().as_bytes()).unwrap();
+        assert!(parsed.checks().eq(Rules::parse(BUILT_IN).unwrap().checks()));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            let _ = Rules::parse(&bytes);
+        }
+
+        #[test]
+        fn no_damage_to_one_byte_makes_it_panic(at in 0..BUILT_IN.len(), byte in any::<u8>()) {
+            let mut bytes = BUILT_IN.to_vec();
+            bytes[at] = byte;
+            let _ = Rules::parse(&bytes);
+        }
     }
 }

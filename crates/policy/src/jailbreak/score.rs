@@ -1,14 +1,19 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use moat_model::{Assessment, Finding, JailbreakLevel};
 
-use super::rules::{Check, Op, Rules};
+use super::{
+    check::{Check, Op},
+    rules::{DEVICE_COMPROMISED, Rules, Threshold},
+    version::OsVersion,
+};
 
 /// What a probe found out, one observation per check.
 #[derive(Debug, Clone, Default)]
 pub struct Facts {
-    /// `ios`, `ipados`, `linux`.
+    /// Whose layout the probe looked at: `ios`, `ipados`, `linux`. A probe of a folder that holds an iOS tree says `ios`.
     pub platform: String,
+    /// Without it, checks for newer systems apply.
     pub os_version: Option<String>,
     /// Where the agent runs, if special: `simulator`, `ios_app_on_mac`, `mac_catalyst`.
     pub environment: Vec<String>,
@@ -33,78 +38,154 @@ pub enum Outcome {
     Denied(String),
 }
 
+/// The score of one verdict of the rules file, such as `debugged`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ClassVerdict {
+    pub name: String,
+    /// 0 to 1.
+    pub score: f64,
+    pub findings: Vec<Finding>,
+}
+
 /// Scores the observations.
 ///
 /// Within a group only the strongest hit counts, so that ten paths of one package are one piece of evidence; groups combine
-/// as noisy-or. More hits never lower the score.
+/// as noisy-or. More hits never lower the score. Only the classes of the verdict `device_compromised` count: an app under a
+/// debugger is no jailbroken device.
 #[must_use]
 pub fn evaluate(rules: &Rules, facts: &Facts) -> Assessment {
-    let applies = rules.apply_to(&facts.platform) && !facts.environment.iter().any(|e| rules.skip.contains(e));
-    let outcomes: BTreeMap<&str, &Outcome> = facts
-        .observations
-        .iter()
-        .map(|o| (o.rule.as_str(), &o.outcome))
-        .collect();
-    let (mut findings, mut answered, mut unanswered, mut unknown) = (Vec::new(), 0, 0, 0);
-    for check in rules.checks().filter(|check| applies && is_for(check, facts)) {
-        if matches!(check.op, Op::Unknown { .. }) {
-            unknown += 1;
-            continue;
-        }
-        match outcomes.get(check.id.as_str()) {
-            Some(Outcome::Absent) => answered += 1,
-            Some(Outcome::Present(detail)) => {
-                answered += 1;
-                if rules.compromised_by.contains(&check.class) {
-                    findings.push(finding(check, detail));
-                }
-            }
-            Some(Outcome::Unavailable(_) | Outcome::Denied(_)) | None => unanswered += 1,
-        }
-    }
-    findings.sort_by(|a, b| b.weight.total_cmp(&a.weight).then_with(|| a.rule.cmp(&b.rule)));
-    let (score, level) = level(rules, &findings);
+    let answers = Answers::of(rules, facts);
+    let findings = answers.findings(rules, DEVICE_COMPROMISED);
+    let groups = strongest_of_groups(&findings);
+    let score = noisy_or(&groups);
     Assessment {
-        level,
+        level: level(rules, score, &groups),
         score,
         findings,
         rules_version: rules.version().to_string(),
-        answered,
-        unanswered,
-        unknown,
+        answered: answers.answered,
+        unanswered: answers.unanswered,
+        unknown: answers.unknown,
     }
 }
 
-fn level(rules: &Rules, findings: &[Finding]) -> (f64, JailbreakLevel) {
+/// Every verdict of the rules file with its score, also those that say nothing about a jailbreak (`app_tampered`, `debugged`).
+#[must_use]
+pub fn class_verdicts(rules: &Rules, facts: &Facts) -> Vec<ClassVerdict> {
+    let answers = Answers::of(rules, facts);
+    let verdict = |name: &String| {
+        let findings = answers.findings(rules, name);
+        ClassVerdict {
+            name: name.clone(),
+            score: noisy_or(&strongest_of_groups(&findings)),
+            findings,
+        }
+    };
+    rules.verdicts.keys().map(verdict).collect()
+}
+
+/// The checks that apply, sorted by how they were answered.
+#[derive(Default)]
+struct Answers<'a> {
+    hits: Vec<(&'a Check, &'a str)>,
+    answered: u32,
+    unanswered: u32,
+    unknown: u32,
+}
+
+impl<'a> Answers<'a> {
+    fn of(rules: &'a Rules, facts: &'a Facts) -> Self {
+        let mut answers = Self::default();
+        if !rules.apply_to(&facts.platform) || facts.environment.iter().any(|e| rules.skipped_in(e)) {
+            return answers;
+        }
+        let outcomes = outcomes(&facts.observations);
+        let os_version = facts.os_version.as_deref().and_then(OsVersion::parse);
+        for check in rules.checks().filter(|check| is_for(check, os_version.as_ref())) {
+            if matches!(check.op, Op::Unknown { .. }) {
+                answers.unknown += 1;
+                continue;
+            }
+            match outcomes.get(check.id.as_str()) {
+                Some(Outcome::Absent) => answers.answered += 1,
+                Some(Outcome::Present(detail)) => {
+                    answers.answered += 1;
+                    answers.hits.push((check, detail));
+                }
+                Some(Outcome::Unavailable(_) | Outcome::Denied(_)) | None => answers.unanswered += 1,
+            }
+        }
+        answers
+    }
+
+    /// Strongest first; equal ones in the order of their ids, so that the same facts give the same text.
+    fn findings(&self, rules: &Rules, verdict: &str) -> Vec<Finding> {
+        let none = BTreeSet::new();
+        let classes = rules.verdicts.get(verdict).unwrap_or(&none);
+        let counted = self.hits.iter().filter(|(check, _)| classes.contains(&check.class));
+        let mut findings: Vec<Finding> = counted.map(|(check, detail)| finding(check, detail)).collect();
+        findings.sort_by(|a, b| b.weight.total_cmp(&a.weight).then_with(|| a.rule.cmp(&b.rule)));
+        findings
+    }
+}
+
+/// One outcome per rule. When a probe answers twice, a hit is never lost to a miss.
+fn outcomes(observations: &[Observation]) -> BTreeMap<&str, &Outcome> {
+    let mut outcomes: BTreeMap<&str, &Outcome> = BTreeMap::new();
+    for observation in observations {
+        let kept = outcomes
+            .entry(observation.rule.as_str())
+            .or_insert(&observation.outcome);
+        if strength(&observation.outcome) > strength(kept) {
+            *kept = &observation.outcome;
+        }
+    }
+    outcomes
+}
+
+fn strength(outcome: &Outcome) -> u8 {
+    match outcome {
+        Outcome::Present(_) => 2,
+        Outcome::Absent => 1,
+        Outcome::Unavailable(_) | Outcome::Denied(_) => 0,
+    }
+}
+
+fn strongest_of_groups(findings: &[Finding]) -> BTreeMap<&str, f64> {
     let mut groups: BTreeMap<&str, f64> = BTreeMap::new();
     for finding in findings {
         let strongest = groups.entry(&finding.group).or_default();
         *strongest = strongest.max(finding.weight);
     }
+    groups
+}
+
+/// Rounded to a billionth, so that a weight of 0.8 alone reaches a level of 0.8.
+fn noisy_or(groups: &BTreeMap<&str, f64>) -> f64 {
     let score = 1.0 - groups.values().map(|weight| 1.0 - weight).product::<f64>();
-    let confirmed = &rules.confirmed;
-    let enough_groups = groups.len() >= confirmed.min_groups.max(1);
-    let sufficient = groups.keys().any(|group| confirmed.sufficient_groups.contains(*group));
-    let level = if score >= confirmed.score && (enough_groups || sufficient) {
+    (score * 1e9).round() / 1e9
+}
+
+fn level(rules: &Rules, score: f64, groups: &BTreeMap<&str, f64>) -> JailbreakLevel {
+    let reached = |threshold: &Threshold| {
+        score >= threshold.score
+            && (groups.len() >= threshold.min_groups
+                || groups.keys().any(|group| threshold.sufficient_groups.contains(*group)))
+    };
+    if reached(&rules.confirmed) {
         JailbreakLevel::Confirmed
-    } else if score >= rules.suspected_score {
+    } else if reached(&rules.suspected) {
         JailbreakLevel::Suspected
     } else {
         JailbreakLevel::None
-    };
-    (score, level)
-}
-
-fn is_for(check: &Check, facts: &Facts) -> bool {
-    match (&check.os_min, &facts.os_version) {
-        (Some(min), Some(version)) => version_of(version) >= version_of(min),
-        _ => true,
     }
 }
 
-/// `17.4.1` → [17, 4, 1]; what is no number counts as 0.
-fn version_of(text: &str) -> Vec<u64> {
-    text.split('.').map(|part| part.parse().unwrap_or(0)).collect()
+fn is_for(check: &Check, os_version: Option<&OsVersion>) -> bool {
+    match (&check.os_min, os_version) {
+        (Some(min), Some(version)) => version >= min,
+        _ => true,
+    }
 }
 
 fn finding(check: &Check, detail: &str) -> Finding {
@@ -127,97 +208,204 @@ mod tests {
         Rules::parse(BUILT_IN).unwrap()
     }
 
-    fn assess(platform: &str, environment: &[&str], hits: &[&str]) -> Assessment {
-        let rules = rules();
+    fn facts(rules: &Rules, platform: &str, environment: &[&str], hits: &[&str]) -> Facts {
         for hit in hits {
             assert!(rules.checks().any(|c| c.id == *hit), "no rule {hit}");
         }
-        let outcome = |id: &str| {
-            if hits.contains(&id) {
+        let observe = |check: &Check| Observation {
+            rule: check.id.clone(),
+            outcome: if hits.contains(&check.id.as_str()) {
                 Outcome::Present("seen".into())
             } else {
                 Outcome::Absent
-            }
+            },
         };
-        let facts = Facts {
+        Facts {
             platform: platform.into(),
             os_version: Some("17.0".into()),
             environment: environment.iter().map(|e| e.to_string()).collect(),
-            observations: rules
-                .checks()
-                .map(|c| Observation {
-                    rule: c.id.clone(),
-                    outcome: outcome(&c.id),
-                })
-                .collect(),
-        };
-        evaluate(&rules, &facts)
+            observations: rules.checks().map(observe).collect(),
+        }
     }
 
-    #[test]
-    fn every_built_in_rule_is_understood() {
+    fn assess(platform: &str, environment: &[&str], hits: &[&str]) -> Assessment {
         let rules = rules();
-        assert_eq!(rules.checks().count(), 162);
-        let unknown: Vec<_> = rules
-            .checks()
-            .filter(|c| matches!(c.op, Op::Unknown { .. }))
-            .map(|c| &c.id)
-            .collect();
-        assert!(unknown.is_empty(), "{unknown:?}");
+        evaluate(&rules, &facts(&rules, platform, environment, hits))
     }
+
+    /// The device as found, by rule; everything else is absent.
+    const PALERA1N: &[&str] = &[
+        "fs.var_jb.symlink",
+        "fs.cores_binpack",
+        "fs.cores_jbloader",
+        "port.2222",
+    ];
+    const LEFTOVERS: &[&str] = &["fs.applications_cydia.app", "fs.private_var_lib_apt"];
+    const XCODE: &[&str] = &[
+        "proc.traced",
+        "proc.ppid",
+        "proc.cs_debugged",
+        "code.get_task_allow",
+        "code.not_encrypted",
+    ];
 
     #[test]
     fn scenarios() {
         use JailbreakLevel::{Confirmed, None, Suspected};
-        for (what, platform, environment, hits, level) in [
-            ("clean", "ios", &[][..], &[][..], None),
-            ("an app squats a URL scheme", "ios", &[], &["url.sileo"], None),
-            ("rootless", "ios", &[], &["fs.var_jb.symlink"], Confirmed),
+        for (what, platform, environment, hits, score, level) in [
+            ("clean", "ios", &[][..], &[][..], 0.0, None),
+            ("an app squats a URL scheme", "ios", &[], &["url.sileo"], 0.25, None),
             (
-                "palera1n",
+                "all URL schemes at once",
                 "ios",
                 &[],
-                &["fs.cores_binpack", "fs.var_jb.symlink"],
-                Confirmed,
+                &["url.sileo", "url.zbra", "url.filza"],
+                0.25,
+                None,
             ),
             (
-                "leftover of an old jailbreak",
+                "rootless, one group that suffices",
+                "ipados",
+                &[],
+                &["fs.var_jb.symlink"],
+                0.9,
+                Confirmed,
+            ),
+            ("palera1n rootless", "ios", &[], PALERA1N, 0.993, Confirmed),
+            ("leftovers of an old jailbreak", "ios", &[], LEFTOVERS, 0.6, Suspected),
+            (
+                "Frida gadget",
                 "ios",
                 &[],
-                &["fs.applications_cydia.app", "fs.applications_sileo.app"],
+                &["dyld.frida", "dyld.fridagadget"],
+                0.95,
                 Suspected,
             ),
             (
-                "debugged development build",
+                "Frida gadget and its port",
                 "ios",
                 &[],
-                &["proc.traced", "code.get_task_allow"],
+                &["dyld.frida", "port.27042"],
+                0.98,
+                Confirmed,
+            ),
+            ("Xcode build under the debugger", "ios", &[], XCODE, 0.0, None),
+            (
+                "RootHide with the app on its blacklist: seen by no check",
+                "ios",
+                &[],
+                &[],
+                0.0,
                 None,
             ),
-            ("simulator", "ios", &["simulator"], &["fs.var_jb.symlink"], None),
-            ("iOS app on a Mac", "ios", &["ios_app_on_mac"], &["proc.fork"], None),
-            ("another platform", "linux", &[], &["fs.var_jb.symlink"], None),
+            (
+                "RootHide without it",
+                "ios",
+                &[],
+                &["fs.var.jbroot", "env.jbroot"],
+                0.985,
+                Confirmed,
+            ),
+            ("simulator", "ios", &["simulator"], PALERA1N, 0.0, None),
+            (
+                "iOS app on a Mac",
+                "ios",
+                &["ios_app_on_mac"],
+                &["proc.fork", "fs.bin_sh"],
+                0.0,
+                None,
+            ),
+            ("another platform", "linux", &[], PALERA1N, 0.0, None),
         ] {
-            assert_eq!(assess(platform, environment, hits).level, level, "{what}");
+            let assessment = assess(platform, environment, hits);
+            assert_eq!(assessment.level, level, "{what}");
+            assert!((assessment.score - score).abs() < 1e-9, "{what}: {}", assessment.score);
+            assert!(assessment.findings.len() <= hits.len());
         }
-        let score = assess("ios", &[], &["fs.applications_cydia.app"]).score;
-        assert!((score - 0.6).abs() < 1e-9, "{score}");
     }
 
     #[test]
-    fn bad_files_name_the_rule_and_the_field() {
-        let change = |from: &str, to: &str| {
-            let text = String::from_utf8(BUILT_IN.to_vec()).unwrap();
-            assert!(text.contains(from), "{from}");
-            Rules::parse(text.replacen(from, to, 1).as_bytes())
-                .unwrap_err()
-                .to_string()
+    fn a_debugged_build_is_debugged_and_tampered_but_not_jailbroken() {
+        let rules = rules();
+        let facts = facts(&rules, "ios", &[], XCODE);
+        let scores: Vec<(String, f64)> = class_verdicts(&rules, &facts)
+            .into_iter()
+            .map(|verdict| (verdict.name, verdict.score))
+            .collect();
+        let expected = [("app_tampered", 0.8), ("debugged", 0.8), ("device_compromised", 0.0)];
+        assert_eq!(scores, expected.map(|(name, score)| (name.to_string(), score)));
+    }
+
+    #[test]
+    fn findings_carry_what_was_seen_strongest_first() {
+        let assessment = assess(
+            "ios",
+            &[],
+            &["url.sileo", "fs.var_jb.symlink", "fs.applications_cydia.app"],
+        );
+        let found: Vec<_> = assessment
+            .findings
+            .iter()
+            .map(|f| (f.rule.as_str(), f.weight))
+            .collect();
+        let expected = [
+            ("fs.var_jb.symlink", 0.9),
+            ("fs.applications_cydia.app", 0.6),
+            ("url.sileo", 0.25),
+        ];
+        assert_eq!(found, expected);
+        assert_eq!(assessment.findings[0].detail, "seen");
+        assert_eq!(assessment.findings[0].families, ["dopamine", "palera1n", "nekojb"]);
+        assert_eq!((assessment.answered, assessment.unanswered), (162, 0));
+        assert_eq!(assessment.rules_version, "2026.11.24");
+    }
+
+    #[test]
+    fn what_could_not_be_asked_is_counted_and_never_evidence() {
+        let rules = rules();
+        let mut facts = facts(&rules, "ios", &[], &[]);
+        for observation in &mut facts.observations[..10] {
+            observation.outcome = Outcome::Denied("EPERM".into());
+        }
+        facts.observations.truncate(100);
+        let assessment = evaluate(&rules, &facts);
+        assert_eq!((assessment.answered, assessment.unanswered), (90, 72));
+        assert_eq!((assessment.level, assessment.score), (JailbreakLevel::None, 0.0));
+    }
+
+    #[test]
+    fn a_hit_is_not_lost_to_a_second_answer() {
+        let rules = rules();
+        let answer = |outcome| Observation {
+            rule: "fs.var_jb.symlink".into(),
+            outcome,
         };
-        assert!(change("\"path\": \"/var/jb\"", "\"pfad\": \"/var/jb\"").contains("fs.var_jb.symlink: probe.path"));
-        assert!(change("\"weight\": 0.9", "\"weight\": 9.0").contains("weight must be 0 to 1"));
-        assert!(change("\"schema\": 1", "\"schema\": 2").contains("schema 2"));
-        assert!(change("noisy_or_of_group_maxima", "sum").contains("sum"));
-        assert!(Rules::parse(b"{").is_err());
+        let hit = || answer(Outcome::Present("symlink".into()));
+        for observations in [
+            vec![hit(), answer(Outcome::Absent)],
+            vec![answer(Outcome::Denied("EPERM".into())), hit()],
+        ] {
+            let facts = Facts {
+                platform: "ios".into(),
+                observations,
+                ..Facts::default()
+            };
+            assert_eq!(evaluate(&rules, &facts).level, JailbreakLevel::Confirmed);
+        }
+    }
+
+    #[test]
+    fn checks_for_newer_systems_do_not_apply() {
+        let rules = rules();
+        let level = |version: &str| {
+            let mut facts = facts(&rules, "ios", &[], &["fs.var_jb.symlink"]);
+            facts.os_version = (!version.is_empty()).then(|| version.to_string());
+            evaluate(&rules, &facts).level
+        };
+        assert_eq!(level("14.8.1"), JailbreakLevel::None);
+        for version in ["15", "15.0", "17.4 (21E219)", ""] {
+            assert_eq!(level(version), JailbreakLevel::Confirmed, "{version}");
+        }
     }
 
     #[test]

@@ -3,12 +3,12 @@
 use axum::{
     Json,
     extract::{Path, State},
-    response::IntoResponse,
 };
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::IssuedClient;
 use crate::{
     App, Caller,
     error::Error,
@@ -22,10 +22,14 @@ pub struct NewClient {
     roles: Vec<String>,
 }
 
-pub async fn create(State(app): State<App>, caller: Caller, Body(new): Body<NewClient>) -> ApiResult {
+pub async fn create(
+    State(app): State<App>,
+    caller: Caller,
+    Body(new): Body<NewClient>,
+) -> ApiResult<Json<IssuedClient>> {
     let roles = new.roles.iter().map(|r| r.parse()).collect::<Result<_, Error>>()?;
     let issued = super::create(&app, &caller, &new.name, roles).await?;
-    Ok((StatusCode::CREATED, Json(issued)).into_response())
+    Ok(Json(issued))
 }
 
 pub async fn list(State(app): State<App>, caller: Caller) -> ApiResult<Json<Value>> {

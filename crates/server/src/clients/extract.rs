@@ -9,7 +9,7 @@ use crate::{
     app::now,
     error::{Error, Result},
     json::ApiError,
-    rate_limit::Limit,
+    limits::Limit,
 };
 
 impl FromRequestParts<App> for Caller {
@@ -26,7 +26,7 @@ impl FromRequestParts<App> for Caller {
         let path = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
         let path = path.replacen("/api/v1.0/", "/api/", 1);
         let call = format!("{id} {} {path}", parts.method);
-        app.limits.count(&call, Limit::of(&app.config, &path), now())?;
+        app.limits.calls.count(&call, Limit::of(&app.config, &path), now())?;
         Ok(caller)
     }
 }

@@ -10,13 +10,8 @@ use http::{HeaderMap, StatusCode, header};
 use serde_json::{Value, json};
 
 use super::{Client, Refused, token};
-use crate::{App, app::now, error::Error, json::Origin, listen::Peer, rate_limit::Limit};
+use crate::{App, app::now, error::Error, json::Origin, listen::Peer};
 
-/// Wrong secrets that one address may try; a client secret has 256 bits, so this only keeps the noise down.
-const FAILURES: Limit = Limit {
-    per_minute: 20,
-    per_hour: 200,
-};
 const MAX_FORM: usize = 64 << 10;
 
 /// Audiences of the Defender API that scripts ask for by habit. Here they all mean this server.
@@ -135,9 +130,9 @@ async fn grant(
 }
 
 async fn authenticate(app: &App, peer: Option<Peer>, id: &str, secret: &str) -> Result<Client, Problem> {
-    let who = peer.map(|Peer(address)| format!("token failures {}", address.ip()));
+    let who = peer.map(|Peer(address)| format!("token {}", address.ip()));
     if let Some(who) = &who {
-        app.limits.check(who, FAILURES, now())?;
+        app.limits.sign_in_failures.check(who)?;
     }
     let refused = match super::authenticate(app, id, secret).await {
         Ok(client) => return Ok(client),
@@ -145,7 +140,7 @@ async fn authenticate(app: &App, peer: Option<Peer>, id: &str, secret: &str) -> 
         Err(refused) => refused,
     };
     if let Some(who) = &who {
-        app.limits.count(who, FAILURES, now())?;
+        app.limits.sign_in_failures.take(who)?;
     }
     tracing::warn!(client = %printable(id), peer = ?peer.map(|p| p.0.ip()), ?refused, "no access token given");
     Err(match refused {

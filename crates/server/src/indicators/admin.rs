@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{csv, defender};
 use crate::{
     App, Caller,
-    json::{ApiResult, Body, read_body},
+    json::{ApiResult, Body, MAX_BODY, read_body},
 };
 
 #[derive(Deserialize)]
@@ -47,7 +47,7 @@ pub async fn explain(State(app): State<App>, caller: Caller, Body(question): Bod
 }
 
 pub async fn import_csv(State(app): State<App>, caller: Caller, request: Request) -> ApiResult<Json<Value>> {
-    let bytes = read_body(request).await?;
+    let bytes = read_body(request, MAX_BODY).await?;
     let result = csv::import(&app, &caller, &bytes).await?;
     let failed = result.rows.iter().filter(|row| row.result.is_err()).count();
     let rows: Vec<Value> = result

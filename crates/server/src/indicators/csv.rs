@@ -80,19 +80,47 @@ fn read(bytes: &[u8]) -> Result<Vec<(u64, Result<Submission>)>> {
     let setters = setters(&header)?;
     let mut rows = Vec::new();
     let mut record = csv::ByteRecord::new();
+    let mut lines = Lines { bytes, at: 0, line: 1 };
     loop {
-        let line = reader.position().line();
+        let start = reader.position().byte();
         match reader.read_byte_record(&mut record) {
             Ok(false) => return Ok(rows),
             Ok(true) => {
-                let line = record.position().map_or(line, csv::Position::line);
+                let line = lines.of(record.position().map_or(start, csv::Position::byte));
                 rows.push((line, row(&record, &setters, header.len())));
             }
             Err(error) => {
-                rows.push((line, Err(unreadable(&error))));
+                rows.push((lines.of(start), Err(unreadable(&error))));
                 return Ok(rows);
             }
         }
+    }
+}
+
+/// Counts lines up to rows, which come in order. The reader's own count is behind by one after CR LF and blank lines.
+struct Lines<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    line: u64,
+}
+
+impl Lines<'_> {
+    /// The line on which the row at this offset begins to say something.
+    fn of(&mut self, offset: u64) -> u64 {
+        let offset = usize::try_from(offset).unwrap_or(usize::MAX).max(self.at);
+        let blank = |b: &&u8| matches!(b, b'\r' | b'\n');
+        let end = offset
+            + self
+                .bytes
+                .get(offset..)
+                .unwrap_or_default()
+                .iter()
+                .take_while(blank)
+                .count();
+        let passed = self.bytes.get(self.at..end).unwrap_or_default();
+        self.line += passed.iter().filter(|b| **b == b'\n').count() as u64;
+        self.at = end;
+        self.line
     }
 }
 

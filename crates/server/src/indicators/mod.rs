@@ -6,18 +6,17 @@ pub mod defender;
 mod draft;
 mod store;
 
-use moat_indicators::{Entry, Explanation, IndicatorSet};
+use moat_indicators::Explanation;
 use moat_model::{Action, IndicatorId, IndicatorType, Severity, Timestamp};
 use serde::Serialize;
 
-pub use csv::{CsvResult, CsvRow};
 pub use draft::{Draft, Submission};
 pub use store::Page;
 
 use crate::{
     Actor, App,
     app::now,
-    audit,
+    audit, bundles,
     caller::{Caller, Role},
     db::Transaction,
     error::{Error, Result},
@@ -296,20 +295,14 @@ async fn remove(tx: &mut Transaction, actor: &Actor, before: &Indicator) -> Resu
     audit::record(tx, actor, change).await
 }
 
-/// What the devices of a group enforce now, ready to compile.
-pub async fn entries(app: &App, device_group: &str) -> Result<Vec<Entry>> {
-    store::entries(&app.db, device_group, now()).await
+/// When the next indicator expires.
+pub async fn next_expiry(app: &App) -> Result<Option<Timestamp>> {
+    store::next_expiry(&app.db).await
 }
 
 /// "Would this be blocked on a device of this group, and why?"
 pub async fn explain(app: &App, caller: &Caller, input: &str, device_group: &str) -> Result<Explanation> {
     caller.require_any(&[Role::TiReadWriteAll, Role::MoatAdministrate])?;
-    let entries = entries(app, device_group).await?;
-    let input = input.to_string();
-    let explained = tokio::task::spawn_blocking(move || -> Result<Explanation> {
-        let bytes = moat_indicators::compile(entries, [0; 16]).map_err(Error::internal)?;
-        let set = IndicatorSet::open(bytes).map_err(Error::internal)?;
-        moat_indicators::explain(&set, &input, now()).map_err(|error| Error::invalid(error.code(), error))
-    });
-    explained.await.map_err(Error::internal)?
+    let set = bundles::indicators(app, device_group).await?;
+    moat_indicators::explain(&set, input, now()).map_err(|error| Error::invalid(error.code(), error))
 }

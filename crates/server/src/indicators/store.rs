@@ -1,4 +1,3 @@
-use moat_indicators::Entry;
 use moat_model::{IndicatorId, Timestamp};
 use sqlx::{Any, AssertSqlSafe, Executor};
 
@@ -212,31 +211,9 @@ pub async fn expired(executor: impl Executor<'_, Database = Any>, now: Timestamp
     rows.into_iter().map(Indicator::try_from).collect()
 }
 
-pub async fn entries(db: &Db, device_group: &str, now: Timestamp) -> Result<Vec<Entry>> {
-    let rows: Vec<Row> = sqlx::query_as(
-        "SELECT * FROM indicators WHERE type IN ('IpAddress', 'DomainName', 'Url') \
-         AND (expires_at IS NULL OR expires_at > $1) AND (device_groups = '[]' OR REPLACE(device_groups, $2, '') <> device_groups) \
-         ORDER BY id",
-    )
-    .bind(now.as_micros())
-    .bind(format!("\"{device_group}\""))
-    .fetch_all(db.read())
-    .await?;
-    let entry = |i: Indicator| Entry {
-        id: i.id,
-        kind: i.kind,
-        value: i.canonical,
-        action: i.action,
-        severity: i.severity,
-        title: i.title,
-        generate_alert: i.generate_alert,
-        expires: i.expires,
-        bypass_hours: i.bypass_hours,
-        educate_url: i.educate_url,
-    };
-    rows.into_iter()
-        .map(|row| Indicator::try_from(row).map(entry))
-        .collect()
+pub async fn next_expiry(db: &Db) -> Result<Option<Timestamp>> {
+    let query = sqlx::query_scalar::<_, Option<i64>>("SELECT MIN(expires_at) FROM indicators");
+    Ok(query.fetch_one(db.read()).await?.map(Timestamp::from_micros))
 }
 
 /// The next number; numbers of deleted indicators are not given again.

@@ -21,6 +21,14 @@ pub struct Query {
 }
 
 impl Query {
+    /// A query that only filters.
+    pub fn with_filter(filter: Filter) -> Self {
+        Self {
+            filter: Some(filter),
+            ..Self::default()
+        }
+    }
+
     /// Parses the part of a URL after `?`.
     pub fn parse(raw: Option<&str>) -> Result<Self> {
         let pairs = decode_pairs(raw.unwrap_or_default())

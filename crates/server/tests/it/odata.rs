@@ -6,9 +6,23 @@ use crate::world::{Client, World};
 async fn fill(client: &Client<'_>) {
     for (value, kind, action, severity, groups, title) in [
         ("a.example", "DomainName", "Block", "High", json!(["sales"]), "it's"),
-        ("b.example", "DomainName", "Warn", "Low", json!(["sales", "staff"]), "beta"),
+        (
+            "b.example",
+            "DomainName",
+            "Warn",
+            "Low",
+            json!(["sales", "staff"]),
+            "beta",
+        ),
         ("192.0.2.1", "IpAddress", "Block", "Medium", json!([]), "Gamma"),
-        ("https://c.example/x", "Url", "AlertAndBlock", "Informational", json!(["staff two"]), "100% _delta"),
+        (
+            "https://c.example/x",
+            "Url",
+            "AlertAndBlock",
+            "Informational",
+            json!(["staff two"]),
+            "100% _delta",
+        ),
     ] {
         let body = json!({
             "indicatorValue": value, "indicatorType": kind, "action": action, "severity": severity, "rbacGroupNames": groups,
@@ -21,13 +35,25 @@ async fn fill(client: &Client<'_>) {
 
 fn escape(text: &str) -> String {
     let plain = |b: u8| b.is_ascii_alphanumeric();
-    text.bytes().map(|b| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
+    text.bytes()
+        .map(|b| {
+            if plain(b) {
+                char::from(b).to_string()
+            } else {
+                format!("%{b:02X}")
+            }
+        })
+        .collect()
 }
 
 async fn ids(client: &Client<'_>, filter: &str) -> String {
     let answer = client.get(&format!("/api/indicators?$filter={}", escape(filter))).await;
     match answer.body["value"].as_array() {
-        Some(list) => list.iter().filter_map(|i| i["id"].as_str()).collect::<Vec<_>>().join(" "),
+        Some(list) => list
+            .iter()
+            .filter_map(|i| i["id"].as_str())
+            .collect::<Vec<_>>()
+            .join(" "),
         None => format!("{}: {}", answer.outcome(), answer.message()),
     }
 }
@@ -56,7 +82,10 @@ async fn filters_find_what_they_say() {
         ("not (expirationTime gt 2030-01-01T00:00:00Z)", "1 2 3 4"),
         ("creationTimeDateTimeUtc gt 2020-01-01T00:00:00Z", "1 2 3 4"),
         ("creationTimeDateTimeUtc lt '2020-01-01'", ""),
-        ("generateAlert eq true and (severity eq 'Low' or severity eq 'High')", "1 2"),
+        (
+            "generateAlert eq true and (severity eq 'Low' or severity eq 'High')",
+            "1 2",
+        ),
         ("createdByDisplayName eq 'siem'", "1 2 3 4"),
         ("application ne 'x'", "1 2 3 4"),
         ("application eq 'x'", ""),
@@ -65,12 +94,21 @@ async fn filters_find_what_they_say() {
     ] {
         assert_eq!(ids(&client, filter).await, found, "{filter}");
     }
-    let plus = client.get("/api/indicators?$filter=action+eq+'Block'&$top=1&$skip=1").await;
+    let plus = client
+        .get("/api/indicators?$filter=action+eq+'Block'&$top=1&$skip=1")
+        .await;
     assert_eq!(plus.body["value"][0]["id"], "3", "{}", plus.text);
     assert_eq!(plus.body["@odata.nextLink"], Value::Null);
-    let sorted = client.get("/api/indicators?$orderby=severity%20desc,id&$select=id,severity&$count=true").await;
+    let sorted = client
+        .get("/api/indicators?$orderby=severity%20desc,id&$select=id,severity&$count=true")
+        .await;
     assert_eq!(sorted.body["@odata.count"], 4);
-    let shown: Vec<_> = sorted.body["value"].as_array().unwrap().iter().map(|i| i["id"].as_str().unwrap()).collect();
+    let shown: Vec<_> = sorted.body["value"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|i| i["id"].as_str().unwrap())
+        .collect();
     assert_eq!(shown, ["1", "3", "2", "4"]);
     assert_eq!(sorted.body["value"][0], json!({"id": "1", "severity": "High"}));
 }
@@ -86,9 +124,24 @@ async fn wrong_queries_say_what_and_where() {
         ("(action eq 'Block'", "expected ')'"),
     ] {
         let found = ids(&client, filter).await;
-        assert!(found.starts_with("400 ODataError: $filter: ") && found.contains(problem), "{filter}: {found}");
+        assert!(
+            found.starts_with("400 ODataError: $filter: ") && found.contains(problem),
+            "{filter}: {found}"
+        );
     }
-    for query in ["$top=10001", "$top=x", "$skip=-1", "$orderby=rbacGroupNames", "$apply=x", "$expand=evidence", "$filter=%zz"] {
-        assert_eq!(client.get(&format!("/api/indicators?{query}")).await.outcome(), "400 ODataError", "{query}");
+    for query in [
+        "$top=10001",
+        "$top=x",
+        "$skip=-1",
+        "$orderby=rbacGroupNames",
+        "$apply=x",
+        "$expand=evidence",
+        "$filter=%zz",
+    ] {
+        assert_eq!(
+            client.get(&format!("/api/indicators?{query}")).await.outcome(),
+            "400 ODataError",
+            "{query}"
+        );
     }
 }

@@ -3,9 +3,9 @@ use std::sync::Arc;
 use http::{Method, StatusCode, header};
 use http_body_util::{BodyExt as _, Full};
 use hyper_util::rt::TokioIo;
-use moat_server::{Actor, App, Caller, Config, DataFolder, Listeners, Role};
+use moat_server::{App, Config, DataFolder, Listeners, Role};
 use rustls_pki_types::{CertificateDer, ServerName, pem::PemObject as _};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::{net::TcpStream, sync::watch};
 use tokio_rustls::TlsConnector;
 
@@ -61,12 +61,23 @@ impl World {
             ..Config::default()
         };
         change(&mut config);
-        let folder = DataFolder::open(data.path()).unwrap();
-        let app = App::open(folder, config).await.unwrap();
-        let listeners = Listeners::bind(&app).await.unwrap();
-        let address = listeners.main().unwrap();
         let (stop, stopped) = watch::channel(false);
-        tokio::spawn(moat_server::serve(app.clone(), listeners, stopped));
+        let (ready, started) = std::sync::mpsc::channel();
+        let folder = DataFolder::open(data.path()).unwrap();
+        // On a thread of its own, as the program runs it.
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            runtime.block_on(async {
+                let app = App::open(folder, config).await.unwrap();
+                let listeners = Listeners::bind(&app).await.unwrap();
+                ready.send((app.clone(), listeners.main().unwrap())).unwrap();
+                moat_server::serve(app, listeners, stopped).await.unwrap();
+            });
+        });
+        let (app, address) = started.recv().unwrap();
         Self {
             tls: connector(&data.path().join("ca.pem")),
             app,
@@ -81,10 +92,15 @@ impl World {
         let socket = TcpStream::connect(self.address).await.unwrap();
         let name = ServerName::try_from("localhost").unwrap();
         let stream = self.tls.connect(name, socket).await.unwrap();
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+            .await
+            .unwrap();
         let connection = tokio::spawn(connection);
         let host = format!("localhost:{}", self.address.port());
-        let mut request = http::Request::builder().method(method).uri(path).header(header::HOST, host);
+        let mut request = http::Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, host);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -107,21 +123,37 @@ impl World {
         self.send(Method::POST, path, &headers, form).await
     }
 
-    pub fn administrator(&self) -> Caller {
-        Caller::with_all_roles(Actor::Local { uid: 0 })
+    /// Calls the admin API as the administrator of the machine does.
+    pub async fn local(&self, method: Method, path: &str, body: Value) -> Value {
+        let request = http::Request::builder()
+            .method(method)
+            .uri(path)
+            .header("content-type", "application/json");
+        let response = moat_server::local::call(&self.app, request.body(body.to_string().into()).unwrap())
+            .await
+            .unwrap();
+        assert!(response.status().is_success(), "{path}: {:?}", response.body());
+        serde_json::from_slice(response.body()).unwrap_or(Value::Null)
     }
 
     /// Makes an API client and gets it a token.
     pub async fn client(&self, name: &str, roles: &[Role]) -> Client<'_> {
-        let issued = moat_server::clients::create(&self.app, &self.administrator(), name, roles.to_vec()).await.unwrap();
+        let roles: Vec<_> = roles.iter().map(|r| r.as_str()).collect();
+        let issued = self
+            .local(Method::POST, "/admin/clients", json!({"name": name, "roles": roles}))
+            .await;
+        let text = |field: &str| issued[field].as_str().unwrap().to_string();
         let mut client = Client {
             world: self,
-            id: issued.client_id,
-            secret: issued.client_secret,
+            id: text("client_id"),
+            secret: text("client_secret"),
             token: String::new(),
         };
         let answer = client.ask_for_token().await;
-        client.token = answer.body["access_token"].as_str().unwrap_or_else(|| panic!("{}", answer.text)).into();
+        client.token = answer.body["access_token"]
+            .as_str()
+            .unwrap_or_else(|| panic!("{}", answer.text))
+            .into();
         client
     }
 }
@@ -132,7 +164,9 @@ impl Client<'_> {
             "grant_type=client_credentials&client_id={}&client_secret={}&scope=https%3A%2F%2Fapi.securitycenter.microsoft.com%2F.default",
             self.id, self.secret
         );
-        self.world.form(&format!("/{}/oauth2/v2.0/token", self.world.app.tenant), &form).await
+        self.world
+            .form(&format!("/{}/oauth2/v2.0/token", self.world.app.tenant), &form)
+            .await
     }
 
     pub async fn get(&self, path: &str) -> Answer {
@@ -146,7 +180,9 @@ impl Client<'_> {
     pub async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
         let bearer = format!("Bearer {}", self.token);
         let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
-        self.world.send(method, path, &headers, body.map_or(String::new(), |b| b.to_string())).await
+        self.world
+            .send(method, path, &headers, body.map_or(String::new(), |b| b.to_string()))
+            .await
     }
 
     pub async fn raw(&self, method: Method, path: &str, content_type: &str, body: impl Into<Vec<u8>>) -> Answer {
@@ -161,6 +197,8 @@ fn connector(ca: &std::path::Path) -> TlsConnector {
     for certificate in CertificateDer::pem_file_iter(ca).unwrap() {
         roots.add(certificate.unwrap()).unwrap();
     }
-    let config = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    let config = rustls::ClientConfig::builder()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
     TlsConnector::from(Arc::new(config))
 }

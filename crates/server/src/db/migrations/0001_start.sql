@@ -91,6 +91,8 @@ CREATE TABLE devices (
     acknowledged_seq BIGINT NOT NULL,
     dropped_events BIGINT NOT NULL,
     silent_since BIGINT,
+    -- An administrator asked for a posture run while the device was away.
+    posture_requested_at BIGINT,
     revoked_at BIGINT,
     revoked_by TEXT
 );

@@ -1,0 +1,59 @@
+//! Exit codes and messages: 0 done, 1 refused or failed, 2 wrong usage.
+
+use std::process::Command;
+
+use crate::server::{Data, MOAT};
+
+#[test]
+fn wrong_usage_is_2_and_failure_is_1() {
+    let code = |args: &[&str]| Command::new(MOAT).args(args).output().unwrap().status.code();
+    assert_eq!(code(&["no-such-command"]), Some(2));
+    assert_eq!(
+        code(&["enroll", "token", "--data", "/nonexistent", "--uses", "0"]),
+        Some(2)
+    );
+    assert_eq!(code(&["enroll", "token", "--data", "/nonexistent"]), Some(1));
+}
+
+#[test]
+fn config_check_names_the_wrong_key() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let check = |text: &str| {
+        std::fs::write(file.path(), text).unwrap();
+        Command::new(MOAT)
+            .args(["config", "check"])
+            .arg(file.path())
+            .output()
+            .unwrap()
+    };
+    assert!(
+        check("listen = '127.0.0.1:9000'\nsilent_after_minutes = 5\n")
+            .status
+            .success()
+    );
+    let refused = check("listen_on = '127.0.0.1:9000'\n");
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("listen_on"));
+}
+
+#[test]
+fn a_data_folder_has_one_owner_and_stops_cleanly() {
+    let data = Data::new();
+    let server = data.serve(&[]);
+    let second = data.moat(&["serve", "--listen", "127.0.0.1:0", "--device-listen", "127.0.0.1:0"]);
+    assert_eq!(second.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&second.stderr).contains("in use"));
+    server.stop();
+    data.serve(&[]).stop();
+}
+
+#[test]
+fn administration_works_with_and_without_a_running_server() {
+    let data = Data::new();
+    let server = data.serve(&[]);
+    data.json(&["indicators", "add", "one.example"]);
+    server.stop();
+    data.json(&["indicators", "add", "two.example"]);
+    let listed = data.json(&["indicators", "list"]);
+    assert_eq!(listed["value"].as_array().unwrap().len(), 2, "{listed}");
+}

@@ -1,0 +1,6 @@
+//! The `moat` binary as its users meet it: real processes, real TLS.
+
+mod client;
+mod command_line;
+mod kill;
+mod server;

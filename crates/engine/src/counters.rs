@@ -1,0 +1,28 @@
+/// What the engine counted since it started. Every drop and eviction is in here.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counters {
+    pub packets_in: u64,
+    pub packets_out: u64,
+    /// Not IP, or lengths that contradict each other.
+    pub malformed_ip: u64,
+    pub malformed_transport: u64,
+    /// Fragments of datagrams; dropped.
+    pub fragments: u64,
+    /// Neither TCP nor UDP; dropped.
+    pub other_protocols: u64,
+    pub tcp_flows: u64,
+    pub udp_flows: u64,
+    /// Flows refused because the table was full.
+    pub tcp_refused: u64,
+    pub udp_evicted: u64,
+    pub out_of_order: u64,
+    pub retransmissions: u64,
+    /// First bytes that were neither TLS nor HTTP, or could not be parsed: forwarded (or blocked when policy fails closed).
+    pub not_inspected: u64,
+    pub malformed_dns: u64,
+    pub blocked: u64,
+    pub warned: u64,
+    pub audited: u64,
+    pub events_dropped: u64,
+    pub flows_closed_by_policy: u64,
+}

@@ -1,0 +1,149 @@
+//! DNS: questions are judged before they leave, answers before they arrive.
+
+use std::time::Duration;
+
+use moat_indicators::Match;
+use moat_model::Action;
+
+use super::{Engine, SINKHOLE_V4, SINKHOLE_V6, judge::site};
+use crate::{
+    flow::FlowId,
+    inspect::dns::{self, Question, Record},
+    ring::Ring,
+    verdict::{Observation, decide},
+};
+
+impl Engine {
+    /// Our own answer to a question that is blocked; none when it may go on.
+    pub(super) fn judge_question(&mut self, message: &[u8]) -> Option<Vec<u8>> {
+        if dns::is_response(message) {
+            return None;
+        }
+        let Some(question) = dns::question(message) else {
+            self.counters.malformed_dns += 1;
+            return None;
+        };
+        let matched = self.judge_name(&question.name)?;
+        Some(self.blocked_answer(message, &question, matched))
+    }
+
+    /// Our own answer in place of one that leads to something blocked; none when it may arrive.
+    pub(super) fn judge_answer(&mut self, message: &[u8]) -> Option<Vec<u8>> {
+        let question = dns::question(message)?;
+        let allowed = self.is_allowed(&question.name);
+        for record in dns::records(message, &question) {
+            let matched = match record {
+                Record::Alias(name) => self.judge_name(&name).filter(|_| !allowed),
+                Record::Address(ip, ttl) if allowed => {
+                    let until = self
+                        .now
+                        .saturating_add(Duration::from_secs(u64::from(ttl.clamp(5, 86_400))));
+                    self.lifted.insert(ip, until, self.now);
+                    None
+                }
+                Record::Address(ip, _) => self.judge_address(ip).filter(|matched| matched.action == Action::Block),
+            };
+            if let Some(matched) = matched {
+                return Some(self.blocked_answer(message, &question, matched));
+            }
+        }
+        None
+    }
+
+    /// The match that blocks a name. Warnings act on the flow, where the user can be asked.
+    fn judge_name(&mut self, name: &str) -> Option<Match> {
+        let seen = Observation {
+            host: Some(name),
+            ..Observation::default()
+        };
+        let matched = decide(&self.policy, &self.bypasses, seen, self.now)?;
+        match matched.action {
+            Action::Block => Some(matched),
+            Action::Audit => {
+                self.push_hit(matched, site(name.to_string(), "dns", None));
+                None
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether an indicator allows the name explicitly.
+    fn is_allowed(&self, name: &str) -> bool {
+        self.policy
+            .indicators
+            .lookup_host(name, self.now)
+            .is_some_and(|matched| matched.action == Action::Allowed)
+    }
+
+    fn blocked_answer(&mut self, message: &[u8], question: &Question, matched: Match) -> Vec<u8> {
+        let reason = format!(
+            "{} (indicator {}) - {}",
+            matched.title, matched.id, self.policy.settings.organisation
+        );
+        self.push_hit(matched, site(question.name.clone(), "dns", None));
+        dns::blocked_answer(message, question, (SINKHOLE_V4, SINKHOLE_V6), &reason)
+    }
+
+    /// Questions over TCP: each is judged; blocked ones are answered here and cut out of what is sent on.
+    pub(super) fn inspect_dns_stream(&mut self, id: FlowId) {
+        loop {
+            let Some(flow) = self.streams.get(id) else { return };
+            let from = flow.released;
+            let rest = flow.upload.as_slice().get(from..).unwrap_or_default();
+            let Some(length) = dns::framed(rest) else { return };
+            let message = rest.get(2..length).unwrap_or_default().to_vec();
+            let answer = self.judge_question(&message);
+            let Some(flow) = self.streams.get_mut(id) else { return };
+            match answer {
+                None => flow.released += length,
+                Some(answer) => {
+                    flow.upload.cut(from, length, &mut self.budget);
+                    self.deliver(id, &framed(&answer));
+                }
+            }
+        }
+    }
+
+    /// Answers over TCP: each whole message is judged and passed on, or replaced.
+    pub(super) fn handle_dns_answers(&mut self, id: FlowId, n: usize) {
+        let Some(flow) = self.streams.get_mut(id) else { return };
+        let crate::inspect::Inspection::Dns(stream) = &mut flow.inspection else {
+            return;
+        };
+        for message in stream.take_answers(n) {
+            let replaced = self.judge_answer(message.get(2..).unwrap_or_default());
+            match replaced {
+                Some(answer) => self.deliver(id, &framed(&answer)),
+                None => self.deliver(id, &message),
+            }
+        }
+    }
+
+    /// Appends bytes for the application; a flow whose application reads nothing is reset.
+    fn deliver(&mut self, id: FlowId, bytes: &[u8]) {
+        let Some(flow) = self.streams.get_mut(id) else { return };
+        if flow.ring.is_none() {
+            flow.ring = Ring::allocate(&mut self.budget, &mut self.spare);
+        }
+        match flow.ring.as_mut().map(|ring| ring.append(bytes)) {
+            Some(n) if n == bytes.len() => self.mark_ready(id),
+            _ => self.reset_stream(id),
+        }
+    }
+
+    /// A datagram of DNS from the application: answered here, or sent on.
+    pub(super) fn handle_question(&mut self, id: FlowId, payload: &[u8]) {
+        match self.judge_question(payload) {
+            Some(answer) => {
+                self.push_datagram(id, &answer);
+                self.release_if_answered(id);
+            }
+            None => self.send_datagram(id, payload),
+        }
+    }
+}
+
+/// A message with its length in front, as TCP carries it (RFC 1035 §4.2.2).
+fn framed(message: &[u8]) -> Vec<u8> {
+    [&(message.len() as u16).to_be_bytes(), message].concat()
+}

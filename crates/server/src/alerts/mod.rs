@@ -1,0 +1,111 @@
+//! Alerts: raised from what devices report, triaged by people, resolved by either.
+
+pub mod defender;
+pub mod store;
+pub mod triage;
+
+use moat_model::{AlertKind, DeviceId, Evidence, IndicatorId, Severity, Timestamp};
+use moat_policy::risk;
+
+use crate::{app::now, caller::Actor, db::Transaction, error::Result, secret::random_bytes};
+
+/// Evidence kept per alert; of more, only the count is.
+const MAX_EVIDENCE: i64 = 50;
+
+/// Something that happened on a device and deserves an alert.
+#[derive(Debug, Clone)]
+pub struct Incident {
+    pub device: DeviceId,
+    pub kind: AlertKind,
+    /// What it is about within its kind: an indicator's id, or nothing.
+    pub subject: String,
+    pub title: String,
+    pub description: String,
+    pub recommended_action: String,
+    pub severity: Severity,
+    pub category: String,
+    pub indicator: Option<IndicatorId>,
+    pub at: Timestamp,
+    /// How often it happened.
+    pub count: u32,
+    pub evidence: Vec<Evidence>,
+}
+
+/// Opens an alert, or adds to the open one of the same device, kind and subject. The caller recomputes the risk.
+pub async fn raise(tx: &mut Transaction, incident: &Incident) -> Result<String> {
+    let open = store::find_open(tx, incident.device, incident.kind, &incident.subject).await?;
+    let (id, room) = match open {
+        Some(open) => {
+            repeat(tx, &open, incident).await?;
+            let room = MAX_EVIDENCE - store::count_evidence(tx, &open.id).await?;
+            (open.id, room)
+        }
+        None => {
+            let id = new_id();
+            store::insert(tx, &id, incident).await?;
+            note(
+                tx,
+                &id,
+                &Actor::System,
+                "created",
+                &format!("{} alert", incident.severity),
+            )
+            .await?;
+            (id, MAX_EVIDENCE)
+        }
+    };
+    for evidence in incident.evidence.iter().take(usize::try_from(room).unwrap_or(0)) {
+        store::insert_evidence(tx, &id, evidence).await?;
+    }
+    Ok(id)
+}
+
+async fn repeat(tx: &mut Transaction, open: &store::OpenAlert, incident: &Incident) -> Result<()> {
+    store::repeat(tx, &open.id, incident).await?;
+    if open.severity != incident.severity.as_str() {
+        let text = format!("severity {} → {}", open.severity, incident.severity);
+        note(tx, &open.id, &Actor::System, "changed", &text).await?;
+    }
+    Ok(())
+}
+
+/// Resolves the open alert of this device, kind and subject, if there is one.
+pub async fn resolve_by_itself(
+    tx: &mut Transaction,
+    device: DeviceId,
+    kind: AlertKind,
+    subject: &str,
+    why: &str,
+) -> Result<bool> {
+    let Some(open) = store::find_open(tx, device, kind, subject).await? else {
+        return Ok(false);
+    };
+    store::set_resolved(tx, &open.id, now()).await?;
+    note(tx, &open.id, &Actor::System, "resolved", why).await?;
+    Ok(true)
+}
+
+/// Sets the device's risk from its open alerts and names the one that decides.
+pub async fn recompute_risk(tx: &mut Transaction, device: DeviceId) -> Result<risk::RiskDecision> {
+    let active = store::active(tx, device).await?;
+    let decision = risk::evaluate(&active);
+    sqlx::query("UPDATE devices SET risk = $1, risk_alert_id = $2 WHERE id = $3")
+        .bind(decision.risk.as_str())
+        .bind(decision.because.as_ref().map(|alert| alert.id.clone()))
+        .bind(device.to_string())
+        .execute(&mut **tx)
+        .await?;
+    Ok(decision)
+}
+
+/// Adds a line to an alert's history.
+pub async fn note(tx: &mut Transaction, alert: &str, actor: &Actor, kind: &str, text: &str) -> Result<()> {
+    store::insert_history(tx, alert, &actor.to_string(), kind, text).await
+}
+
+/// Ids look as Defender's do: `da`, 100-nanosecond ticks since year 1, a random number.
+fn new_id() -> String {
+    const TICKS_AT_1970: i64 = 621_355_968_000_000_000;
+    let ticks = TICKS_AT_1970 + now().as_micros() * 10;
+    format!("da{ticks}_{}", u32::from_le_bytes(random_bytes()))
+}

@@ -1,0 +1,102 @@
+use moat_model::{
+    AlertKind, DeviceId,
+    sync::{Access, CheckIn, CheckInReply, Command, MAX_EVENTS},
+};
+use moat_policy::{access, risk};
+
+use super::{DeviceRow, incidents, store};
+use crate::{
+    App, alerts,
+    app::now,
+    db::Transaction,
+    enrollment,
+    error::{Error, Result},
+};
+
+/// Events in the future are believed up to this; a wrong clock must not hide an alert behind years to come.
+const CLOCK_SKEW: std::time::Duration = std::time::Duration::from_secs(300);
+
+/// Stores a check-in in one transaction: events, alerts, state, risk. Only what was committed is acknowledged.
+pub async fn check_in(app: &App, device: &DeviceRow, mut check_in: CheckIn, peer: &str) -> Result<CheckInReply> {
+    check(&mut check_in)?;
+    let id = device.device_id()?;
+    let mut tx = app.db.begin().await?;
+    let acknowledged = store_events(&mut tx, id, &check_in).await?;
+    if device.silent_since.is_some() {
+        alerts::resolve_by_itself(&mut tx, id, AlertKind::DeviceSilent, "", "the device reported again").await?;
+    }
+    store::update_state(&mut tx, id, &check_in.device, &check_in.state, peer).await?;
+    let decision = alerts::recompute_risk(&mut tx, id).await?;
+    tx.commit().await?;
+    app.hub.changed();
+    Ok(CheckInReply {
+        acknowledged,
+        bundle_version: *app.hub.revision().borrow(),
+        commands: device
+            .posture_requested_at
+            .map(|_| Command::RunPosture)
+            .into_iter()
+            .collect(),
+        access: access_of(decision),
+    })
+}
+
+async fn store_events(tx: &mut Transaction, id: DeviceId, check_in: &CheckIn) -> Result<u64> {
+    let query = sqlx::query_scalar::<_, i64>("SELECT acknowledged_seq FROM devices WHERE id = $1").bind(id.to_string());
+    let mut acknowledged = query.fetch_one(&mut **tx).await?.cast_unsigned();
+    for entry in &check_in.events {
+        if entry.seq <= acknowledged {
+            continue;
+        }
+        if store::insert_event(tx, id, entry).await? {
+            incidents::apply(tx, id, entry).await?;
+        }
+        acknowledged = entry.seq;
+    }
+    store::set_acknowledged(tx, id, acknowledged, check_in.dropped).await?;
+    Ok(acknowledged)
+}
+
+fn access_of(decision: risk::RiskDecision) -> Access {
+    let subject = access::Subject::Known(access::Device {
+        risk: decision.risk,
+        because: decision.because,
+    });
+    let decision = access::evaluate(&subject);
+    let reasons = decision
+        .reasons
+        .into_iter()
+        .map(|reason| format!("{} {}", reason.text, reason.remedy));
+    Access {
+        allowed: decision.allowed,
+        reasons: reasons.collect(),
+    }
+}
+
+fn check(check_in: &mut CheckIn) -> Result<()> {
+    enrollment::check_info(&check_in.device)?;
+    if check_in.events.len() > MAX_EVENTS {
+        return Err(Error::invalid(
+            "bodyInvalid",
+            format!("events has more than {MAX_EVENTS} entries"),
+        ));
+    }
+    if check_in.events.windows(2).any(|pair| pair[0].seq >= pair[1].seq) {
+        return Err(Error::invalid(
+            "bodyInvalid",
+            "events must stand in the order of their seq, each number once",
+        ));
+    }
+    if check_in
+        .events
+        .iter()
+        .any(|entry| entry.seq == 0 || i64::try_from(entry.seq).is_err())
+    {
+        return Err(Error::invalid("bodyInvalid", "seq must be 1 to 9223372036854775807"));
+    }
+    let latest = now().saturating_add(CLOCK_SKEW);
+    for entry in &mut check_in.events {
+        entry.time = entry.time.min(latest);
+    }
+    Ok(())
+}

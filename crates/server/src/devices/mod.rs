@@ -1,0 +1,99 @@
+//! Devices: what they report, what is known of them, and taking them out.
+
+pub mod admin;
+mod check_in;
+pub mod defender;
+pub mod device;
+mod incidents;
+pub mod store;
+
+use moat_model::{DeviceId, sync::Command};
+use serde::Serialize;
+
+use crate::{
+    App, audit,
+    caller::{Caller, Role},
+    error::{Error, Result},
+};
+
+pub use check_in::check_in;
+pub use store::DeviceRow;
+
+pub async fn get(app: &App, id: DeviceId) -> Result<DeviceRow> {
+    store::get(&app.db, id)
+        .await?
+        .ok_or_else(|| Error::not_found("device", id))
+}
+
+/// Takes a device's certificates away. It is locked out from this moment; what it holds on itself stays in force.
+pub async fn revoke(app: &App, caller: &Caller, id: DeviceId) -> Result<()> {
+    caller.require_any(&[Role::MoatAdministrate])?;
+    let mut tx = app.db.begin().await?;
+    if !store::revoke(&mut tx, id, &caller.actor.to_string()).await? {
+        return Err(Error::not_found("device in use", id));
+    }
+    let change = audit::Change::<()> {
+        action: "revoke",
+        noun: "device",
+        id: &id.to_string(),
+        before: None,
+        after: None,
+    };
+    audit::record(&mut tx, &caller.actor, change).await?;
+    tx.commit().await?;
+    app.hub.disconnect(id);
+    Ok(())
+}
+
+/// Asks a device to run its posture rules: at once when it is connected (true), else when it comes back.
+pub async fn request_posture(app: &App, caller: &Caller, id: DeviceId) -> Result<bool> {
+    caller.require_any(&[Role::MoatAdministrate, Role::MachineReadWriteAll])?;
+    get(app, id).await?;
+    if app.hub.command(id, Command::RunPosture) {
+        return Ok(true);
+    }
+    let mut tx = app.db.begin().await?;
+    store::request_posture(&mut tx, id).await?;
+    tx.commit().await?;
+    Ok(false)
+}
+
+/// Longest tag, in bytes.
+const MAX_TAG: usize = 200;
+
+#[derive(Serialize)]
+struct TagChange<'a> {
+    tag: &'a str,
+}
+
+/// Adds a tag to devices, or takes it away. All of them, or none when one is unknown.
+pub async fn tag(app: &App, caller: &Caller, ids: &[DeviceId], tag: &str, add: bool) -> Result<()> {
+    caller.require_any(&[Role::MachineReadWriteAll])?;
+    let tag = tag.trim();
+    if tag.is_empty() || tag.len() > MAX_TAG || tag.chars().any(char::is_control) {
+        return Err(Error::invalid(
+            "InvalidInput",
+            "Value must be a tag of 1 to 200 bytes without control characters",
+        ));
+    }
+    let mut tx = app.db.begin().await?;
+    for id in ids {
+        if !store::exists(&mut tx, *id).await? {
+            return Err(Error::not_found("machine", id));
+        }
+        store::set_tag(&mut tx, *id, tag, add).await?;
+        let action = if add { "tag" } else { "untag" };
+        let change = TagChange { tag };
+        let change = audit::Change {
+            action,
+            noun: "device",
+            id: &id.to_string(),
+            before: None,
+            after: Some(&change),
+        };
+        audit::record(&mut tx, &caller.actor, change).await?;
+    }
+    tx.commit().await?;
+    app.hub.changed();
+    Ok(())
+}

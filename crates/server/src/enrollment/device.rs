@@ -1,0 +1,50 @@
+use axum::{
+    Extension, Json,
+    extract::State,
+    http::{HeaderMap, header},
+    response::Html,
+};
+use moat_model::sync::{Enroll, Enrolled};
+
+use crate::{
+    App,
+    devices::device::{DeviceBody, DeviceError},
+    listen::Peer,
+};
+
+pub async fn enroll(
+    State(app): State<App>,
+    Extension(Peer(peer)): Extension<Peer>,
+    headers: HeaderMap,
+    DeviceBody(body): DeviceBody<Enroll>,
+) -> Result<Json<Enrolled>, DeviceError> {
+    let key = peer.ip().to_string();
+    app.limits.enroll_failures.check(&key)?;
+    let device_url = device_url(&app, &headers);
+    let enrolled = super::enroll(&app, &body.token, &body.csr, &body.device, device_url, &key).await;
+    if enrolled.is_err() {
+        let _ = app.limits.enroll_failures.take(&key);
+    }
+    Ok(Json(enrolled?))
+}
+
+/// Where the device checks in: as configured, else the host it just used with the port of the device listener.
+fn device_url(app: &App, headers: &HeaderMap) -> String {
+    if let Some(url) = &app.config.device_url {
+        return url.clone();
+    }
+    let host = headers
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok())
+        .unwrap_or("localhost");
+    let host = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
+        _ => host,
+    };
+    format!("https://{host}:{}", app.device_port())
+}
+
+/// What a person sees who opens an enrolment link in a browser. The token stays in the fragment, on the device.
+pub async fn page() -> Html<&'static str> {
+    Html(include_str!("page.html"))
+}

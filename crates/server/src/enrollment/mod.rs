@@ -1,0 +1,201 @@
+//! Enrolment: tokens that administrators make, and devices that use them.
+
+pub mod admin;
+pub mod device;
+mod store;
+
+use moat_model::{DeviceId, DeviceInfo, Management, Timestamp, sync::Enrolled};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    App,
+    app::now,
+    audit,
+    caller::{Actor, Caller, Role},
+    error::{Error, Result},
+    secret,
+};
+
+pub use store::TokenRow;
+
+/// What an administrator asks for.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct NewToken {
+    pub lifetime_seconds: u64,
+    pub max_uses: u32,
+    pub management: Management,
+    pub device_group: String,
+}
+
+impl Default for NewToken {
+    fn default() -> Self {
+        Self {
+            lifetime_seconds: 86_400,
+            max_uses: 1,
+            management: Management::Managed,
+            device_group: String::new(),
+        }
+    }
+}
+
+/// A token as it is shown, once.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct IssuedToken {
+    pub id: String,
+    pub token: String,
+    pub link: String,
+    pub expires_at: Timestamp,
+}
+
+/// What the audit log keeps of a token.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct TokenRecord<'a> {
+    management: Management,
+    device_group: &'a str,
+    max_uses: u32,
+    expires_at: String,
+}
+
+pub async fn create_token(app: &App, caller: &Caller, new: NewToken) -> Result<IssuedToken> {
+    caller.require_any(&[Role::MoatAdministrate])?;
+    check(&new)?;
+    let token = secret::generate();
+    let id = uuid::Uuid::now_v7().to_string();
+    let expires_at = now().saturating_add(std::time::Duration::from_secs(new.lifetime_seconds));
+    let mut tx = app.db.begin().await?;
+    store::insert(
+        &mut tx,
+        &id,
+        &secret::hash(&token),
+        &new,
+        &caller.actor.to_string(),
+        expires_at,
+    )
+    .await?;
+    let record = TokenRecord {
+        management: new.management,
+        device_group: &new.device_group,
+        max_uses: new.max_uses,
+        expires_at: expires_at.to_string(),
+    };
+    let change = audit::Change {
+        action: "create",
+        noun: "enrollment token",
+        id: &id,
+        before: None,
+        after: Some(&record),
+    };
+    audit::record(&mut tx, &caller.actor, change).await?;
+    tx.commit().await?;
+    let link = format!("{}/enroll#{token}", app.base_url());
+    Ok(IssuedToken {
+        id,
+        token,
+        link,
+        expires_at,
+    })
+}
+
+pub async fn list_tokens(app: &App, caller: &Caller) -> Result<Vec<TokenRow>> {
+    caller.require_any(&[Role::MoatAdministrate])?;
+    store::list(&app.db).await
+}
+
+pub async fn revoke_token(app: &App, caller: &Caller, id: &str) -> Result<()> {
+    caller.require_any(&[Role::MoatAdministrate])?;
+    let mut tx = app.db.begin().await?;
+    if !store::revoke(&mut tx, id).await? {
+        return Err(Error::not_found("enrolment token", id));
+    }
+    let change = audit::Change::<()> {
+        action: "revoke",
+        noun: "enrollment token",
+        id,
+        before: None,
+        after: None,
+    };
+    audit::record(&mut tx, &caller.actor, change).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Enrols a device: uses the token once, signs the device's key and makes its row, in one transaction.
+pub async fn enroll(
+    app: &App,
+    token: &str,
+    csr: &str,
+    info: &DeviceInfo,
+    device_url: String,
+    peer: &str,
+) -> Result<Enrolled> {
+    check_info(info)?;
+    let device = DeviceId(uuid::Uuid::now_v7());
+    let certificate = app
+        .authority
+        .issue_device(device, csr, app.config.device_certificate_days)?;
+    let mut tx = app.db.begin().await?;
+    let terms = store::use_token(&mut tx, &secret::hash(token)).await?;
+    crate::devices::store::insert(&mut tx, device, info, terms.management, &terms.device_group, peer).await?;
+    crate::devices::store::insert_certificate(&mut tx, device, &certificate).await?;
+    let change = audit::Change {
+        action: "enroll",
+        noun: "device",
+        id: &device.to_string(),
+        before: None,
+        after: Some(info),
+    };
+    audit::record(&mut tx, &Actor::Device(device), change).await?;
+    tx.commit().await?;
+    app.hub.changed();
+    Ok(Enrolled {
+        device_id: device,
+        tenant: app.tenant.clone(),
+        management: terms.management,
+        certificate: certificate.pem,
+        device_url,
+        bundle_key: app.keys.bundle_public(),
+    })
+}
+
+fn check(new: &NewToken) -> Result<()> {
+    if !(60..=366 * 86_400).contains(&new.lifetime_seconds) {
+        return Err(Error::invalid(
+            "InvalidInput",
+            "lifetimeSeconds must be 60 to 31622400 (a year)",
+        ));
+    }
+    if !(1..=100_000).contains(&new.max_uses) {
+        return Err(Error::invalid("InvalidInput", "maxUses must be 1 to 100000"));
+    }
+    if new.device_group.len() > 100 || new.device_group.chars().any(char::is_control) {
+        return Err(Error::invalid(
+            "InvalidInput",
+            "deviceGroup must have at most 100 characters and no control characters",
+        ));
+    }
+    Ok(())
+}
+
+/// Checks what a device says of itself: shown to people later.
+pub fn check_info(info: &DeviceInfo) -> Result<()> {
+    let fields = [
+        ("name", &info.name),
+        ("osPlatform", &info.os_platform),
+        ("osVersion", &info.os_version),
+        ("model", &info.model),
+        ("agentVersion", &info.agent_version),
+    ];
+    for (name, value) in fields {
+        if value.len() > 200 || value.chars().any(char::is_control) {
+            let rule = "must have at most 200 bytes and no control characters";
+            return Err(Error::invalid("bodyInvalid", format!("device.{name} {rule}")));
+        }
+    }
+    if info.name.trim().is_empty() {
+        return Err(Error::invalid("bodyInvalid", "device.name is empty"));
+    }
+    Ok(())
+}

@@ -1,0 +1,187 @@
+//! Gateways: reverse proxies that ask whether a device may come in, each with a key of its own.
+
+use axum::{
+    Json,
+    extract::{Path, State},
+    http::StatusCode,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sqlx::FromRow;
+
+use crate::{
+    App,
+    app::now,
+    audit,
+    caller::{Caller, Role},
+    db::Db,
+    error::{Error, Result},
+    json::{ApiError, Body, time, time_or_null},
+    secret,
+};
+
+/// `last_used_at` is written at most this often, in microseconds.
+const USE_RESOLUTION: i64 = 60_000_000;
+
+#[derive(Debug, Clone, FromRow)]
+pub struct GatewayRow {
+    pub id: String,
+    pub name: String,
+    pub created_at: i64,
+    pub created_by: String,
+    pub last_used_at: Option<i64>,
+    pub disabled_at: Option<i64>,
+}
+
+/// A gateway's key, shown once.
+#[derive(Debug, Clone, Serialize)]
+pub struct IssuedGateway {
+    pub id: String,
+    pub name: String,
+    pub key: String,
+}
+
+#[derive(Serialize)]
+struct GatewayRecord<'a> {
+    name: &'a str,
+}
+
+pub async fn create(app: &App, caller: &Caller, name: &str) -> Result<IssuedGateway> {
+    caller.require_any(&[Role::MoatAdministrate])?;
+    let name = name.trim();
+    if name.is_empty() || name.len() > 100 || name.chars().any(char::is_control) {
+        return Err(Error::invalid(
+            "InvalidInput",
+            "name must have 1 to 100 bytes and no control characters",
+        ));
+    }
+    let (id, key) = (uuid::Uuid::now_v7().to_string(), secret::generate());
+    let mut tx = app.db.begin().await?;
+    let taken = sqlx::query_scalar::<_, i64>("SELECT COUNT(*) FROM gateways WHERE name = $1").bind(name.to_string());
+    if taken.fetch_one(&mut *tx).await? > 0 {
+        return Err(Error::Conflict(format!("there is a gateway named {name} already")));
+    }
+    sqlx::query("INSERT INTO gateways (id, name, key_hash, created_at, created_by) VALUES ($1, $2, $3, $4, $5)")
+        .bind(id.clone())
+        .bind(name.to_string())
+        .bind(secret::hash(&key))
+        .bind(now().as_micros())
+        .bind(caller.actor.to_string())
+        .execute(&mut *tx)
+        .await?;
+    let record = GatewayRecord { name };
+    let change = audit::Change {
+        action: "create",
+        noun: "gateway",
+        id: &id,
+        before: None,
+        after: Some(&record),
+    };
+    audit::record(&mut tx, &caller.actor, change).await?;
+    tx.commit().await?;
+    Ok(IssuedGateway {
+        id,
+        name: name.to_string(),
+        key,
+    })
+}
+
+pub async fn list(app: &App, caller: &Caller) -> Result<Vec<GatewayRow>> {
+    caller.require_any(&[Role::MoatAdministrate])?;
+    let query =
+        "SELECT id, name, created_at, created_by, last_used_at, disabled_at FROM gateways ORDER BY name LIMIT 1000";
+    Ok(sqlx::query_as(query).fetch_all(app.db.read()).await?)
+}
+
+/// Switches a gateway off, by id or name.
+pub async fn disable(app: &App, caller: &Caller, id: &str) -> Result<()> {
+    caller.require_any(&[Role::MoatAdministrate])?;
+    let mut tx = app.db.begin().await?;
+    let query =
+        sqlx::query("UPDATE gateways SET disabled_at = $1 WHERE (id = $2 OR name = $2) AND disabled_at IS NULL");
+    if query
+        .bind(now().as_micros())
+        .bind(id.to_string())
+        .execute(&mut *tx)
+        .await?
+        .rows_affected()
+        != 1
+    {
+        return Err(Error::not_found("gateway in use", id));
+    }
+    let change = audit::Change::<()> {
+        action: "disable",
+        noun: "gateway",
+        id,
+        before: None,
+        after: None,
+    };
+    audit::record(&mut tx, &caller.actor, change).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// The gateway that a key belongs to. The key is looked up by its hash, so timing tells nothing about it.
+pub async fn authenticate(app: &App, key: &str) -> Result<()> {
+    let query = "SELECT id, name, created_at, created_by, last_used_at, disabled_at FROM gateways WHERE key_hash = $1";
+    let gateway: Option<GatewayRow> = sqlx::query_as(query)
+        .bind(secret::hash(key))
+        .fetch_optional(app.db.read())
+        .await?;
+    let gateway = gateway.filter(|gateway| gateway.disabled_at.is_none());
+    let gateway = gateway
+        .ok_or_else(|| Error::Unauthorized("this gateway key is not known; make one with `moat gateway add`".into()))?;
+    let at = now().as_micros();
+    if gateway.last_used_at.is_none_or(|last| at - last > USE_RESOLUTION) {
+        tokio::spawn(note_use(app.db.clone(), gateway.id, at));
+    }
+    Ok(())
+}
+
+async fn note_use(db: Db, id: String, at: i64) {
+    let Ok(mut tx) = db.begin().await else { return };
+    let query = sqlx::query("UPDATE gateways SET last_used_at = $1 WHERE id = $2")
+        .bind(at)
+        .bind(id);
+    if query.execute(&mut *tx).await.is_ok() {
+        let _ = tx.commit().await;
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewGateway {
+    name: String,
+}
+
+pub async fn admin_create(
+    State(app): State<App>,
+    caller: Caller,
+    Body(new): Body<NewGateway>,
+) -> Result<Json<IssuedGateway>, ApiError> {
+    Ok(Json(create(&app, &caller, &new.name).await?))
+}
+
+pub async fn admin_list(State(app): State<App>, caller: Caller) -> Result<Json<Value>, ApiError> {
+    let render = |gateway: GatewayRow| {
+        json!({
+            "id": gateway.id,
+            "name": gateway.name,
+            "createdAt": time(gateway.created_at),
+            "createdBy": gateway.created_by,
+            "lastUsedAt": time_or_null(gateway.last_used_at),
+            "disabledAt": time_or_null(gateway.disabled_at),
+        })
+    };
+    let gateways: Vec<Value> = list(&app, &caller).await?.into_iter().map(render).collect();
+    Ok(Json(json!({"value": gateways})))
+}
+
+pub async fn admin_disable(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<StatusCode, ApiError> {
+    disable(&app, &caller, &id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

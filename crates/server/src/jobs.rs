@@ -1,0 +1,115 @@
+//! What happens by the clock: silent devices, expired indicators, old sessions.
+
+use std::time::Duration;
+
+use moat_model::{AlertKind, Severity, Timestamp};
+use moat_policy::silence;
+use tokio::{sync::watch, time::sleep};
+
+use crate::{
+    App, alerts,
+    app::now,
+    devices::{DeviceRow, store},
+    error::Result,
+    indicators,
+};
+
+const SILENCE_SCAN: Duration = Duration::from_secs(15);
+const PURGE: Duration = Duration::from_secs(600);
+
+/// Runs all jobs until `stop` turns true.
+pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
+    let jobs = async {
+        tokio::join!(
+            every(SILENCE_SCAN, || find_silent(&app)),
+            every(PURGE, || purge(&app)),
+            expire_indicators(&app)
+        );
+    };
+    tokio::select! {
+        () = jobs => {}
+        _ = stop.wait_for(|stop| *stop) => {}
+    }
+}
+
+async fn every(period: Duration, mut job: impl AsyncFnMut() -> Result<()>) {
+    loop {
+        if let Err(error) = job().await {
+            error.log();
+        }
+        sleep(period).await;
+    }
+}
+
+/// Raises an alert for each device that stopped reporting.
+async fn find_silent(app: &App) -> Result<()> {
+    let limit = app.config.silent_after();
+    for device in store::not_seen_since(&app.db, now().saturating_sub(limit)).await? {
+        let id = device.device_id()?;
+        let last_seen = Timestamp::from_micros(device.last_seen_at);
+        if let Some(since) = silence::evaluate(last_seen, app.hub.is_connected(id), limit, now()) {
+            mark_silent(app, &device, since).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn mark_silent(app: &App, device: &DeviceRow, since: Timestamp) -> Result<()> {
+    let id = device.device_id()?;
+    let incident = alerts::Incident {
+        device: id,
+        kind: AlertKind::DeviceSilent,
+        subject: String::new(),
+        title: "Device stopped reporting".into(),
+        description: format!("Nothing was heard from the device since {since}."),
+        recommended_action: "Ask the user whether the device is switched off, lost or without network.".into(),
+        severity: Severity::Low,
+        category: "DefenseEvasion".into(),
+        indicator: None,
+        at: now(),
+        count: 1,
+        evidence: Vec::new(),
+    };
+    let mut tx = app.db.begin().await?;
+    store::mark_silent(&mut tx, id, since).await?;
+    alerts::raise(&mut tx, &incident).await?;
+    alerts::recompute_risk(&mut tx, id).await?;
+    tx.commit().await?;
+    app.hub.changed();
+    Ok(())
+}
+
+/// Deletes indicators when their time is over, to the second. Devices stop matching them by their own clock.
+async fn expire_indicators(app: &App) {
+    let mut revision = app.hub.revision();
+    loop {
+        if let Err(error) = indicators::delete_expired(app).await {
+            error.log();
+        }
+        let next = indicators::next_expiry(app).await.unwrap_or_else(|error| {
+            error.log();
+            None
+        });
+        let wait = next.map_or(PURGE, |at| at.since(now()).max(Duration::from_millis(50)).min(PURGE));
+        tokio::select! {
+            () = sleep(wait) => {}
+            _ = revision.changed() => {}
+        }
+    }
+}
+
+/// Forgets sessions and links that nobody can use any more.
+async fn purge(app: &App) -> Result<()> {
+    let at = now().as_micros();
+    let mut tx = app.db.begin().await?;
+    sqlx::query("DELETE FROM sessions WHERE expires_at <= $1")
+        .bind(at)
+        .execute(&mut *tx)
+        .await?;
+    sqlx::query("DELETE FROM setup_links WHERE expires_at <= $1")
+        .bind(at)
+        .execute(&mut *tx)
+        .await?;
+    tx.commit().await?;
+    Ok(())
+}
