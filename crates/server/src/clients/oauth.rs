@@ -242,7 +242,7 @@ impl Form {
         };
         let wanted = wanted.trim_end_matches('/');
         let is = |audience: &&str| audience.eq_ignore_ascii_case(wanted);
-        if KNOWN_AUDIENCES.iter().any(|a| is(a)) || is(&origin) || wanted == "moat" {
+        if KNOWN_AUDIENCES.iter().any(is) || is(&origin) || wanted == "moat" {
             return Ok(wanted.to_string());
         }
         let message = format!(

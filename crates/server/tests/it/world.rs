@@ -13,6 +13,8 @@ use tokio_rustls::TlsConnector;
 pub struct World {
     pub app: App,
     address: std::net::SocketAddr,
+    device_address: std::net::SocketAddr,
+    roots: Arc<rustls::RootCertStore>,
     tls: TlsConnector,
     _stop: watch::Sender<bool>,
     _data: tempfile::TempDir,
@@ -38,6 +40,49 @@ impl Answer {
         self.body["error"]["message"].as_str().unwrap_or_default()
     }
 }
+
+/// An enrolled device.
+pub struct Device {
+    pub id: String,
+    info: Value,
+    address: std::net::SocketAddr,
+    tls: TlsConnector,
+}
+
+impl Device {
+    /// Checks in with these events.
+    pub async fn check_in(&self, events: Value) -> Value {
+        let state = json!({
+            "time": 1_764_000_000_000_000_i64, "webProtection": "on", "otherVpn": null, "bundleVersion": 1, "posture": null,
+            "addresses": ["192.0.2.7"],
+        });
+        let body = json!({"device": self.info, "state": state, "events": events, "dropped": 0});
+        let headers = [("content-type", "application/json")];
+        let path = "/device/v1/check-in";
+        let answer = send(
+            &self.tls,
+            self.address,
+            Method::POST,
+            path,
+            &headers,
+            body.to_string().into(),
+        )
+        .await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        answer.body
+    }
+
+    /// Reports that a flow to a site hit an indicator.
+    pub async fn hits(&self, seq: u64, indicator: u64, site: &str, ip: &str) {
+        let site = json!({"value": site, "seenIn": "dns", "remoteIp": ip});
+        let event = json!({"kind": "webThreat", "indicator": indicator, "action": "Block", "site": site, "count": 1});
+        self.check_in(json!([{"seq": seq, "time": EVENT_TIME, "event": event}]))
+            .await;
+    }
+}
+
+/// When the events of [`Device::hits`] happened: 2025-11-24T16:00:00Z.
+pub const EVENT_TIME: i64 = 1_764_000_000_000_000;
 
 /// An API client of a world, with its access token.
 pub struct Client<'a> {
@@ -73,13 +118,18 @@ impl World {
             runtime.block_on(async {
                 let app = App::open(folder, config).await.unwrap();
                 let listeners = Listeners::bind(&app).await.unwrap();
-                ready.send((app.clone(), listeners.main().unwrap())).unwrap();
+                ready
+                    .send((app.clone(), listeners.main().unwrap(), listeners.device().unwrap()))
+                    .unwrap();
                 moat_server::serve(app, listeners, stopped).await.unwrap();
             });
         });
-        let (app, address) = started.recv().unwrap();
+        let (app, address, device_address) = started.recv().unwrap();
+        let roots = roots(&data.path().join("ca.pem"));
         Self {
-            tls: connector(&data.path().join("ca.pem")),
+            tls: connector(&roots),
+            roots,
+            device_address,
             app,
             address,
             _stop: stop,
@@ -89,32 +139,38 @@ impl World {
 
     /// Sends one request on a new connection.
     pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: impl Into<Vec<u8>>) -> Answer {
-        let socket = TcpStream::connect(self.address).await.unwrap();
-        let name = ServerName::try_from("localhost").unwrap();
-        let stream = self.tls.connect(name, socket).await.unwrap();
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-            .await
+        send(&self.tls, self.address, method, path, headers, body.into()).await
+    }
+
+    /// Enrols a device that then speaks mutual TLS.
+    pub async fn device(&self, name: &str, group: &str) -> Device {
+        let new = json!({"lifetimeSeconds": 3600, "maxUses": 1, "management": "managed", "deviceGroup": group});
+        let token = self.local(Method::POST, "/admin/enrollment-tokens", new).await;
+        let key = rcgen::KeyPair::generate().unwrap();
+        let csr = rcgen::CertificateParams::default()
+            .serialize_request(&key)
+            .unwrap()
+            .pem()
             .unwrap();
-        let connection = tokio::spawn(connection);
-        let host = format!("localhost:{}", self.address.port());
-        let mut request = http::Request::builder()
-            .method(method)
-            .uri(path)
-            .header(header::HOST, host);
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        let request = request.body(Full::new(bytes::Bytes::from(body.into()))).unwrap();
-        let response = sender.send_request(request).await.unwrap();
-        let (parts, body) = response.into_parts();
-        let bytes = body.collect().await.unwrap().to_bytes();
-        drop(sender);
-        connection.abort();
-        Answer {
-            status: parts.status,
-            headers: parts.headers,
-            body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
-            text: String::from_utf8_lossy(&bytes).into_owned(),
+        let info =
+            json!({"name": name, "osPlatform": "Linux", "osVersion": "13", "model": "m", "agentVersion": "0.1.0"});
+        let enroll = json!({"token": token["token"], "csr": csr, "device": info});
+        let headers = [("content-type", "application/json")];
+        let answer = self
+            .send(Method::POST, "/device/v1/enroll", &headers, enroll.to_string())
+            .await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        let pem = answer.body["certificate"].as_str().unwrap();
+        let chain = CertificateDer::pem_slice_iter(pem.as_bytes())
+            .collect::<Result<Vec<_>, _>>()
+            .unwrap();
+        let key = rustls_pki_types::PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+        let config = rustls::ClientConfig::builder().with_root_certificates(self.roots.clone());
+        Device {
+            id: answer.body["deviceId"].as_str().unwrap().into(),
+            info,
+            address: self.device_address,
+            tls: TlsConnector::from(Arc::new(config.with_client_auth_cert(chain, key).unwrap())),
         }
     }
 
@@ -192,13 +248,54 @@ impl Client<'_> {
     }
 }
 
-fn connector(ca: &std::path::Path) -> TlsConnector {
+fn roots(ca: &std::path::Path) -> Arc<rustls::RootCertStore> {
     let mut roots = rustls::RootCertStore::empty();
     for certificate in CertificateDer::pem_file_iter(ca).unwrap() {
         roots.add(certificate.unwrap()).unwrap();
     }
+    Arc::new(roots)
+}
+
+fn connector(roots: &Arc<rustls::RootCertStore>) -> TlsConnector {
     let config = rustls::ClientConfig::builder()
-        .with_root_certificates(roots)
+        .with_root_certificates(roots.clone())
         .with_no_client_auth();
     TlsConnector::from(Arc::new(config))
+}
+
+async fn send(
+    tls: &TlsConnector,
+    address: std::net::SocketAddr,
+    method: Method,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: Vec<u8>,
+) -> Answer {
+    let socket = TcpStream::connect(address).await.unwrap();
+    let name = ServerName::try_from("localhost").unwrap();
+    let stream = tls.connect(name, socket).await.unwrap();
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+        .await
+        .unwrap();
+    let connection = tokio::spawn(connection);
+    let host = format!("localhost:{}", address.port());
+    let mut request = http::Request::builder()
+        .method(method)
+        .uri(path)
+        .header(header::HOST, host);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let request = request.body(Full::new(bytes::Bytes::from(body))).unwrap();
+    let response = sender.send_request(request).await.unwrap();
+    let (parts, body) = response.into_parts();
+    let bytes = body.collect().await.unwrap().to_bytes();
+    drop(sender);
+    connection.abort();
+    Answer {
+        status: parts.status,
+        headers: parts.headers,
+        body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
+        text: String::from_utf8_lossy(&bytes).into_owned(),
+    }
 }
