@@ -9,7 +9,7 @@ use axum::{
 use http::{HeaderMap, StatusCode, header, request::Parts};
 use moat_model::Timestamp;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::{App, error::Error};
 
@@ -141,6 +141,22 @@ impl FromRequestParts<App> for Origin {
         };
         Ok(Self(format!("https://{}", host.filter(safe).unwrap_or("localhost"))))
     }
+}
+
+/// Names are case-sensitive. A name that is wrong only in its case is refused: ignoring it would lose what it says.
+pub fn check_case(body: &Map<String, Value>, fields: &[&str]) -> Result<(), Error> {
+    for name in body.keys() {
+        let near = fields.iter().find(|field| field.eq_ignore_ascii_case(name));
+        if let Some(field) = near
+            && !fields.contains(&name.as_str())
+        {
+            return Err(Error::invalid(
+                "InvalidRequestBody",
+                format!("names are case-sensitive: {field}, not {name}"),
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// What is wrong with a body that axum refused.

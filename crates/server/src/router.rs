@@ -82,6 +82,7 @@ fn defender() -> Router<App> {
             "/alerts/{id}",
             get(alerts::defender::get).patch(alerts::defender::update),
         )
+        .route("/domains/{domain}/stats", get(alerts::domains::stats))
         .route("/machines", get(devices::defender::list))
         .route("/machines/findbytag", get(devices::defender::find_by_tag))
         .route(

@@ -19,7 +19,7 @@ use crate::{
     caller::{Caller, Role},
     devices,
     error::{Error, Result},
-    json::{ApiError, ApiResult, Body, Origin, time, time_or_null},
+    json::{ApiError, ApiResult, Body, Origin, check_case, time, time_or_null},
     odata::Query,
 };
 
@@ -248,6 +248,17 @@ fn change_of(body: &Value) -> Result<Change> {
     let body = body
         .as_object()
         .ok_or_else(|| Error::invalid("InvalidRequestBody", "the body must be a JSON object"))?;
+    check_case(
+        body,
+        &[
+            "alertIds",
+            "status",
+            "assignedTo",
+            "classification",
+            "determination",
+            "comment",
+        ],
+    )?;
     let text = |name: &str| match body.get(name) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text.clone())),

@@ -1,6 +1,7 @@
 //! Alerts: raised from what devices report, triaged by people, resolved by either.
 
 pub mod defender;
+pub mod domains;
 pub mod store;
 pub mod triage;
 

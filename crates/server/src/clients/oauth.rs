@@ -14,15 +14,16 @@ use crate::{App, app::now, error::Error, json::Origin, listen::Peer};
 
 const MAX_FORM: usize = 64 << 10;
 
-/// Audiences of the Defender API that scripts ask for by habit. Here they all mean this server.
-const KNOWN_AUDIENCES: [&str; 6] = [
-    "https://api.securitycenter.microsoft.com",
-    "https://api.security.microsoft.com",
-    "https://api.securitycenter.windows.com",
-    "https://securitycenter.onmicrosoft.com/windowsatpservice",
-    "https://securitycenter.microsoft.com/mtp",
-    "https://graph.microsoft.com",
+/// Hosts of the Defender API, and the names that scripts ask for by habit. Here they all mean this server.
+const KNOWN_HOSTS: [&str; 5] = [
+    "api.securitycenter.microsoft.com",
+    "api.security.microsoft.com",
+    "api.securitycenter.windows.com",
+    "securitycenter.onmicrosoft.com",
+    "securitycenter.microsoft.com",
 ];
+/// Application id of Defender for Endpoint in Entra ID.
+const KNOWN_APPLICATION: &str = "fc780465-2017-40d4-a0c5-307022471b92";
 
 /// `POST /{tenant}/oauth2/v2.0/token`
 pub async fn token_v2(
@@ -241,8 +242,7 @@ impl Form {
             }
         };
         let wanted = wanted.trim_end_matches('/');
-        let is = |audience: &&str| audience.eq_ignore_ascii_case(wanted);
-        if KNOWN_AUDIENCES.iter().any(is) || is(&origin) || wanted == "moat" {
+        if is_this_server(wanted, origin) {
             return Ok(wanted.to_string());
         }
         let message = format!(
@@ -254,6 +254,18 @@ impl Form {
             Endpoint::V2 => Problem::scope(500_011, &message),
         })
     }
+}
+
+/// Whether a resource is the Defender API, also one of its regions, or this server by the name it was called.
+fn is_this_server(resource: &str, origin: &str) -> bool {
+    let host_of = |url: &str| Some(url.parse::<http::Uri>().ok()?.host()?.to_ascii_lowercase());
+    if resource.eq_ignore_ascii_case(KNOWN_APPLICATION) {
+        return true;
+    }
+    host_of(resource).is_some_and(|host| {
+        let known = |k: &&str| host == **k || host.strip_suffix(*k).is_some_and(|region| region.ends_with('.'));
+        KNOWN_HOSTS.iter().any(|k| known(&k)) || host_of(origin).is_some_and(|own| own == host)
+    })
 }
 
 /// HTTP Basic credentials, each part form-encoded (RFC 6749 §2.3.1).

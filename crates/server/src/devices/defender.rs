@@ -15,7 +15,7 @@ use crate::{
     caller::{Caller, Role},
     db::Db,
     error::{Error, Result},
-    json::{ApiError, ApiResult, Body, Origin, time},
+    json::{ApiError, ApiResult, Body, Origin, check_case, time},
     odata::{Clause, Comparison, Filter, Kind, Literal, Operand, Property, Query, Table, TextTest, decode_pairs},
 };
 
@@ -196,6 +196,9 @@ pub async fn tag_many(
 }
 
 fn tag_of(body: &Value) -> Result<(String, bool)> {
+    if let Some(fields) = body.as_object() {
+        check_case(fields, &["Value", "Action", "MachineIds"])?;
+    }
     let value = body["Value"]
         .as_str()
         .ok_or_else(|| Error::invalid("MissingRequiredParameter", "Value is missing"))?;

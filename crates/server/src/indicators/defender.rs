@@ -14,7 +14,7 @@ use super::{Imported, Indicator, Submission};
 use crate::{
     App, Caller,
     error::{Error, Result},
-    json::{ApiResult, Body, Origin},
+    json::{ApiResult, Body, Origin, check_case},
     odata::Query,
 };
 
@@ -266,22 +266,6 @@ const FIELDS: [&str; 18] = [
     "rbacGroupNames",
     "rbacGroupIds",
 ];
-
-/// Names are case-sensitive. A name that is wrong only in its case is refused: ignoring it would lose what it says.
-fn check_case(body: &Map<String, Value>, fields: &[&str]) -> Result<()> {
-    for name in body.keys() {
-        let near = fields.iter().find(|field| field.eq_ignore_ascii_case(name));
-        if let Some(field) = near
-            && !fields.contains(&name.as_str())
-        {
-            return Err(Error::invalid(
-                "InvalidRequestBody",
-                format!("names are case-sensitive: {field}, not {name}"),
-            ));
-        }
-    }
-    Ok(())
-}
 
 fn submission(body: &Map<String, Value>) -> Result<Submission> {
     check_case(body, &FIELDS)?;

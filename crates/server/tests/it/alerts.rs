@@ -196,6 +196,11 @@ async fn triage_keeps_what_is_not_named_and_resolving_lowers_the_risk() {
             "TruePositive",
         ),
         (json!({"Status": "New"}), "400 InvalidRequestBody", "status"),
+        (
+            json!({"Status": "New", "comment": "c"}),
+            "400 InvalidRequestBody",
+            "case-sensitive: status, not Status",
+        ),
         (json!({}), "400 InvalidRequestBody", "status"),
         (json!({"assignedTo": 5}), "400 InvalidInput", "assignedTo"),
     ] {
@@ -322,4 +327,42 @@ async fn roles_decide_who_reads_and_who_changes() {
     );
     assert_eq!(reader.get("/api/machines").await.outcome(), "403 Forbidden");
     assert_eq!(reader.get("/admin/status").await.outcome(), "403 Forbidden");
+}
+
+#[tokio::test]
+async fn a_domain_is_counted_over_the_devices_that_met_it() {
+    let world = World::start().await;
+    let client = world.client("soc", TRIAGE).await;
+    let reader = world.client("urls", &[Role::UrlReadAll]).await;
+    hit_twice(&world, &client).await;
+    // The event is older than any look-back: a fresh one counts.
+    let fresh = world.device("tablet", "").await;
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap()
+        .as_micros() as u64;
+    let site = json!({"value": "https://login.evil.example/x", "seenIn": "http", "remoteIp": null});
+    let event = json!({"kind": "webThreat", "indicator": 1, "action": "Block", "site": site, "count": 1});
+    fresh.check_in(json!([{"seq": 1, "time": now, "event": event}])).await;
+    let stats = async |domain: &str, query: &str| reader.get(&format!("/api/domains/{domain}/stats{query}")).await;
+    let found = stats("Evil.Example", "").await.body;
+    assert_eq!(
+        (&found["host"], &found["organizationPrevalence"]),
+        (&json!("evil.example"), &json!(1))
+    );
+    assert!(found["orgLastSeen"].is_string());
+    let unknown = stats("vil.example", "?lookBackHours=1").await.body;
+    assert_eq!(
+        (&unknown["organizationPrevalence"], &unknown["orgFirstSeen"]),
+        (&json!(0), &Value::Null)
+    );
+    assert_eq!(
+        stats("evil.example", "?lookBackHours=721").await.outcome(),
+        "400 InvalidInput"
+    );
+    assert_eq!(stats("localhost", "").await.outcome(), "400 InvalidDomainName");
+    assert_eq!(
+        client.get("/api/domains/evil.example/stats").await.outcome(),
+        "403 Forbidden"
+    );
 }
