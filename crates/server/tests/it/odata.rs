@@ -145,3 +145,82 @@ async fn wrong_queries_say_what_and_where() {
         );
     }
 }
+
+/// Any filter that parses is either refused with a reason or becomes SQL that the database takes.
+#[tokio::test]
+async fn no_filter_reaches_the_database_broken() {
+    use proptest::{prelude::*, strategy::ValueTree as _, test_runner::TestRunner};
+    let world = World::start().await;
+    let client = world.client("c", &[Role::TiReadWriteAll]).await;
+    fill(&client).await;
+    let property = prop::sample::select(vec![
+        "id",
+        "indicatorValue",
+        "action",
+        "severity",
+        "title",
+        "generateAlert",
+        "expirationTime",
+        "rbacGroupNames",
+        "category",
+        "nope",
+    ]);
+    let literal = prop::sample::select(vec![
+        "'Block'",
+        "'High'",
+        "5",
+        "-1",
+        "null",
+        "true",
+        "2026-01-01",
+        "'it''s'",
+        "'%_\\'",
+        "'\"'",
+        "019ab000-0000-7000-8000-000000000000",
+        "''",
+    ]);
+    let operator = prop::sample::select(vec!["eq", "ne", "gt", "ge", "lt", "le"]);
+    let test = prop::sample::select(vec!["startswith", "endswith", "contains"]);
+    let fit = prop::sample::select(vec![
+        "action ne 'Block'",
+        "severity lt 'High'",
+        "title gt 'a'",
+        "category eq null",
+        "expirationTime le 2026-01-01",
+        "generateAlert eq true",
+        "contains(title,'%_\\')",
+        "rbacGroupNames/any(x:x in ('\"','a'))",
+        "indicatorValue ne ''",
+        "id in ('5',-1)",
+    ]);
+    let leaf = prop_oneof![
+        4 => fit.prop_map(String::from),
+        1 => (property.clone(), operator.clone(), literal.clone()).prop_map(|(p, o, l)| format!("{p} {o} {l}")),
+        1 => (property.clone(), literal.clone(), literal.clone()).prop_map(|(p, a, b)| format!("{p} in ({a},{b})")),
+        1 => (test.clone(), property.clone(), literal.clone()).prop_map(|(t, p, l)| format!("{t}({p},{l})")),
+        1 => (property.clone(), operator, literal.clone()).prop_map(|(p, o, l)| format!("{p}/any(x:x {o} {l})")),
+        1 => (property, test, literal).prop_map(|(p, t, l)| format!("{p}/any(x:{t}(x,{l}) or x eq 'a')")),
+    ];
+    let filter = leaf.prop_recursive(3, 12, 2, |inner| {
+        prop_oneof![
+            (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("({a}) and ({b})")),
+            (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("({a}) or {b}")),
+            inner.prop_map(|a| format!("not ({a})")),
+        ]
+    });
+    let mut runner = TestRunner::deterministic();
+    let mut found = 0;
+    for _ in 0..400 {
+        let filter = filter.new_tree(&mut runner).unwrap().current();
+        let answer = client
+            .get(&format!("/api/indicators?$count=true&$filter={}", escape(&filter)))
+            .await;
+        match answer.outcome().as_str() {
+            "200" => found += 1,
+            other => assert_eq!(other, "400 ODataError", "{filter}: {}", answer.message()),
+        }
+    }
+    assert!(found > 40, "only {found} of the filters were fit");
+    let many = vec!["id eq 1"; 500].join(" or ");
+    assert_eq!(ids(&client, &many).await, "1");
+}
