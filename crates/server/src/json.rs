@@ -11,7 +11,11 @@ use moat_model::Timestamp;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use crate::{App, error::Error};
+use crate::{
+    App,
+    error::Error,
+    odata::{Page, Query},
+};
 
 /// Largest body of any request. A CSV of 100,000 indicators stays below.
 pub const MAX_BODY: usize = 64 << 20;
@@ -167,6 +171,23 @@ pub fn rejected(rejection: &JsonRejection) -> Error {
         }
         other => Error::invalid("InvalidRequestBody", other.body_text()),
     }
+}
+
+/// The answer of a list: its items, their number when it was asked for, and where the next page is.
+pub fn list_answer<R>(context: &str, page: &Page<R>, value: Vec<Value>, query: &Query, address: &str) -> Value {
+    let mut answer = json!({"@odata.context": context});
+    if let Some(count) = page.count {
+        answer["@odata.count"] = count.into();
+    }
+    let mut value = value;
+    value.iter_mut().for_each(|entity| query.select_from(entity));
+    answer["value"] = value.into();
+    if page.has_more
+        && let Some(link) = query.next_link(address)
+    {
+        answer["@odata.nextLink"] = link.into();
+    }
+    answer
 }
 
 /// A database time as ISO 8601 text.

@@ -19,7 +19,7 @@ use crate::{
     caller::{Caller, Role},
     devices,
     error::{Error, Result},
-    json::{ApiError, ApiResult, Body, Origin, check_case, time, time_or_null},
+    json::{ApiError, ApiResult, Body, Origin, check_case, list_answer, time, time_or_null},
     odata::Query,
 };
 
@@ -58,7 +58,7 @@ async fn page(
     let query = Query::parse(raw)?;
     query.check_expand(&["evidence"])?;
     let page = triage::list(app, caller, &query, device).await?;
-    let ids: Vec<&str> = page.alerts.iter().map(|row| row.id.as_str()).collect();
+    let ids: Vec<&str> = page.rows.iter().map(|row| row.id.as_str()).collect();
     let mut evidence = match query.expand.is_empty() {
         true => HashMap::new(),
         false => triage::evidence_of(&app.db, &ids).await?,
@@ -67,21 +67,10 @@ async fn page(
     let render = |row: &AlertRow| {
         let evidence = evidence.remove(&row.id).unwrap_or_default();
         let comments = comments.remove(&row.id).unwrap_or_default();
-        let mut entity = render(&app.tenant, row, &evidence, &comments);
-        query.select_from(&mut entity);
-        entity
+        render(&app.tenant, row, &evidence, &comments)
     };
-    let value: Vec<Value> = page.alerts.iter().map(render).collect();
-    let mut answer = json!({"@odata.context": CONTEXT, "value": value});
-    if let Some(count) = page.count {
-        answer["@odata.count"] = count.into();
-    }
-    if page.has_more
-        && let Some(link) = query.next_link(address)
-    {
-        answer["@odata.nextLink"] = link.into();
-    }
-    Ok(Json(answer))
+    let value = page.rows.iter().map(render).collect();
+    Ok(Json(list_answer(CONTEXT, &page, value, &query, address)))
 }
 
 pub async fn get(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {

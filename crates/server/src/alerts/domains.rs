@@ -10,6 +10,7 @@ use moat_indicators::{Domain, UrlPattern};
 use moat_model::{Evidence, Timestamp};
 use serde_json::{Value, json};
 
+use super::search;
 use crate::{
     App,
     app::now,
@@ -77,13 +78,7 @@ struct Seen {
 
 /// Alerts since then whose evidence names the domain or a subdomain.
 async fn seen(db: &Db, domain: &str, since: Timestamp) -> Result<Vec<Seen>> {
-    let query = "SELECT a.device_id, a.first_event_at, a.last_event_at, e.body FROM alert_evidence e JOIN alerts a ON a.id = e.alert_id \
-                 WHERE a.last_event_at >= $1 AND REPLACE(LOWER(e.body), $2, '') <> LOWER(e.body)";
-    let rows: Vec<(String, i64, i64, String)> = sqlx::query_as(query)
-        .bind(since.as_micros())
-        .bind(domain.to_string())
-        .fetch_all(db.read())
-        .await?;
+    let rows = search::evidence_with(db, domain, since).await?;
     let names = |body: &str| match serde_json::from_str::<Evidence>(body) {
         Ok(Evidence::Site { value, .. }) => UrlPattern::parse(&value).is_ok_and(|url| covers(domain, url.host())),
         _ => false,

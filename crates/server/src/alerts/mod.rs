@@ -2,6 +2,7 @@
 
 pub mod defender;
 pub mod domains;
+mod search;
 pub mod store;
 pub mod triage;
 

@@ -1,12 +1,10 @@
 //! Triage: what people and API clients do with alerts.
 
-use std::collections::HashMap;
-
 use moat_model::{AlertKind, AlertStatus, Classification, Determination, DeviceId, Evidence, Severity, Timestamp};
 use serde::Serialize;
-use sqlx::{AssertSqlSafe, FromRow};
 
-use super::{Incident, note, raise, recompute_risk};
+pub use super::search::{AlertRow, EvidenceRow, HistoryRow, comments_of, evidence_of, history};
+use super::{Incident, note, raise, recompute_risk, search};
 use crate::{
     App,
     app::now,
@@ -14,60 +12,11 @@ use crate::{
     caller::{Caller, Role},
     db::{Db, Transaction},
     error::{Error, Result},
-    odata::{Clause, Kind, Property, Query, Table},
+    odata::{Page, Query},
 };
 
 const READ: &[Role] = &[Role::AlertReadAll, Role::AlertReadWriteAll];
 const MAX_TEXT: usize = 4_000;
-/// Ids in one IN list; databases bound the number of values of a statement.
-const IDS_PER_QUERY: usize = 500;
-
-/// An alert with the name of its device.
-#[derive(Debug, Clone, FromRow)]
-pub struct AlertRow {
-    pub id: String,
-    pub device_id: String,
-    pub device_name: String,
-    pub device_group: String,
-    pub kind: String,
-    pub subject: String,
-    pub title: String,
-    pub description: String,
-    pub recommended_action: String,
-    pub severity: String,
-    pub status: String,
-    pub category: String,
-    pub detection_source: String,
-    pub indicator_id: Option<i64>,
-    pub count: i64,
-    pub first_event_at: i64,
-    pub last_event_at: i64,
-    pub created_at: i64,
-    pub updated_at: i64,
-    pub resolved_at: Option<i64>,
-    pub assigned_to: Option<String>,
-    pub classification: Option<String>,
-    pub determination: Option<String>,
-}
-
-#[derive(Debug, Clone, FromRow)]
-pub struct EvidenceRow {
-    pub created_at: i64,
-    pub body: String,
-}
-
-#[derive(Debug, Clone, FromRow)]
-pub struct HistoryRow {
-    pub at: i64,
-    pub actor: String,
-    pub kind: String,
-    pub text: String,
-}
-
-const SELECT: &str = "SELECT a.id, a.device_id, d.name AS device_name, d.device_group, a.kind, a.subject, a.title, a.description, \
-    a.recommended_action, a.severity, a.status, a.category, a.detection_source, a.indicator_id, a.count, a.first_event_at, \
-    a.last_event_at, a.created_at, a.updated_at, a.resolved_at, a.assigned_to, a.classification, a.determination \
-    FROM alerts a JOIN devices d ON d.id = a.device_id";
 
 /// A change of an alert. What is none stays as it is.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -79,144 +28,20 @@ pub struct Change {
     pub comment: Option<String>,
 }
 
-/// What `$filter` and `$orderby` know, with the documented misspelling.
-const TABLE: Table = Table(&[
-    property("id", Kind::Text("a.id")),
-    property("incidentId", Kind::AlwaysNull),
-    property("investigationId", Kind::AlwaysNull),
-    property("assignedTo", Kind::Text("a.assigned_to")),
-    property("asssignedTo", Kind::Text("a.assigned_to")),
-    property("detectionSource", Kind::Text("a.detection_source")),
-    property(
-        "severity",
-        Kind::Word("a.severity", &["UnSpecified", "Informational", "Low", "Medium", "High"]),
-    ),
-    property(
-        "status",
-        Kind::Word("a.status", &["Unknown", "New", "InProgress", "Resolved"]),
-    ),
-    property("classification", Kind::Text("a.classification")),
-    property("determination", Kind::Text("a.determination")),
-    property("category", Kind::Text("a.category")),
-    property("title", Kind::Text("a.title")),
-    property("detectorId", Kind::Text("a.kind")),
-    property("machineId", Kind::Text("a.device_id")),
-    property("computerDnsName", Kind::Text("d.name")),
-    property("rbacGroupName", Kind::Text("d.device_group")),
-    property("alertCreationTime", Kind::Time("a.created_at")),
-    property("lastUpdateTime", Kind::Time("a.updated_at")),
-    property("firstEventTime", Kind::Time("a.first_event_at")),
-    property("lastEventTime", Kind::Time("a.last_event_at")),
-    property("resolvedTime", Kind::Time("a.resolved_at")),
-]);
-
-const fn property(name: &'static str, kind: Kind) -> Property {
-    Property { name, kind }
-}
-
-/// One page of alerts.
-pub struct Page {
-    pub alerts: Vec<AlertRow>,
-    pub has_more: bool,
-    /// How many there are without `$top` and `$skip`, when `$count` asked.
-    pub count: Option<i64>,
-}
-
 /// The alerts that a query asks for, newest first unless it says otherwise; of one device when `device` is given.
-pub async fn list(app: &App, caller: &Caller, query: &Query, device: Option<&str>) -> Result<Page> {
+pub async fn list(app: &App, caller: &Caller, query: &Query, device: Option<&str>) -> Result<Page<AlertRow>> {
     caller.require_any(READ)?;
-    let start = |select: &str| {
-        let mut clause = Clause::new(select);
-        clause.push(" WHERE 1 = 1");
-        if let Some(device) = device {
-            clause.push(" AND a.device_id = ").bind_text(device);
-        }
-        clause
-    };
-    let mut clause = start(SELECT);
-    TABLE.finish(&mut clause, query, "a.created_at DESC, a.id DESC")?;
-    let arguments = clause.arguments()?;
-    let mut alerts: Vec<AlertRow> = sqlx::query_as_with(AssertSqlSafe(clause.sql), arguments)
-        .fetch_all(app.db.read())
-        .await?;
-    let has_more = alerts.len() > query.page() as usize;
-    alerts.truncate(query.page() as usize);
-    let mut count = None;
-    if query.count {
-        let mut clause = start("SELECT COUNT(*) FROM alerts a JOIN devices d ON d.id = a.device_id");
-        TABLE.restrict(&mut clause, query)?;
-        let arguments = clause.arguments()?;
-        let total = sqlx::query_scalar_with(AssertSqlSafe(clause.sql), arguments);
-        count = Some(total.fetch_one(app.db.read()).await?);
-    }
-    Ok(Page {
-        alerts,
-        has_more,
-        count,
-    })
+    search::page(&app.db, query, device).await
 }
 
 pub async fn get(app: &App, caller: &Caller, id: &str) -> Result<AlertRow> {
     caller.require_any(READ)?;
-    let query = sqlx::query_as(AssertSqlSafe(format!("{SELECT} WHERE a.id = $1"))).bind(id.to_string());
-    query.fetch_optional(app.db.read()).await?.ok_or_else(|| unknown(id))
+    search::get(app.db.read(), id).await?.ok_or_else(|| unknown(id))
 }
 
 pub async fn evidence(db: &Db, id: &str) -> Result<Vec<EvidenceRow>> {
     let mut all = evidence_of(db, &[id]).await?;
     Ok(all.remove(id).unwrap_or_default())
-}
-
-/// Evidence of several alerts, by alert.
-pub async fn evidence_of(db: &Db, ids: &[&str]) -> Result<HashMap<String, Vec<EvidenceRow>>> {
-    let mut found: HashMap<String, Vec<EvidenceRow>> = HashMap::new();
-    for some in ids.chunks(IDS_PER_QUERY) {
-        let mut clause = Clause::new("SELECT alert_id, created_at, body FROM alert_evidence WHERE alert_id IN ");
-        list_ids(&mut clause, some).push(" ORDER BY created_at, id");
-        let arguments = clause.arguments()?;
-        let rows: Vec<(String, i64, String)> = sqlx::query_as_with(AssertSqlSafe(clause.sql), arguments)
-            .fetch_all(db.read())
-            .await?;
-        for (alert, created_at, body) in rows {
-            found.entry(alert).or_default().push(EvidenceRow { created_at, body });
-        }
-    }
-    Ok(found)
-}
-
-/// Comments on several alerts, by alert.
-pub async fn comments_of(db: &Db, ids: &[&str]) -> Result<HashMap<String, Vec<HistoryRow>>> {
-    let mut found: HashMap<String, Vec<HistoryRow>> = HashMap::new();
-    for some in ids.chunks(IDS_PER_QUERY) {
-        let select = "SELECT alert_id, at, actor, text FROM alert_history WHERE kind = 'comment' AND alert_id IN ";
-        let mut clause = Clause::new(select);
-        list_ids(&mut clause, some).push(" ORDER BY at, id");
-        let arguments = clause.arguments()?;
-        let rows: Vec<(String, i64, String, String)> = sqlx::query_as_with(AssertSqlSafe(clause.sql), arguments)
-            .fetch_all(db.read())
-            .await?;
-        for (alert, at, actor, text) in rows {
-            let kind = "comment".to_string();
-            found
-                .entry(alert)
-                .or_default()
-                .push(HistoryRow { at, actor, kind, text });
-        }
-    }
-    Ok(found)
-}
-
-fn list_ids<'a>(clause: &'a mut Clause, ids: &[&str]) -> &'a mut Clause {
-    for (n, id) in ids.iter().enumerate() {
-        clause.push(if n == 0 { "(" } else { ", " }).bind_text(*id);
-    }
-    clause.push(")")
-}
-
-/// Every change and comment, oldest first.
-pub async fn history(db: &Db, id: &str) -> Result<Vec<HistoryRow>> {
-    let query = "SELECT at, actor, kind, text FROM alert_history WHERE alert_id = $1 ORDER BY at, id LIMIT 1000";
-    Ok(sqlx::query_as(query).bind(id.to_string()).fetch_all(db.read()).await?)
 }
 
 /// Changes alerts: all of them, or none when one is unknown. Device risk follows in the same transaction.
@@ -225,9 +50,7 @@ pub async fn update(app: &App, caller: &Caller, ids: &[String], change: &Change)
     check(change)?;
     let mut tx = app.db.begin().await?;
     for id in ids {
-        let query = sqlx::query_as(AssertSqlSafe(format!("{SELECT} WHERE a.id = $1"))).bind(id.clone());
-        let before: Option<AlertRow> = query.fetch_optional(&mut *tx).await?;
-        let before = before.ok_or_else(|| unknown(id))?;
+        let before = search::get(&mut *tx, id).await?.ok_or_else(|| unknown(id))?;
         apply(&mut tx, caller, &before, change).await?;
         let device: DeviceId = before.device_id.parse().map_err(Error::internal)?;
         recompute_risk(&mut tx, device).await?;
@@ -445,12 +268,7 @@ pub async fn create(app: &App, caller: &Caller, reference: Reference) -> Result<
         }
     }
     let mut tx = app.db.begin().await?;
-    let event: Option<(i64, String)> =
-        sqlx::query_as("SELECT time, kind FROM device_events WHERE device_id = $1 AND seq = $2")
-            .bind(reference.device.to_string())
-            .bind(reference.event)
-            .fetch_optional(&mut *tx)
-            .await?;
+    let event = search::event(&mut tx, reference.device, reference.event).await?;
     // Times are written with more or fewer digits; the same second is the same event.
     let same = |time: i64| (time - reference.event_time.as_micros()).abs() < 1_000_000;
     let (time, kind) = event.filter(|(time, _)| same(*time)).ok_or_else(|| {

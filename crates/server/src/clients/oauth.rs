@@ -263,8 +263,8 @@ fn is_this_server(resource: &str, origin: &str) -> bool {
         return true;
     }
     host_of(resource).is_some_and(|host| {
-        let known = |k: &&str| host == **k || host.strip_suffix(*k).is_some_and(|region| region.ends_with('.'));
-        KNOWN_HOSTS.iter().any(|k| known(&k)) || host_of(origin).is_some_and(|own| own == host)
+        let known = |k: &str| host == k || host.strip_suffix(k).is_some_and(|region| region.ends_with('.'));
+        KNOWN_HOSTS.iter().any(|k| known(k)) || host_of(origin).is_some_and(|own| own == host)
     })
 }
 

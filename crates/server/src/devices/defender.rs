@@ -1,83 +1,23 @@
 //! `/api/machines` in the shape of the Defender API.
 
-use std::collections::HashMap;
-
 use axum::{
     Json,
     extract::{Path, RawQuery, State},
 };
 use serde_json::{Value, json};
-use sqlx::AssertSqlSafe;
 
-use super::{DeviceRow, admin::parse_id};
+use super::{DeviceRow, admin::parse_id, search};
 use crate::{
     App,
     caller::{Caller, Role},
-    db::Db,
     error::{Error, Result},
-    json::{ApiError, ApiResult, Body, Origin, check_case, time},
-    odata::{Clause, Comparison, Filter, Kind, Literal, Operand, Property, Query, Table, TextTest, decode_pairs},
+    json::{ApiError, ApiResult, Body, Origin, check_case, list_answer, time},
+    odata::{Comparison, Filter, Literal, Operand, Query, TextTest, decode_pairs},
 };
 
 const CONTEXT: &str = "https://api.securitycenter.microsoft.com/api/$metadata#Machines";
 const READ: &[Role] = &[Role::MachineReadAll, Role::MachineReadWriteAll];
 const MAX_BATCH: usize = 500;
-/// Ids in one IN list; databases bound the number of values of a statement.
-const IDS_PER_QUERY: usize = 500;
-
-const HEALTH: &str = "CASE WHEN d.revoked_at IS NOT NULL OR d.silent_since IS NOT NULL THEN 'Inactive' \
-                      WHEN d.web_protection = 'on' THEN 'Active' ELSE 'ImpairedCommunication' END";
-
-/// What `$filter` and `$orderby` know.
-const TABLE: Table = Table(&[
-    property("id", Kind::Text("d.id")),
-    property("computerDnsName", Kind::Text("d.name")),
-    property("osPlatform", Kind::Text("d.os_platform")),
-    property("version", Kind::Text("d.os_version")),
-    property("agentVersion", Kind::Text("d.agent_version")),
-    property(
-        "riskScore",
-        Kind::Word("d.risk", &["None", "Informational", "Low", "Medium", "High"]),
-    ),
-    property(
-        "healthStatus",
-        Kind::Word(
-            HEALTH,
-            &[
-                "Active",
-                "Inactive",
-                "ImpairedCommunication",
-                "NoSensorData",
-                "NoSensorDataImpairedCommunication",
-                "Unknown",
-            ],
-        ),
-    ),
-    property(
-        "onboardingStatus",
-        Kind::Word(
-            "CASE WHEN d.revoked_at IS NULL THEN 'onboarded' ELSE 'CanBeOnboarded' END",
-            &["onboarded", "CanBeOnboarded", "Unsupported", "InsufficientInfo"],
-        ),
-    ),
-    property("lastSeen", Kind::Time("d.last_seen_at")),
-    property("firstSeen", Kind::Time("d.enrolled_at")),
-    property("lastIpAddress", Kind::Text("d.last_ip")),
-    property("lastExternalIpAddress", Kind::Text("d.last_external_ip")),
-    property("rbacGroupName", Kind::Text("d.device_group")),
-    property("rbacGroupId", Kind::Text("d.device_group")),
-    property("exposureLevel", Kind::AlwaysNull),
-    property("deviceValue", Kind::Word("'Normal'", &["Normal", "Low", "High"])),
-    property("aadDeviceId", Kind::AlwaysNull),
-    property(
-        "machineTags",
-        Kind::Rows("SELECT 1 FROM device_tags t WHERE t.device_id = d.id", "t.tag"),
-    ),
-]);
-
-const fn property(name: &'static str, kind: Kind) -> Property {
-    Property { name, kind }
-}
 
 pub async fn list(
     State(app): State<App>,
@@ -88,22 +28,13 @@ pub async fn list(
     caller.require_any(READ)?;
     let query = Query::parse(raw.as_deref())?;
     query.check_expand(&[])?;
-    let page = page(&app.db, &query).await?;
-    if page.devices.is_empty() && query.filter.is_none() && query.skip == 0 && query.page() > 0 {
+    let page = search::page(&app.db, &query).await?;
+    if page.rows.is_empty() && query.filter.is_none() && query.skip == 0 && query.page() > 0 {
         return Err(Error::NotFound("there are no machines yet".into()).into());
     }
-    let mut value = render_all(&app, &page.devices).await?;
-    value.iter_mut().for_each(|entity| query.select_from(entity));
-    let mut answer = json!({"@odata.context": CONTEXT, "value": value});
-    if let Some(count) = page.count {
-        answer["@odata.count"] = count.into();
-    }
-    if page.has_more
-        && let Some(link) = query.next_link(&format!("{origin}/api/machines"))
-    {
-        answer["@odata.nextLink"] = link.into();
-    }
-    Ok(Json(answer))
+    let value = render_all(&app, &page.rows).await?;
+    let address = format!("{origin}/api/machines");
+    Ok(Json(list_answer(CONTEXT, &page, value, &query, &address)))
 }
 
 pub async fn get(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
@@ -149,9 +80,9 @@ pub async fn find_by_tag(State(app): State<App>, caller: Caller, RawQuery(raw): 
         },
         test: Some(Box::new(test)),
     });
-    let page = page(&app.db, &query).await?;
+    let page = search::page(&app.db, &query).await?;
     Ok(Json(
-        json!({"@odata.context": CONTEXT, "value": render_all(&app, &page.devices).await?}),
+        json!({"@odata.context": CONTEXT, "value": render_all(&app, &page.rows).await?}),
     ))
 }
 
@@ -214,77 +145,13 @@ pub async fn find(app: &App, id: &str) -> Result<DeviceRow> {
     if let Ok(id) = parse_id(id) {
         return super::get(app, id).await;
     }
-    let query = "SELECT d.* FROM devices d WHERE d.name = $1 ORDER BY d.last_seen_at DESC LIMIT 1";
-    let row = sqlx::query_as(query)
-        .bind(id.to_string())
-        .fetch_optional(app.db.read())
-        .await?;
+    let row = search::find_by_name(&app.db, id).await?;
     row.ok_or_else(|| Error::not_found("machine", id.chars().take(80).collect::<String>()))
-}
-
-/// One page of devices.
-pub struct Page {
-    pub devices: Vec<DeviceRow>,
-    pub has_more: bool,
-    /// How many there are without `$top` and `$skip`, when `$count` asked.
-    pub count: Option<i64>,
-}
-
-/// The devices that a query asks for; the one seen last comes first unless it says otherwise.
-pub async fn page(db: &Db, query: &Query) -> Result<Page> {
-    let mut clause = Clause::new("SELECT d.* FROM devices d WHERE 1 = 1");
-    TABLE.finish(&mut clause, query, "d.last_seen_at DESC, d.id")?;
-    let arguments = clause.arguments()?;
-    let mut devices: Vec<DeviceRow> = sqlx::query_as_with(AssertSqlSafe(clause.sql), arguments)
-        .fetch_all(db.read())
-        .await?;
-    let has_more = devices.len() > query.page() as usize;
-    devices.truncate(query.page() as usize);
-    let mut count = None;
-    if query.count {
-        let mut clause = Clause::new("SELECT COUNT(*) FROM devices d WHERE 1 = 1");
-        TABLE.restrict(&mut clause, query)?;
-        let arguments = clause.arguments()?;
-        count = Some(
-            sqlx::query_scalar_with(AssertSqlSafe(clause.sql), arguments)
-                .fetch_one(db.read())
-                .await?,
-        );
-    }
-    Ok(Page {
-        devices,
-        has_more,
-        count,
-    })
-}
-
-pub async fn tags(db: &Db, id: &str) -> Result<Vec<String>> {
-    Ok(tags_of(db, &[id]).await?.remove(id).unwrap_or_default())
-}
-
-/// Tags of several devices, by device.
-async fn tags_of(db: &Db, ids: &[&str]) -> Result<HashMap<String, Vec<String>>> {
-    let mut found: HashMap<String, Vec<String>> = HashMap::new();
-    for some in ids.chunks(IDS_PER_QUERY) {
-        let mut clause = Clause::new("SELECT device_id, tag FROM device_tags WHERE device_id IN (");
-        for (n, id) in some.iter().enumerate() {
-            clause.push(if n == 0 { "" } else { ", " }).bind_text(*id);
-        }
-        clause.push(") ORDER BY tag");
-        let arguments = clause.arguments()?;
-        let rows: Vec<(String, String)> = sqlx::query_as_with(AssertSqlSafe(clause.sql), arguments)
-            .fetch_all(db.read())
-            .await?;
-        for (device, tag) in rows {
-            found.entry(device).or_default().push(tag);
-        }
-    }
-    Ok(found)
 }
 
 async fn render_all(app: &App, rows: &[DeviceRow]) -> Result<Vec<Value>> {
     let ids: Vec<&str> = rows.iter().map(|row| row.id.as_str()).collect();
-    let tags = tags_of(&app.db, &ids).await?;
+    let tags = search::tags_of(&app.db, &ids).await?;
     let none = Vec::new();
     Ok(rows
         .iter()
@@ -293,7 +160,7 @@ async fn render_all(app: &App, rows: &[DeviceRow]) -> Result<Vec<Value>> {
 }
 
 pub async fn entity(app: &App, row: &DeviceRow) -> Result<Value> {
-    let mut entity = render(app, row, &tags(&app.db, &row.id).await?);
+    let mut entity = render(app, row, &search::tags(&app.db, &row.id).await?);
     entity["@odata.context"] = format!("{CONTEXT}/$entity").into();
     Ok(entity)
 }

@@ -14,7 +14,7 @@ use super::{Imported, Indicator, Submission};
 use crate::{
     App, Caller,
     error::{Error, Result},
-    json::{ApiResult, Body, Origin, check_case},
+    json::{ApiResult, Body, Origin, check_case, list_answer},
     odata::Query,
 };
 
@@ -37,24 +37,10 @@ pub async fn list(
     let query = Query::parse(raw.as_deref())?;
     query.check_expand(&[])?;
     let page = super::list(&app, &caller, &query).await?;
-    let shape = |indicator: &Indicator| {
-        let mut entity = entity(indicator);
-        query.select_from(&mut entity);
-        entity
-    };
-    let mut answer = json!({
-        "@odata.context": format!("{origin}/api/$metadata#Indicators"),
-        "value": page.indicators.iter().map(shape).collect::<Vec<_>>(),
-    });
-    if let Some(count) = page.count {
-        answer["@odata.count"] = count.into();
-    }
-    if page.has_more
-        && let Some(link) = query.next_link(&format!("{origin}/api/indicators"))
-    {
-        answer["@odata.nextLink"] = link.into();
-    }
-    Ok(Json(answer))
+    let context = format!("{origin}/api/$metadata#Indicators");
+    let value = page.rows.iter().map(entity).collect();
+    let address = format!("{origin}/api/indicators");
+    Ok(Json(list_answer(&context, &page, value, &query, &address)))
 }
 
 pub async fn get(

@@ -11,7 +11,6 @@ use moat_model::{Action, IndicatorId, IndicatorType, Severity, Timestamp};
 use serde::Serialize;
 
 pub use draft::{Draft, Submission};
-pub use store::Page;
 
 use crate::{
     Actor, App,
@@ -20,7 +19,7 @@ use crate::{
     caller::{Caller, Role},
     db::Transaction,
     error::{Error, Result},
-    odata::Query,
+    odata::{Page, Query},
     settings,
 };
 
@@ -226,7 +225,7 @@ async fn commit(app: &App, mut tx: Transaction) -> Result<()> {
 }
 
 /// The indicators that the caller may see and that have not expired.
-pub async fn list(app: &App, caller: &Caller, query: &Query) -> Result<Page> {
+pub async fn list(app: &App, caller: &Caller, query: &Query) -> Result<Page<Indicator>> {
     store::list(&app.db, &Scope::of(caller)?, query, now()).await
 }
 

@@ -5,16 +5,8 @@ use super::{Draft, Indicator, Scope, Source};
 use crate::{
     db::{self, Db, Transaction},
     error::{Error, Result},
-    odata::{Clause, Kind, Property, Query, Table},
+    odata::{Clause, Kind, Page, Property, Query, Table},
 };
-
-/// One page of a list.
-pub struct Page {
-    pub indicators: Vec<Indicator>,
-    pub has_more: bool,
-    /// How many there are without `$top` and `$skip`, when `$count` asked.
-    pub count: Option<i64>,
-}
 
 /// What the Defender API lets a list be filtered on, and the columns behind it.
 const TABLE: Table = Table(&[
@@ -167,40 +159,12 @@ fn restrict(clause: &mut Clause, scope: &Scope) {
     }
 }
 
-pub async fn list(db: &Db, scope: &Scope, query: &Query, now: Timestamp) -> Result<Page> {
-    let live = |select: &str| {
-        let mut clause = Clause::new(select);
-        clause.push(" FROM indicators WHERE (expires_at IS NULL OR expires_at > ");
-        clause.bind_number(now.as_micros()).push(")");
-        restrict(&mut clause, scope);
-        clause
-    };
-    let mut clause = live("SELECT *");
-    TABLE.finish(&mut clause, query, "id")?;
-    let arguments = clause.arguments()?;
-    let mut rows: Vec<Row> = sqlx::query_as_with(AssertSqlSafe(clause.sql), arguments)
-        .fetch_all(db.read())
-        .await?;
-    let page = query.page() as usize;
-    let has_more = rows.len() > page;
-    rows.truncate(page);
-    let mut count = None;
-    if query.count {
-        let mut clause = live("SELECT COUNT(*)");
-        TABLE.restrict(&mut clause, query)?;
-        let arguments = clause.arguments()?;
-        count = Some(
-            sqlx::query_scalar_with(AssertSqlSafe(clause.sql), arguments)
-                .fetch_one(db.read())
-                .await?,
-        );
-    }
-    let indicators = rows.into_iter().map(Indicator::try_from).collect::<Result<_>>()?;
-    Ok(Page {
-        indicators,
-        has_more,
-        count,
-    })
+pub async fn list(db: &Db, scope: &Scope, query: &Query, now: Timestamp) -> Result<Page<Indicator>> {
+    let mut from = Clause::new("FROM indicators WHERE (expires_at IS NULL OR expires_at > ");
+    from.bind_number(now.as_micros()).push(")");
+    restrict(&mut from, scope);
+    let page: Page<Row> = TABLE.page(db, "*", &from, query, "id").await?;
+    page.try_map(Indicator::try_from)
 }
 
 pub async fn expired(executor: impl Executor<'_, Database = Any>, now: Timestamp) -> Result<Vec<Indicator>> {

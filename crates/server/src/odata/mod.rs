@@ -4,11 +4,13 @@
 //! for the properties that a resource lists.
 
 mod filter;
+mod page;
 mod parse;
 mod query;
 mod sql;
 
 pub use filter::{Comparison, Filter, Literal, Operand, TextTest};
+pub use page::Page;
 pub use parse::{ODataError, parse};
 pub use query::{MAX_TOP, Query, decode, decode_pairs};
 pub use sql::{Clause, Kind, Property, Table, Value};

@@ -83,6 +83,14 @@ impl Clause {
         self.bind(Value::Number(number))
     }
 
+    /// Writes `($1, $2, …)`.
+    pub fn bind_list(&mut self, texts: &[&str]) -> &mut Self {
+        for (n, text) in texts.iter().enumerate() {
+            self.push(if n == 0 { "(" } else { ", " }).bind_text(*text);
+        }
+        self.push(")")
+    }
+
     /// The values in a form that sqlx takes.
     pub fn arguments(&self) -> Result<sqlx::any::AnyArguments> {
         use sqlx::Arguments as _;
@@ -100,7 +108,7 @@ impl Clause {
 
 impl Table {
     /// Adds ` AND (…)` for the filter, ` ORDER BY …` and the page. Fetches one row more than the page, to know whether there is more.
-    pub fn finish(&self, clause: &mut Clause, query: &Query, tie_breaker: &str) -> Result<()> {
+    pub(super) fn finish(&self, clause: &mut Clause, query: &Query, tie_breaker: &str) -> Result<()> {
         self.restrict(clause, query)?;
         clause.push(" ORDER BY ");
         for (name, descending) in &query.order {
@@ -120,7 +128,7 @@ impl Table {
     }
 
     /// Adds ` AND (…)` for the filter.
-    pub fn restrict(&self, clause: &mut Clause, query: &Query) -> Result<()> {
+    pub(super) fn restrict(&self, clause: &mut Clause, query: &Query) -> Result<()> {
         if let Some(filter) = &query.filter {
             clause.push(" AND ");
             self.compile(filter, clause)?;
