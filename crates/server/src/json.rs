@@ -93,7 +93,9 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
             ));
         }
         let bytes = read_body(request, MAX_JSON).await?;
-        serde_json::from_slice(&bytes).map(Self).map_err(|error| {
+        // Windows tools like to begin with a byte order mark.
+        let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+        serde_json::from_slice(text).map(Self).map_err(|error| {
             ApiError::new(
                 StatusCode::BAD_REQUEST,
                 "InvalidRequestBody",
@@ -171,6 +173,11 @@ pub fn rejected(rejection: &JsonRejection) -> Error {
         }
         other => Error::invalid("InvalidRequestBody", other.body_text()),
     }
+}
+
+/// `@odata.context` of an answer: `what` is a set, such as `Alerts`, or one of it, such as `Alerts/$entity`.
+pub fn context(app: &App, what: &str) -> String {
+    format!("{}/api/$metadata#{what}", app.base_url())
 }
 
 /// The answer of a list: its items, their number when it was asked for, and where the next page is.

@@ -19,11 +19,10 @@ use crate::{
     caller::{Caller, Role},
     devices,
     error::{Error, Result},
-    json::{ApiError, ApiResult, Body, Origin, check_case, list_answer, time, time_or_null},
+    json::{ApiError, ApiResult, Body, Origin, check_case, context, list_answer, time, time_or_null},
     odata::Query,
 };
 
-const CONTEXT: &str = "https://api.securitycenter.microsoft.com/api/$metadata#Alerts";
 const MAX_BATCH: usize = 500;
 
 pub async fn list(
@@ -70,7 +69,13 @@ async fn page(
         render(&app.tenant, row, &evidence, &comments)
     };
     let value = page.rows.iter().map(render).collect();
-    Ok(Json(list_answer(CONTEXT, &page, value, &query, address)))
+    Ok(Json(list_answer(
+        &context(app, "Alerts"),
+        &page,
+        value,
+        &query,
+        address,
+    )))
 }
 
 pub async fn get(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
@@ -133,7 +138,9 @@ pub async fn domains(State(app): State<App>, caller: Caller, Path(id): Path<Stri
     });
     let hosts: BTreeSet<String> = hosts.collect();
     let value: Vec<Value> = hosts.iter().map(|host| json!({"host": host})).collect();
-    Ok(Json(json!({"@odata.context": related("Domains"), "value": value})))
+    Ok(Json(
+        json!({"@odata.context": context(&app, "Domains"), "value": value}),
+    ))
 }
 
 /// Addresses in an alert's evidence.
@@ -142,17 +149,13 @@ pub async fn ips(State(app): State<App>, caller: Caller, Path(id): Path<String>)
     let named = found.iter().filter_map(|(value, _)| value.parse().ok());
     let ips: BTreeSet<IpAddr> = named.chain(found.iter().filter_map(|(_, ip)| *ip)).collect();
     let value: Vec<Value> = ips.iter().map(|ip| json!({"id": ip.to_string()})).collect();
-    Ok(Json(json!({"@odata.context": related("Ips"), "value": value})))
+    Ok(Json(json!({"@odata.context": context(&app, "Ips"), "value": value})))
 }
 
 /// Files of an alert: Moat looks at none.
 pub async fn files(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> ApiResult<Json<Value>> {
     triage::get(&app, &caller, &id).await?;
-    Ok(Json(json!({"@odata.context": related("Files"), "value": []})))
-}
-
-fn related(what: &str) -> String {
-    CONTEXT.replace("Alerts", what)
+    Ok(Json(json!({"@odata.context": context(&app, "Files"), "value": []})))
 }
 
 /// Sites and remote addresses in an alert's evidence.
@@ -229,7 +232,7 @@ async fn entity(app: &App, caller: &Caller, id: &str) -> Result<Value> {
         triage::history(&app.db, id).await?,
     );
     let mut entity = render(&app.tenant, &row, &evidence, &history);
-    entity["@odata.context"] = format!("{CONTEXT}/$entity").into();
+    entity["@odata.context"] = context(app, "Alerts/$entity").into();
     Ok(entity)
 }
 

@@ -17,7 +17,7 @@ use crate::{
     caller::{Caller, Role},
     db::Db,
     error::{Error, Result},
-    json::{ApiResult, Origin, time},
+    json::{ApiResult, context, time},
     odata::decode_pairs,
 };
 
@@ -28,7 +28,6 @@ const MAX_HOURS: u64 = 720;
 pub async fn stats(
     State(app): State<App>,
     caller: Caller,
-    Origin(origin): Origin,
     Path(domain): Path<String>,
     RawQuery(raw): RawQuery,
 ) -> ApiResult<Json<Value>> {
@@ -39,7 +38,7 @@ pub async fn stats(
     let devices: BTreeSet<&str> = seen.iter().map(|s| s.device.as_str()).collect();
     let or_null = |at: Option<i64>| at.map_or(Value::Null, |at| time(at).into());
     Ok(Json(json!({
-        "@odata.context": format!("{origin}/api/$metadata#microsoft.windowsDefenderATP.api.InOrgDomainStats"),
+        "@odata.context": context(&app, "microsoft.windowsDefenderATP.api.InOrgDomainStats"),
         "host": domain.as_str(),
         "organizationPrevalence": devices.len(),
         "orgPrevalence": devices.len().to_string(),

@@ -11,11 +11,10 @@ use crate::{
     App,
     caller::{Caller, Role},
     error::{Error, Result},
-    json::{ApiError, ApiResult, Body, Origin, check_case, list_answer, time},
+    json::{ApiError, ApiResult, Body, Origin, check_case, context, list_answer, time},
     odata::{Comparison, Filter, Literal, Operand, Query, TextTest, decode_pairs},
 };
 
-const CONTEXT: &str = "https://api.securitycenter.microsoft.com/api/$metadata#Machines";
 const READ: &[Role] = &[Role::MachineReadAll, Role::MachineReadWriteAll];
 const MAX_BATCH: usize = 500;
 
@@ -34,7 +33,13 @@ pub async fn list(
     }
     let value = render_all(&app, &page.rows).await?;
     let address = format!("{origin}/api/machines");
-    Ok(Json(list_answer(CONTEXT, &page, value, &query, &address)))
+    Ok(Json(list_answer(
+        &context(&app, "Machines"),
+        &page,
+        value,
+        &query,
+        &address,
+    )))
 }
 
 pub async fn get(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
@@ -82,7 +87,7 @@ pub async fn find_by_tag(State(app): State<App>, caller: Caller, RawQuery(raw): 
     });
     let page = search::page(&app.db, &query).await?;
     Ok(Json(
-        json!({"@odata.context": CONTEXT, "value": render_all(&app, &page.rows).await?}),
+        json!({"@odata.context": context(&app, "Machines"), "value": render_all(&app, &page.rows).await?}),
     ))
 }
 
@@ -161,7 +166,7 @@ async fn render_all(app: &App, rows: &[DeviceRow]) -> Result<Vec<Value>> {
 
 pub async fn entity(app: &App, row: &DeviceRow) -> Result<Value> {
     let mut entity = render(app, row, &search::tags(&app.db, &row.id).await?);
-    entity["@odata.context"] = format!("{CONTEXT}/$entity").into();
+    entity["@odata.context"] = context(app, "Machines/$entity").into();
     Ok(entity)
 }
 

@@ -14,18 +14,17 @@ use super::{Imported, Indicator, Submission};
 use crate::{
     App, Caller,
     error::{Error, Result},
-    json::{ApiResult, Body, Origin, check_case, list_answer},
+    json::{ApiResult, Body, Origin, check_case, context, list_answer},
     odata::Query,
 };
 
 pub async fn create(
     State(app): State<App>,
     caller: Caller,
-    Origin(origin): Origin,
     Body(body): Body<Map<String, Value>>,
 ) -> ApiResult<Json<Value>> {
     let indicator = super::create_or_update(&app, &caller, submission(&body)?).await?;
-    Ok(Json(with_context(&origin, &indicator)))
+    Ok(Json(with_context(&app, &indicator)))
 }
 
 pub async fn list(
@@ -37,20 +36,15 @@ pub async fn list(
     let query = Query::parse(raw.as_deref())?;
     query.check_expand(&[])?;
     let page = super::list(&app, &caller, &query).await?;
-    let context = format!("{origin}/api/$metadata#Indicators");
+    let context = context(&app, "Indicators");
     let value = page.rows.iter().map(entity).collect();
     let address = format!("{origin}/api/indicators");
     Ok(Json(list_answer(&context, &page, value, &query, &address)))
 }
 
-pub async fn get(
-    State(app): State<App>,
-    caller: Caller,
-    Origin(origin): Origin,
-    Path(id): Path<String>,
-) -> ApiResult<Json<Value>> {
+pub async fn get(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> ApiResult<Json<Value>> {
     let indicator = super::get(&app, &caller, parse_id(&id)?).await?;
-    Ok(Json(with_context(&origin, &indicator)))
+    Ok(Json(with_context(&app, &indicator)))
 }
 
 pub async fn delete(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> ApiResult<StatusCode> {
@@ -58,12 +52,7 @@ pub async fn delete(State(app): State<App>, caller: Caller, Path(id): Path<Strin
     Ok(StatusCode::NO_CONTENT)
 }
 
-pub async fn import(
-    State(app): State<App>,
-    caller: Caller,
-    Origin(origin): Origin,
-    Body(body): Body<Map<String, Value>>,
-) -> ApiResult {
+pub async fn import(State(app): State<App>, caller: Caller, Body(body): Body<Map<String, Value>>) -> ApiResult {
     let items = array(&body, "Indicators")?;
     if items.len() > super::MAX_BATCH {
         let message = format!(
@@ -103,7 +92,10 @@ pub async fn import(
     }
     results.sort_by_key(|(n, _)| *n);
     let value: Vec<Value> = results.into_iter().map(|(_, item)| item).collect();
-    let context = format!("{origin}/api/$metadata#Collection(microsoft.windowsDefenderATP.api.ImportIndicatorResult)");
+    let context = context(
+        &app,
+        "Collection(microsoft.windowsDefenderATP.api.ImportIndicatorResult)",
+    );
     Ok(Json(json!({"@odata.context": context, "value": value})).into_response())
 }
 
@@ -141,8 +133,8 @@ fn reason(error: &Error) -> String {
     format!("{}: {error}", error.code())
 }
 
-fn with_context(origin: &str, indicator: &Indicator) -> Value {
-    let mut answer = json!({"@odata.context": format!("{origin}/api/$metadata#Indicators/$entity")});
+fn with_context(app: &App, indicator: &Indicator) -> Value {
+    let mut answer = json!({"@odata.context": context(app, "Indicators/$entity")});
     if let (Value::Object(answer), Value::Object(fields)) = (&mut answer, entity(indicator)) {
         answer.extend(fields);
     }

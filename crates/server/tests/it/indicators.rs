@@ -319,6 +319,17 @@ async fn wrong_requests_get_defenders_error_body() {
         raw(Method::POST, "/api/indicators", "application/json", b"{".to_vec()).await,
         "400 InvalidRequestBody"
     );
+    let with_mark = format!("\u{feff}{}", block("x.example")).into_bytes();
+    assert_eq!(
+        raw(
+            Method::POST,
+            "/api/indicators",
+            "application/json; charset=utf-8",
+            with_mark
+        )
+        .await,
+        "200"
+    );
     assert_eq!(
         raw(Method::POST, "/api/indicators", "text/plain", b"{}".to_vec()).await,
         "415 InvalidRequestBody"
@@ -473,5 +484,20 @@ async fn too_many_requests_are_told_when_to_come_back() {
     assert_eq!(
         client.post("/api/indicators/import", import).await.outcome(),
         "429 TooManyRequests"
+    );
+}
+
+#[tokio::test]
+async fn submissions_at_the_same_time_make_one_indicator() {
+    let world = World::start().await;
+    let client = world.client("c", &[Role::TiReadWriteAll]).await;
+    let submit = |n: usize| client.post("/api/indicators", with(block("evil.example"), "title", n.to_string()));
+    let answers = futures_util::future::join_all((0..20).map(submit)).await;
+    assert!(answers.iter().all(|a| a.status == 200));
+    assert_eq!(
+        client.get("/api/indicators").await.body["value"]
+            .as_array()
+            .map(Vec::len),
+        Some(1)
     );
 }
