@@ -61,6 +61,18 @@ pub struct Indicator {
     pub updated_by: String,
 }
 
+impl Indicator {
+    /// Whether a bundle says the same with either of them.
+    fn is_same_on_devices(&self, other: &Self) -> bool {
+        let parts = |i: &Self| {
+            let what = (i.kind, i.canonical.clone(), i.action, i.severity, i.title.clone());
+            let how = (i.expires, i.generate_alert, i.educate_url.clone(), i.bypass_hours);
+            (what, how, i.device_groups.clone())
+        };
+        parts(self) == parts(other)
+    }
+}
+
 /// Who made it, in Defender's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum Source {
@@ -119,8 +131,12 @@ pub async fn create_or_update(app: &App, caller: &Caller, submission: Submission
     let scope = Scope::of(caller)?;
     let draft = Draft::check(submission, app.config.allow_internal_addresses, now())?;
     let mut tx = app.db.begin().await?;
-    let indicator = put(&mut tx, caller, &scope, draft).await?;
-    commit(app, tx).await?;
+    let (indicator, concerns_devices) = put(&mut tx, caller, &scope, draft).await?;
+    match concerns_devices {
+        true => commit(app, tx).await?,
+        false => tx.commit().await?,
+    }
+    app.hub.changed();
     Ok(indicator)
 }
 
@@ -169,23 +185,30 @@ async fn import_rows(app: &App, caller: &Caller, submissions: Vec<Submission>) -
 
 async fn import_some(app: &App, caller: &Caller, scope: &Scope, submissions: Vec<Submission>) -> Result<Vec<Imported>> {
     let mut imported = Vec::with_capacity(submissions.len());
+    let mut concern_devices = false;
     let mut tx = app.db.begin().await?;
     for submission in submissions {
         let value = submission.value.clone().unwrap_or_default();
         let result = match Draft::check(submission, app.config.allow_internal_addresses, now()) {
-            Ok(draft) => Ok(put(&mut tx, caller, scope, draft).await?),
+            Ok(draft) => {
+                let (indicator, concerns_devices) = put(&mut tx, caller, scope, draft).await?;
+                concern_devices |= concerns_devices;
+                Ok(indicator)
+            }
             Err(error) => Err(error),
         };
         imported.push(Imported { value, result });
     }
-    if imported.iter().any(|i| i.result.is_ok()) {
+    if concern_devices {
         settings::raise_revision(&mut tx).await?;
     }
     tx.commit().await?;
     Ok(imported)
 }
 
-async fn put(tx: &mut Transaction, caller: &Caller, scope: &Scope, draft: Draft) -> Result<Indicator> {
+/// Stores a draft, and tells whether devices need a new bundle for it: a connector that submits its whole list every hour
+/// must not make every device fetch what it has.
+async fn put(tx: &mut Transaction, caller: &Caller, scope: &Scope, draft: Draft) -> Result<(Indicator, bool)> {
     let before = store::find(tx, &draft, scope).await?;
     let (source, by, name) = author(&caller.actor);
     let at = now();
@@ -214,7 +237,8 @@ async fn put(tx: &mut Transaction, caller: &Caller, scope: &Scope, draft: Draft)
         after: Some(&after),
     };
     audit::record(tx, &caller.actor, change).await?;
-    Ok(after)
+    let concerns_devices = after.kind.is_enforced() && before.is_none_or(|before| !before.is_same_on_devices(&after));
+    Ok((after, concerns_devices))
 }
 
 async fn commit(app: &App, mut tx: Transaction) -> Result<()> {

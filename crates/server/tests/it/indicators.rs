@@ -77,7 +77,20 @@ async fn the_same_type_value_and_action_updates() {
     assert_eq!((&second["id"], &second["title"]), (&first["id"], &json!("new")));
     assert_eq!(second["application"], "one", "application is set on creation only");
     assert_eq!(second["creationTimeDateTimeUtc"], first["creationTimeDateTimeUtc"]);
-    assert!(*revision.borrow_and_update() > before, "devices are told");
+    let told = *revision.borrow_and_update();
+    assert!(told > before, "devices are told");
+    let same = with(
+        with(block("evil.example"), "title", "new"),
+        "description",
+        "other words",
+    );
+    assert_eq!(
+        client.post("/api/indicators", same.clone()).await.body["description"],
+        "other words"
+    );
+    let import = json!({"Indicators": [same]});
+    assert_eq!(client.post("/api/indicators/import", import).await.outcome(), "200");
+    assert_eq!(*revision.borrow_and_update(), told, "nothing new for devices");
     let third = client
         .post("/api/indicators", with(block("evil.example"), "action", "Warn"))
         .await
