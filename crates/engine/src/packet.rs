@@ -215,7 +215,7 @@ pub fn build_tcp(out: &mut Vec<u8>, head: &TcpHead, payload: [&[u8]; 2], partial
         &head.seq.to_be_bytes(),
         &head.ack.to_be_bytes(),
         &[
-            (tcp_len / 4 << 4) as u8,
+            ((tcp_len / 4) << 4) as u8,
             head.flags,
             head.window.to_be_bytes()[0],
             head.window.to_be_bytes()[1],

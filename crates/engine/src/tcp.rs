@@ -294,11 +294,10 @@ impl TcpFlow {
         if self.snd_nxt == self.snd_una && !self.syn_acked {
             return Some(self.syn_ack(now, budget));
         }
-        if self.syn_acked {
-            if let Some(outgoing) = self.next_data(largest, now, budget) {
+        if self.syn_acked
+            && let Some(outgoing) = self.next_data(largest, now, budget) {
                 return Some(outgoing);
             }
-        }
         if std::mem::take(&mut self.ack_due) {
             return Some(self.outgoing(self.snd_nxt, ACK, 0, 0, budget));
         }
