@@ -52,7 +52,7 @@ impl App {
         let db = Db::open(&data.database()).await?;
         let tenant = tenant(&db).await?;
         let revision = crate::settings::revision(&db).await?;
-        let limits = Limits::new(&config);
+        let limits = Limits::default();
         Ok(Self(Arc::new(Inner {
             config,
             db,

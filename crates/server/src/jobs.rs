@@ -86,7 +86,7 @@ async fn expire_indicators(app: &App) {
         if let Err(error) = indicators::delete_expired(app).await {
             error.log();
         }
-        let next = indicators::store::next_expiry(&app.db).await.unwrap_or_else(|error| {
+        let next = indicators::next_expiry(app).await.unwrap_or_else(|error| {
             error.log();
             None
         });

@@ -1,8 +1,12 @@
 //! The server's signing keys: bundles (Ed25519) and access tokens (ES256).
 
 use anyhow::{Context as _, Result};
-use base64::{Engine as _, engine::general_purpose::STANDARD};
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use ed25519_dalek::SigningKey;
+use sha2::{Digest as _, Sha256};
 
 use crate::{data_folder::DataFolder, secret::random_bytes};
 
@@ -17,6 +21,8 @@ pub struct Keys {
 pub struct TokenKey {
     pub encoding: jsonwebtoken::EncodingKey,
     pub decoding: jsonwebtoken::DecodingKey,
+    /// The public point, uncompressed (SEC 1): 0x04, x, y.
+    public: Vec<u8>,
 }
 
 impl Keys {
@@ -48,6 +54,26 @@ impl TokenKey {
         Ok(Self {
             encoding: jsonwebtoken::EncodingKey::from_ec_der(&key.serialize_der()),
             decoding: jsonwebtoken::DecodingKey::from_ec_der(key.public_key_raw()),
+            public: key.public_key_raw().to_vec(),
+        })
+    }
+
+    /// The key's name in tokens and key sets.
+    pub fn id(&self) -> String {
+        URL_SAFE_NO_PAD.encode(Sha256::digest(&self.public))
+    }
+
+    /// The public key as a JWK (RFC 7517).
+    pub fn jwk(&self) -> serde_json::Value {
+        let (x, y) = self.public.get(1..).unwrap_or_default().split_at(self.public.len() / 2);
+        serde_json::json!({
+            "kty": "EC",
+            "crv": "P-256",
+            "alg": "ES256",
+            "use": "sig",
+            "kid": self.id(),
+            "x": URL_SAFE_NO_PAD.encode(x),
+            "y": URL_SAFE_NO_PAD.encode(y),
         })
     }
 }

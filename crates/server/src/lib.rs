@@ -27,7 +27,7 @@ mod keys;
 mod limits;
 mod listen;
 pub mod local;
-mod odata;
+pub mod odata;
 mod pki;
 mod push;
 mod rate_limit;

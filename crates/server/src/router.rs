@@ -1,18 +1,16 @@
 //! Every route of the server, in one place.
 
 use axum::{
-    Extension, Router,
+    Extension, Router, middleware,
     routing::{delete, get, post},
 };
 use tower_http::{catch_panic::CatchPanicLayer, limit::RequestBodyLimitLayer, trace::TraceLayer};
 
 use crate::{
-    Actor, App, Caller, Error, access, admin, alerts, bundles, clients, devices, enrollment, gateways, indicators,
-    json::ApiError, reports, rules,
+    Actor, App, Caller, access, admin, alerts, bundles, clients, devices, enrollment, gateways, indicators,
+    json::{self, MAX_BODY, MAX_JSON},
+    reports, rules,
 };
-
-/// Largest body of any request. A CSV of 100,000 indicators stays below.
-const MAX_BODY: usize = 64 << 20;
 
 /// For people and API clients; never asks for a certificate.
 pub fn main_router(app: App) -> Router {
@@ -22,8 +20,13 @@ pub fn main_router(app: App) -> Router {
         .route("/device/v1/enroll", post(enrollment::device::enroll))
         .route("/access/check", get(access::check))
         .route("/why/{token}", get(access::why::page))
-        .route("/{tenant}/oauth2/v2.0/token", post(clients::oauth::token))
-        .route("/{tenant}/oauth2/token", post(clients::oauth::token))
+        .route("/{tenant}/oauth2/v2.0/token", post(clients::oauth::token_v2))
+        .route("/{tenant}/oauth2/token", post(clients::oauth::token_v1))
+        .route(
+            "/{tenant}/v2.0/.well-known/openid-configuration",
+            get(clients::oauth::configuration),
+        )
+        .route("/{tenant}/discovery/v2.0/keys", get(clients::oauth::keys))
         .merge(api());
     finish(routes, app)
 }
@@ -57,20 +60,29 @@ fn defender() -> Router<App> {
     Router::new()
         .route(
             "/indicators",
-            get(indicators::defender::list).post(indicators::defender::submit),
+            get(indicators::defender::list).post(indicators::defender::create),
         )
-        .route("/indicators/import", post(indicators::defender::import_many))
+        .route("/indicators/import", post(indicators::defender::import))
         .route("/indicators/BatchDelete", post(indicators::defender::batch_delete))
         .route(
             "/indicators/{id}",
-            get(indicators::defender::get).delete(indicators::defender::remove),
+            get(indicators::defender::get).delete(indicators::defender::delete),
         )
         .route("/alerts", get(alerts::defender::list))
         .route("/alerts/batchUpdate", post(alerts::defender::batch_update))
         .route(
+            "/alerts/CreateAlertByReference",
+            post(alerts::defender::create_by_reference),
+        )
+        .route("/alerts/{id}/machine", get(alerts::defender::machine))
+        .route("/alerts/{id}/domains", get(alerts::defender::domains))
+        .route("/alerts/{id}/ips", get(alerts::defender::ips))
+        .route("/alerts/{id}/files", get(alerts::defender::files))
+        .route(
             "/alerts/{id}",
             get(alerts::defender::get).patch(alerts::defender::update),
         )
+        .route("/domains/{domain}/stats", get(alerts::domains::stats))
         .route("/machines", get(devices::defender::list))
         .route("/machines/findbytag", get(devices::defender::find_by_tag))
         .route(
@@ -80,8 +92,6 @@ fn defender() -> Router<App> {
         .route("/machines/{id}", get(devices::defender::get))
         .route("/machines/{id}/alerts", get(alerts::defender::of_machine))
         .route("/machines/{id}/tags", post(devices::defender::tag))
-        .fallback(no_such_call)
-        .method_not_allowed_fallback(no_such_call)
 }
 
 fn administration() -> Router<App> {
@@ -103,25 +113,20 @@ fn administration() -> Router<App> {
         .route("/devices/{id}/posture", post(devices::admin::request_posture))
         .route("/reports", get(reports::admin_list))
         .route("/reports/{id}/decide", post(reports::admin_decide))
-        .route("/indicators/explain", post(indicators::admin::explain_value))
+        .route("/indicators/explain", post(indicators::admin::explain))
         .route("/indicators/import-csv", post(indicators::admin::import_csv))
-        .fallback(no_such_call)
-        .method_not_allowed_fallback(no_such_call)
 }
 
 fn finish(routes: Router<App>, app: App) -> Router {
     routes
         .with_state(app)
         .layer(RequestBodyLimitLayer::new(MAX_BODY))
-        .layer(axum::extract::DefaultBodyLimit::disable())
+        .layer(axum::extract::DefaultBodyLimit::max(MAX_JSON))
         .layer(CatchPanicLayer::new())
+        .layer(middleware::from_fn(json::shape_errors))
         .layer(TraceLayer::new_for_http())
 }
 
 async fn healthz() -> &'static str {
     "ok\n"
-}
-
-async fn no_such_call(method: http::Method, uri: http::Uri) -> ApiError {
-    ApiError(Error::NotFound(format!("there is no call {method} {}", uri.path())))
 }

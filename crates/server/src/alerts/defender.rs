@@ -1,102 +1,81 @@
 //! `/api/alerts` in the shape of the Defender API.
 
-use std::collections::HashMap;
+use std::{
+    collections::{BTreeSet, HashMap},
+    net::IpAddr,
+};
 
 use axum::{
     Json,
-    extract::{Path, Query, State},
+    extract::{Path, RawQuery, State},
+    http::StatusCode,
 };
-use moat_model::Evidence;
+use moat_model::{Evidence, Severity};
 use serde_json::{Value, json};
 
-use super::triage::{self, AlertRow, Change, EvidenceRow, HistoryRow};
+use super::triage::{self, AlertRow, Change, EvidenceRow, HistoryRow, Reference};
 use crate::{
     App,
     caller::{Caller, Role},
     devices,
     error::{Error, Result},
-    json::{ApiError, Body, time, time_or_null},
-    odata::{self, Column, Options, Property},
+    json::{ApiError, ApiResult, Body, Origin, check_case, context, list_answer, time, time_or_null},
+    odata::Query,
 };
 
-const CONTEXT: &str = "https://api.securitycenter.microsoft.com/api/$metadata#Alerts";
 const MAX_BATCH: usize = 500;
-
-/// What `$filter` knows, with the documented misspelling.
-const PROPERTIES: &[Property] = &[
-    Property {
-        name: "id",
-        column: Column::Text("a.id"),
-    },
-    Property {
-        name: "incidentId",
-        column: Column::Number("NULL"),
-    },
-    Property {
-        name: "investigationId",
-        column: Column::Number("NULL"),
-    },
-    Property {
-        name: "assignedTo",
-        column: Column::Text("a.assigned_to"),
-    },
-    Property {
-        name: "asssignedTo",
-        column: Column::Text("a.assigned_to"),
-    },
-    Property {
-        name: "detectionSource",
-        column: Column::Text("a.detection_source"),
-    },
-    Property {
-        name: "severity",
-        column: Column::Text("a.severity"),
-    },
-    Property {
-        name: "status",
-        column: Column::Text("a.status"),
-    },
-    Property {
-        name: "category",
-        column: Column::Text("a.category"),
-    },
-    Property {
-        name: "title",
-        column: Column::Text("a.title"),
-    },
-    Property {
-        name: "machineId",
-        column: Column::Text("a.device_id"),
-    },
-    Property {
-        name: "alertCreationTime",
-        column: Column::Time("a.created_at"),
-    },
-    Property {
-        name: "lastUpdateTime",
-        column: Column::Time("a.updated_at"),
-    },
-    Property {
-        name: "firstEventTime",
-        column: Column::Time("a.first_event_at"),
-    },
-    Property {
-        name: "lastEventTime",
-        column: Column::Time("a.last_event_at"),
-    },
-];
 
 pub async fn list(
     State(app): State<App>,
     caller: Caller,
-    Query(query): Query<HashMap<String, String>>,
-) -> Result<Json<Value>, ApiError> {
-    let options = Options::parse(&query, &["$filter", "$top", "$skip", "$expand", "$count"])?;
-    let condition = odata::compile(options.filter.as_ref(), PROPERTIES)?;
-    let rows = triage::list(&app, &caller, condition, options.top, options.skip).await?;
-    Ok(Json(
-        json!({"@odata.context": CONTEXT, "value": render_all(&app, rows, with_evidence(&options)?).await?}),
-    ))
+    Origin(origin): Origin,
+    RawQuery(raw): RawQuery,
+) -> ApiResult<Json<Value>> {
+    page(&app, &caller, raw.as_deref(), None, &format!("{origin}/api/alerts")).await
+}
+
+/// Alerts of one machine.
+pub async fn of_machine(
+    State(app): State<App>,
+    caller: Caller,
+    Origin(origin): Origin,
+    Path(id): Path<String>,
+    RawQuery(raw): RawQuery,
+) -> ApiResult<Json<Value>> {
+    let device = devices::defender::find(&app, &id).await?;
+    let address = format!("{origin}/api/machines/{}/alerts", device.id);
+    page(&app, &caller, raw.as_deref(), Some(&device.id), &address).await
+}
+
+async fn page(
+    app: &App,
+    caller: &Caller,
+    raw: Option<&str>,
+    device: Option<&str>,
+    address: &str,
+) -> ApiResult<Json<Value>> {
+    let query = Query::parse(raw)?;
+    query.check_expand(&["evidence"])?;
+    let page = triage::list(app, caller, &query, device).await?;
+    let ids: Vec<&str> = page.rows.iter().map(|row| row.id.as_str()).collect();
+    let mut evidence = match query.expand.is_empty() {
+        true => HashMap::new(),
+        false => triage::evidence_of(&app.db, &ids).await?,
+    };
+    let mut comments = triage::comments_of(&app.db, &ids).await?;
+    let render = |row: &AlertRow| {
+        let evidence = evidence.remove(&row.id).unwrap_or_default();
+        let comments = comments.remove(&row.id).unwrap_or_default();
+        render(&app.tenant, row, &evidence, &comments)
+    };
+    let value = page.rows.iter().map(render).collect();
+    Ok(Json(list_answer(
+        &context(app, "Alerts"),
+        &page,
+        value,
+        &query,
+        address,
+    )))
 }
 
 pub async fn get(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
@@ -110,22 +89,19 @@ pub async fn update(
     Body(body): Body<Value>,
 ) -> Result<Json<Value>, ApiError> {
     triage::update(&app, &caller, std::slice::from_ref(&id), &change_of(&body)?).await?;
-    Ok(Json(
-        entity(&app, &Caller::new(caller.actor, vec![Role::AlertReadAll]), &id).await?,
-    ))
+    Ok(Json(entity(&app, &reader(caller), &id).await?))
 }
 
-pub async fn batch_update(State(app): State<App>, caller: Caller, Body(body): Body<Value>) -> Result<(), ApiError> {
-    app.limits.batch_update.take(&caller.actor.to_string())?;
+pub async fn batch_update(State(app): State<App>, caller: Caller, Body(body): Body<Value>) -> ApiResult<StatusCode> {
     let ids = body["alertIds"]
         .as_array()
-        .ok_or_else(|| Error::invalid("MissingRequiredParameter", "alertIds is missing or no list"))?;
-    if ids.is_empty() || ids.len() > MAX_BATCH {
-        return Err(Error::invalid(
-            "MaximumBatchSizeExceeded",
-            format!("alertIds must have 1 to {MAX_BATCH} entries"),
-        )
-        .into());
+        .ok_or_else(|| Error::invalid("MissingRequiredParameter", "alertIds is missing or no array"))?;
+    if ids.is_empty() {
+        return Err(Error::invalid("MissingRequiredParameter", "alertIds has no items").into());
+    }
+    if ids.len() > MAX_BATCH {
+        let text = format!("alertIds has {} items; at most {MAX_BATCH} go into one call", ids.len());
+        return Err(Error::invalid("MaximumBatchSizeExceeded", text).into());
     }
     let id = |id: &Value| {
         id.as_str()
@@ -133,22 +109,120 @@ pub async fn batch_update(State(app): State<App>, caller: Caller, Body(body): Bo
             .ok_or_else(|| Error::invalid("InvalidInput", "alertIds must hold texts"))
     };
     let ids = ids.iter().map(id).collect::<Result<Vec<_>>>()?;
-    Ok(triage::update(&app, &caller, &ids, &change_of(&body)?).await?)
+    triage::update(&app, &caller, &ids, &change_of(&body)?).await?;
+    Ok(StatusCode::OK)
 }
 
-/// Alerts of one machine.
-pub async fn of_machine(
+pub async fn create_by_reference(
     State(app): State<App>,
     caller: Caller,
-    Path(id): Path<String>,
-) -> Result<Json<Value>, ApiError> {
-    let device = devices::get(&app, devices::admin::parse_id(&id)?).await?;
-    let mut condition = odata::Condition::default();
-    condition.sql = format!("a.device_id = {}", condition.bind(odata::Value::Text(device.id)));
-    let rows = triage::list(&app, &caller, condition, odata::MAX_TOP, 0).await?;
+    Body(body): Body<Value>,
+) -> ApiResult<Json<Value>> {
+    let id = triage::create(&app, &caller, reference(&body)?).await?;
+    Ok(Json(entity(&app, &reader(caller), &id).await?))
+}
+
+/// The machine of an alert.
+pub async fn machine(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> ApiResult<Json<Value>> {
+    let row = triage::get(&app, &caller, &id).await?;
+    caller.require_any(&[Role::MachineReadAll, Role::MachineReadWriteAll])?;
+    let device = devices::defender::find(&app, &row.device_id).await?;
+    Ok(Json(devices::defender::entity(&app, &device).await?))
+}
+
+/// Names of the sites in an alert's evidence.
+pub async fn domains(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> ApiResult<Json<Value>> {
+    let hosts = sites(&app, &caller, &id).await?.into_iter().filter_map(|(value, _)| {
+        let url = moat_indicators::UrlPattern::parse(&value).ok()?;
+        url.host().parse::<IpAddr>().is_err().then(|| url.host().to_string())
+    });
+    let hosts: BTreeSet<String> = hosts.collect();
+    let value: Vec<Value> = hosts.iter().map(|host| json!({"host": host})).collect();
     Ok(Json(
-        json!({"@odata.context": CONTEXT, "value": render_all(&app, rows, false).await?}),
+        json!({"@odata.context": context(&app, "Domains"), "value": value}),
     ))
+}
+
+/// Addresses in an alert's evidence.
+pub async fn ips(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> ApiResult<Json<Value>> {
+    let found = sites(&app, &caller, &id).await?;
+    let named = found.iter().filter_map(|(value, _)| value.parse().ok());
+    let ips: BTreeSet<IpAddr> = named.chain(found.iter().filter_map(|(_, ip)| *ip)).collect();
+    let value: Vec<Value> = ips.iter().map(|ip| json!({"id": ip.to_string()})).collect();
+    Ok(Json(json!({"@odata.context": context(&app, "Ips"), "value": value})))
+}
+
+/// Files of an alert: Moat looks at none.
+pub async fn files(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> ApiResult<Json<Value>> {
+    triage::get(&app, &caller, &id).await?;
+    Ok(Json(json!({"@odata.context": context(&app, "Files"), "value": []})))
+}
+
+/// Sites and remote addresses in an alert's evidence.
+async fn sites(app: &App, caller: &Caller, id: &str) -> Result<Vec<(String, Option<IpAddr>)>> {
+    triage::get(app, caller, id).await?;
+    let rows = triage::evidence(&app.db, id).await?;
+    let site = |row: &EvidenceRow| match serde_json::from_str::<Evidence>(&row.body) {
+        Ok(Evidence::Site { value, remote_ip, .. }) => Some((value, remote_ip.and_then(|ip| ip.parse().ok()))),
+        _ => None,
+    };
+    Ok(rows.iter().filter_map(site).collect())
+}
+
+/// Who may change an alert is answered with it.
+fn reader(caller: Caller) -> Caller {
+    Caller::new(caller.actor, vec![Role::AlertReadAll])
+}
+
+const CATEGORIES: [&str; 16] = [
+    "General",
+    "CommandAndControl",
+    "Collection",
+    "CredentialAccess",
+    "DefenseEvasion",
+    "Discovery",
+    "Exfiltration",
+    "Exploit",
+    "Execution",
+    "InitialAccess",
+    "LateralMovement",
+    "Malware",
+    "Persistence",
+    "PrivilegeEscalation",
+    "Ransomware",
+    "SuspiciousActivity",
+];
+
+fn reference(body: &Value) -> Result<Reference> {
+    let text = |name: &'static str| match &body[name] {
+        Value::String(text) if !text.trim().is_empty() => Ok(text.clone()),
+        Value::Number(number) => Ok(number.to_string()),
+        _ => Err(Error::invalid("MissingRequiredParameter", format!("{name} is missing"))),
+    };
+    let wrong = |name: &str, rule: &str| Error::invalid("InvalidInput", format!("{name} {rule}"));
+    let severity = match text("severity")?.parse() {
+        Ok(severity @ (Severity::Low | Severity::Medium | Severity::High)) => severity,
+        _ => return Err(wrong("severity", "must be Low, Medium or High")),
+    };
+    let category = text("category")?;
+    let category = CATEGORIES.iter().find(|c| c.eq_ignore_ascii_case(&category));
+    let category = category.ok_or_else(|| wrong("category", &format!("must be one of {}", CATEGORIES.join(", "))))?;
+    let event_time = text("eventTime")?;
+    let event = text("reportId")?;
+    Ok(Reference {
+        device: devices::admin::parse_id(&text("machineId")?)?,
+        event: event
+            .parse()
+            .map_err(|_| wrong("reportId", "must be the number of an event"))?,
+        event_time: event_time
+            .parse()
+            .map_err(|error| wrong("eventTime:", &format!("{error}")))?,
+        title: text("title")?,
+        description: text("description")?,
+        recommended_action: text("recommendedAction")?,
+        severity,
+        category: (*category).to_string(),
+    })
 }
 
 async fn entity(app: &App, caller: &Caller, id: &str) -> Result<Value> {
@@ -158,34 +232,25 @@ async fn entity(app: &App, caller: &Caller, id: &str) -> Result<Value> {
         triage::history(&app.db, id).await?,
     );
     let mut entity = render(&app.tenant, &row, &evidence, &history);
-    entity["@odata.context"] = format!("{CONTEXT}/$entity").into();
+    entity["@odata.context"] = context(app, "Alerts/$entity").into();
     Ok(entity)
-}
-
-async fn render_all(app: &App, rows: Vec<AlertRow>, with_evidence: bool) -> Result<Vec<Value>> {
-    let mut alerts = Vec::with_capacity(rows.len());
-    for row in rows {
-        let evidence = if with_evidence {
-            triage::evidence(&app.db, &row.id).await?
-        } else {
-            Vec::new()
-        };
-        alerts.push(render(&app.tenant, &row, &evidence, &[]));
-    }
-    Ok(alerts)
-}
-
-fn with_evidence(options: &Options) -> Result<bool> {
-    match options.expand.iter().find(|name| *name != "evidence") {
-        Some(other) => Err(odata::odata_error(format!("$expand knows evidence, not {other}"))),
-        None => Ok(!options.expand.is_empty()),
-    }
 }
 
 fn change_of(body: &Value) -> Result<Change> {
     let body = body
         .as_object()
         .ok_or_else(|| Error::invalid("InvalidRequestBody", "the body must be a JSON object"))?;
+    check_case(
+        body,
+        &[
+            "alertIds",
+            "status",
+            "assignedTo",
+            "classification",
+            "determination",
+            "comment",
+        ],
+    )?;
     let text = |name: &str| match body.get(name) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text.clone())),

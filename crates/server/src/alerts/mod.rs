@@ -1,6 +1,8 @@
 //! Alerts: raised from what devices report, triaged by people, resolved by either.
 
 pub mod defender;
+pub mod domains;
+mod search;
 pub mod store;
 pub mod triage;
 

@@ -1,10 +1,10 @@
 //! Triage: what people and API clients do with alerts.
 
-use moat_model::{AlertStatus, Classification, Determination, DeviceId};
+use moat_model::{AlertKind, AlertStatus, Classification, Determination, DeviceId, Evidence, Severity, Timestamp};
 use serde::Serialize;
-use sqlx::{AssertSqlSafe, FromRow};
 
-use super::{note, recompute_risk};
+pub use super::search::{AlertRow, EvidenceRow, HistoryRow, comments_of, evidence_of, history};
+use super::{Incident, note, raise, recompute_risk, search};
 use crate::{
     App,
     app::now,
@@ -12,58 +12,11 @@ use crate::{
     caller::{Caller, Role},
     db::{Db, Transaction},
     error::{Error, Result},
-    odata::{Condition, Value},
+    odata::{Page, Query},
 };
 
 const READ: &[Role] = &[Role::AlertReadAll, Role::AlertReadWriteAll];
 const MAX_TEXT: usize = 4_000;
-
-/// An alert with the name of its device.
-#[derive(Debug, Clone, FromRow)]
-pub struct AlertRow {
-    pub id: String,
-    pub device_id: String,
-    pub device_name: String,
-    pub device_group: String,
-    pub kind: String,
-    pub subject: String,
-    pub title: String,
-    pub description: String,
-    pub recommended_action: String,
-    pub severity: String,
-    pub status: String,
-    pub category: String,
-    pub detection_source: String,
-    pub indicator_id: Option<i64>,
-    pub count: i64,
-    pub first_event_at: i64,
-    pub last_event_at: i64,
-    pub created_at: i64,
-    pub updated_at: i64,
-    pub resolved_at: Option<i64>,
-    pub assigned_to: Option<String>,
-    pub classification: Option<String>,
-    pub determination: Option<String>,
-}
-
-#[derive(Debug, Clone, FromRow)]
-pub struct EvidenceRow {
-    pub created_at: i64,
-    pub body: String,
-}
-
-#[derive(Debug, Clone, FromRow)]
-pub struct HistoryRow {
-    pub at: i64,
-    pub actor: String,
-    pub kind: String,
-    pub text: String,
-}
-
-const SELECT: &str = "SELECT a.id, a.device_id, d.name AS device_name, d.device_group, a.kind, a.subject, a.title, a.description, \
-    a.recommended_action, a.severity, a.status, a.category, a.detection_source, a.indicator_id, a.count, a.first_event_at, \
-    a.last_event_at, a.created_at, a.updated_at, a.resolved_at, a.assigned_to, a.classification, a.determination \
-    FROM alerts a JOIN devices d ON d.id = a.device_id";
 
 /// A change of an alert. What is none stays as it is.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -75,43 +28,20 @@ pub struct Change {
     pub comment: Option<String>,
 }
 
-pub async fn list(app: &App, caller: &Caller, condition: Condition, top: i64, skip: i64) -> Result<Vec<AlertRow>> {
+/// The alerts that a query asks for, newest first unless it says otherwise; of one device when `device` is given.
+pub async fn list(app: &App, caller: &Caller, query: &Query, device: Option<&str>) -> Result<Page<AlertRow>> {
     caller.require_any(READ)?;
-    page(&app.db, condition, top, skip).await
-}
-
-/// A page of alerts, newest first.
-pub async fn page(db: &Db, mut condition: Condition, top: i64, skip: i64) -> Result<Vec<AlertRow>> {
-    let (top, skip) = (condition.bind(Value::Number(top)), condition.bind(Value::Number(skip)));
-    let sql = format!(
-        "{SELECT} WHERE {} ORDER BY a.created_at DESC, a.id DESC LIMIT {top} OFFSET {skip}",
-        condition.sql
-    );
-    let mut query = sqlx::query_as(AssertSqlSafe(sql));
-    for value in condition.values {
-        query = match value {
-            Value::Text(text) => query.bind(text),
-            Value::Number(number) => query.bind(number),
-        };
-    }
-    Ok(query.fetch_all(db.read()).await?)
+    search::page(&app.db, query, device).await
 }
 
 pub async fn get(app: &App, caller: &Caller, id: &str) -> Result<AlertRow> {
     caller.require_any(READ)?;
-    let query = sqlx::query_as(AssertSqlSafe(format!("{SELECT} WHERE a.id = $1"))).bind(id.to_string());
-    query.fetch_optional(app.db.read()).await?.ok_or_else(|| unknown(id))
+    search::get(app.db.read(), id).await?.ok_or_else(|| unknown(id))
 }
 
 pub async fn evidence(db: &Db, id: &str) -> Result<Vec<EvidenceRow>> {
-    let query = "SELECT created_at, body FROM alert_evidence WHERE alert_id = $1 ORDER BY created_at, id";
-    Ok(sqlx::query_as(query).bind(id.to_string()).fetch_all(db.read()).await?)
-}
-
-/// Every change and comment, oldest first.
-pub async fn history(db: &Db, id: &str) -> Result<Vec<HistoryRow>> {
-    let query = "SELECT at, actor, kind, text FROM alert_history WHERE alert_id = $1 ORDER BY at, id LIMIT 1000";
-    Ok(sqlx::query_as(query).bind(id.to_string()).fetch_all(db.read()).await?)
+    let mut all = evidence_of(db, &[id]).await?;
+    Ok(all.remove(id).unwrap_or_default())
 }
 
 /// Changes alerts: all of them, or none when one is unknown. Device risk follows in the same transaction.
@@ -120,9 +50,7 @@ pub async fn update(app: &App, caller: &Caller, ids: &[String], change: &Change)
     check(change)?;
     let mut tx = app.db.begin().await?;
     for id in ids {
-        let query = sqlx::query_as(AssertSqlSafe(format!("{SELECT} WHERE a.id = $1"))).bind(id.clone());
-        let before: Option<AlertRow> = query.fetch_optional(&mut *tx).await?;
-        let before = before.ok_or_else(|| unknown(id))?;
+        let before = search::get(&mut *tx, id).await?.ok_or_else(|| unknown(id))?;
         apply(&mut tx, caller, &before, change).await?;
         let device: DeviceId = before.device_id.parse().map_err(Error::internal)?;
         recompute_risk(&mut tx, device).await?;
@@ -130,8 +58,8 @@ pub async fn update(app: &App, caller: &Caller, ids: &[String], change: &Change)
             action: "update",
             noun: "alert",
             id,
-            before: None,
-            after: Some(change),
+            before: Some(&State::of(&before)),
+            after: Some(&State::after(&before, change)),
         };
         audit::record(&mut tx, &caller.actor, change).await?;
     }
@@ -140,10 +68,55 @@ pub async fn update(app: &App, caller: &Caller, ids: &[String], change: &Change)
     Ok(())
 }
 
+/// What the audit log shows of an alert.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct State<'a> {
+    status: String,
+    assigned_to: Option<String>,
+    classification: Option<String>,
+    determination: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    comment: Option<&'a str>,
+}
+
+impl<'a> State<'a> {
+    fn of(alert: &AlertRow) -> Self {
+        Self {
+            status: alert.status.clone(),
+            assigned_to: alert.assigned_to.clone(),
+            classification: alert.classification.clone(),
+            determination: alert.determination.clone(),
+            comment: None,
+        }
+    }
+
+    fn after(before: &AlertRow, change: &'a Change) -> Self {
+        let pick = |new: Option<String>, old: &Option<String>| new.or_else(|| old.clone());
+        let classification = pick(change.classification.map(|c| c.to_string()), &before.classification);
+        Self {
+            status: change.status.map_or_else(|| before.status.clone(), |s| s.to_string()),
+            // An empty name takes the alert from whoever had it.
+            assigned_to: pick(change.assigned_to.clone(), &before.assigned_to).filter(|name| !name.is_empty()),
+            determination: change.determination.map(|d| d.to_string()).or_else(|| {
+                // A determination that does not go with a new classification is not kept.
+                let kept = before.determination.clone()?;
+                let (c, d) = (classification.as_deref()?.parse().ok()?, kept.parse().ok()?);
+                fits(c, d).then_some(kept)
+            }),
+            classification,
+            comment: change.comment.as_deref(),
+        }
+    }
+}
+
 async fn apply(tx: &mut Transaction, caller: &Caller, before: &AlertRow, change: &Change) -> Result<()> {
-    let status = change
-        .status
-        .map_or_else(|| before.status.clone(), |status| status.to_string());
+    let stored = before
+        .classification
+        .as_ref()
+        .and_then(|c| c.parse::<Classification>().ok());
+    check_pair(change.classification.or(stored), change.determination)?;
+    let after = State::after(before, change);
     let resolved_at = match change.status {
         Some(AlertStatus::Resolved) => before.resolved_at.or(Some(now().as_micros())),
         Some(_) => None,
@@ -152,16 +125,15 @@ async fn apply(tx: &mut Transaction, caller: &Caller, before: &AlertRow, change:
     if before.resolved_at.is_some() && resolved_at.is_none() {
         reopenable(tx, before).await?;
     }
-    let pick = |new: Option<String>, old: &Option<String>| new.or_else(|| old.clone());
     sqlx::query(
         "UPDATE alerts SET status = $1, resolved_at = $2, assigned_to = $3, classification = $4, determination = $5, updated_at = $6 \
          WHERE id = $7",
     )
-    .bind(status)
+    .bind(after.status)
     .bind(resolved_at)
-    .bind(pick(change.assigned_to.clone(), &before.assigned_to))
-    .bind(pick(change.classification.map(|c| c.to_string()), &before.classification))
-    .bind(pick(change.determination.map(|d| d.to_string()), &before.determination))
+    .bind(after.assigned_to)
+    .bind(after.classification)
+    .bind(after.determination)
     .bind(now().as_micros())
     .bind(before.id.clone())
     .execute(&mut **tx)
@@ -231,13 +203,17 @@ fn check(change: &Change) -> Result<()> {
             ));
         }
     }
-    if let (Some(classification), Some(determination)) = (change.classification, change.determination) {
-        if !fits(classification, determination) {
-            let text = format!("determination {determination} does not go with classification {classification}");
-            return Err(Error::invalid("InvalidInput", text));
+    check_pair(change.classification, change.determination)
+}
+
+fn check_pair(classification: Option<Classification>, determination: Option<Determination>) -> Result<()> {
+    match (classification, determination) {
+        (Some(c), Some(d)) if !fits(c, d) => {
+            let text = format!("determination {d} does not go with classification {c}");
+            Err(Error::invalid("InvalidInput", text))
         }
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// The documented pairs, in both documented spellings.
@@ -263,6 +239,75 @@ fn fits(classification: Classification, determination: Determination) -> bool {
         Classification::FalsePositive => &[D::NotMalicious, D::Clean, D::InsufficientData, D::Other],
     };
     fitting.contains(&determination)
+}
+
+/// What [`create`] is told of an event.
+pub struct Reference {
+    pub device: DeviceId,
+    /// Number of the event in the device's timeline.
+    pub event: i64,
+    pub event_time: Timestamp,
+    pub title: String,
+    pub description: String,
+    pub recommended_action: String,
+    pub severity: Severity,
+    pub category: String,
+}
+
+/// Raises an alert about an event that a device reported; adds to an open one with the same title on the same device.
+pub async fn create(app: &App, caller: &Caller, reference: Reference) -> Result<String> {
+    caller.require_any(&[Role::AlertReadWriteAll])?;
+    for (name, text) in [
+        ("title", &reference.title),
+        ("description", &reference.description),
+        ("recommendedAction", &reference.recommended_action),
+    ] {
+        if text.trim().is_empty() || text.len() > MAX_TEXT {
+            let rule = format!("{name} must have 1 to {MAX_TEXT} bytes");
+            return Err(Error::invalid("InvalidInput", rule));
+        }
+    }
+    let mut tx = app.db.begin().await?;
+    let event = search::event(&mut tx, reference.device, reference.event).await?;
+    // Times are written with more or fewer digits; the same second is the same event.
+    let same = |time: i64| (time - reference.event_time.as_micros()).abs() < 1_000_000;
+    let (time, kind) = event.filter(|(time, _)| same(*time)).ok_or_else(|| {
+        Error::NotFound(format!(
+            "device {} reported no event {} at that time",
+            reference.device, reference.event
+        ))
+    })?;
+    let incident = Incident {
+        device: reference.device,
+        kind: AlertKind::Manual,
+        subject: reference.title.trim().to_string(),
+        title: reference.title.trim().to_string(),
+        description: reference.description,
+        recommended_action: reference.recommended_action,
+        severity: reference.severity,
+        category: reference.category,
+        indicator: None,
+        at: Timestamp::from_micros(time),
+        count: 1,
+        evidence: vec![Evidence::Note {
+            text: format!("event {} of the device's timeline: {kind}", reference.event),
+        }],
+    };
+    let id = raise(&mut tx, &incident).await?;
+    note(&mut tx, &id, &caller.actor, "changed", "raised by hand from an event").await?;
+    recompute_risk(&mut tx, reference.device).await?;
+    let after = serde_json::json!({"title": incident.title, "severity": incident.severity, "device": reference.device});
+    let change = audit::Change {
+        action: "create",
+        noun: "alert",
+        id: &id,
+        before: None,
+        after: Some(&after),
+    };
+    audit::record(&mut tx, &caller.actor, change).await?;
+    tx.commit().await?;
+    app.hub.changed();
+    Ok(id)
 }
 
 fn unknown(id: &str) -> Error {

@@ -1,16 +1,18 @@
+//! `/admin/clients`.
+
 use axum::{
     Json,
     extract::{Path, State},
-    http::StatusCode,
 };
+use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{ClientRow, IssuedClient};
+use super::IssuedClient;
 use crate::{
-    App,
-    caller::Caller,
-    json::{ApiError, Body, time, time_or_null},
+    App, Caller,
+    error::Error,
+    json::{ApiResult, Body},
 };
 
 #[derive(Deserialize)]
@@ -24,26 +26,31 @@ pub async fn create(
     State(app): State<App>,
     caller: Caller,
     Body(new): Body<NewClient>,
-) -> Result<Json<IssuedClient>, ApiError> {
-    Ok(Json(super::create(&app, &caller, &new.name, &new.roles).await?))
+) -> ApiResult<Json<IssuedClient>> {
+    let roles = new.roles.iter().map(|r| r.parse()).collect::<Result<_, Error>>()?;
+    let issued = super::create(&app, &caller, &new.name, roles).await?;
+    Ok(Json(issued))
 }
 
-pub async fn list(State(app): State<App>, caller: Caller) -> Result<Json<Value>, ApiError> {
-    let render = |client: ClientRow| {
-        json!({
-            "client_id": client.id,
-            "name": client.name,
-            "roles": client.roles.split(' ').collect::<Vec<_>>(),
-            "createdAt": time(client.created_at),
-            "createdBy": client.created_by,
-            "disabledAt": time_or_null(client.disabled_at),
+pub async fn list(State(app): State<App>, caller: Caller) -> ApiResult<Json<Value>> {
+    let clients: Vec<Value> = super::list(&app, &caller)
+        .await?
+        .iter()
+        .map(|client| {
+            json!({
+                "client_id": client.id,
+                "name": client.name,
+                "roles": client.roles.iter().map(|r| r.as_str()).collect::<Vec<_>>(),
+                "createdAt": client.created_at.to_string(),
+                "createdBy": client.created_by,
+                "disabledAt": client.disabled_at.map(|t| t.to_string()),
+            })
         })
-    };
-    let clients: Vec<Value> = super::list(&app, &caller).await?.into_iter().map(render).collect();
+        .collect();
     Ok(Json(json!({"value": clients})))
 }
 
-pub async fn disable(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Result<StatusCode, ApiError> {
+pub async fn disable(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> ApiResult<StatusCode> {
     super::disable(&app, &caller, &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -1,22 +1,34 @@
-//! API clients: OAuth2 client credentials and the roles they carry.
+//! API clients: programs that come with a client id and a secret, and get access tokens for their roles.
 
 pub mod admin;
+mod extract;
 pub mod oauth;
 mod store;
-pub mod token;
+mod token;
 
+use moat_model::Timestamp;
 use serde::Serialize;
 
 use crate::{
-    App, audit,
+    App,
+    app::now,
+    audit,
     caller::{Caller, Role},
     error::{Error, Result},
     secret,
 };
 
-pub use store::ClientRow;
+#[derive(Debug, Clone)]
+pub struct Client {
+    pub id: String,
+    pub name: String,
+    pub roles: Vec<Role>,
+    pub created_at: Timestamp,
+    pub created_by: String,
+    pub disabled_at: Option<Timestamp>,
+}
 
-/// A client's credentials, shown once.
+/// What the administrator gets once: the secret is not kept.
 #[derive(Debug, Clone, Serialize)]
 pub struct IssuedClient {
     pub tenant: String,
@@ -24,84 +36,125 @@ pub struct IssuedClient {
     pub client_secret: String,
 }
 
+/// What the audit log shows of a client.
 #[derive(Serialize)]
-struct ClientRecord<'a> {
+struct Shape<'a> {
     name: &'a str,
-    roles: &'a str,
+    roles: Vec<&'static str>,
+    disabled: bool,
 }
 
-pub async fn create(app: &App, caller: &Caller, name: &str, roles: &[String]) -> Result<IssuedClient> {
+impl<'a> Shape<'a> {
+    fn of(client: &'a Client) -> Self {
+        Self {
+            name: &client.name,
+            roles: client.roles.iter().map(|r| r.as_str()).collect(),
+            disabled: client.disabled_at.is_some(),
+        }
+    }
+}
+
+/// Makes a client. Its secret is in the answer and nowhere else.
+pub async fn create(app: &App, caller: &Caller, name: &str, roles: Vec<Role>) -> Result<IssuedClient> {
     caller.require_any(&[Role::MoatAdministrate])?;
     let name = name.trim();
-    if name.is_empty() || name.len() > 100 || name.chars().any(char::is_control) {
-        return Err(Error::invalid(
-            "InvalidInput",
-            "name must have 1 to 100 bytes and no control characters",
-        ));
+    if name.is_empty() || name.chars().count() > 100 || name.chars().any(char::is_control) {
+        return Err(Error::invalid("InvalidInput", "name must have 1 to 100 characters"));
     }
     if roles.is_empty() {
-        return Err(Error::invalid(
-            "MissingRequiredParameter",
-            "roles is empty: give at least one role",
-        ));
+        return Err(Error::invalid("InvalidInput", "roles must name at least one role"));
     }
-    let roles = roles
-        .iter()
-        .map(|role| role.parse::<Role>().map(Role::as_str))
-        .collect::<Result<Vec<_>>>()?
-        .join(" ");
-    let id = uuid::Uuid::from_bytes(secret::random_bytes()).to_string();
-    let client_secret = secret::generate();
+    let mut distinct: Vec<Role> = Vec::new();
+    for role in roles {
+        if !distinct.contains(&role) {
+            distinct.push(role);
+        }
+    }
+    let client = Client {
+        id: uuid::Builder::from_random_bytes(secret::random_bytes())
+            .into_uuid()
+            .to_string(),
+        name: name.to_string(),
+        roles: distinct,
+        created_at: now(),
+        created_by: caller.actor.to_string(),
+        disabled_at: None,
+    };
+    let secret = secret::generate();
     let mut tx = app.db.begin().await?;
     if store::name_is_taken(&mut tx, name).await? {
-        return Err(Error::Conflict(format!("there is a client named {name} already")));
+        return Err(Error::Conflict(format!("there is already a client named {name}")));
     }
-    store::insert(
-        &mut tx,
-        &id,
-        name,
-        &secret::hash(&client_secret),
-        &roles,
-        &caller.actor.to_string(),
-    )
-    .await?;
-    let record = ClientRecord { name, roles: &roles };
+    store::insert(&mut tx, &client, &secret::hash(&secret)).await?;
     let change = audit::Change {
         action: "create",
         noun: "client",
-        id: &id,
+        id: &client.id,
         before: None,
-        after: Some(&record),
+        after: Some(&Shape::of(&client)),
     };
     audit::record(&mut tx, &caller.actor, change).await?;
     tx.commit().await?;
+    app.hub.changed();
     Ok(IssuedClient {
         tenant: app.tenant.clone(),
-        client_id: id,
-        client_secret,
+        client_id: client.id,
+        client_secret: secret,
     })
 }
 
-pub async fn list(app: &App, caller: &Caller) -> Result<Vec<ClientRow>> {
+pub async fn list(app: &App, caller: &Caller) -> Result<Vec<Client>> {
     caller.require_any(&[Role::MoatAdministrate])?;
     store::list(&app.db).await
 }
 
-/// Switches a client off; tokens that it holds stop working with the next request.
+/// Switches a client off: tokens that it still holds stop working at once.
 pub async fn disable(app: &App, caller: &Caller, id: &str) -> Result<()> {
     caller.require_any(&[Role::MoatAdministrate])?;
-    let mut tx = app.db.begin().await?;
-    if !store::disable(&mut tx, id).await? {
-        return Err(Error::not_found("client in use", id));
+    let before = store::get(&app.db, id)
+        .await?
+        .ok_or_else(|| Error::not_found("client", id))?
+        .0;
+    if before.disabled_at.is_some() {
+        return Ok(());
     }
-    let change = audit::Change::<()> {
+    let mut after = before.clone();
+    after.disabled_at = Some(now());
+    let mut tx = app.db.begin().await?;
+    store::disable(&mut tx, id, now()).await?;
+    let change = audit::Change {
         action: "disable",
         noun: "client",
         id,
-        before: None,
-        after: None,
+        before: Some(&Shape::of(&before)),
+        after: Some(&Shape::of(&after)),
     };
     audit::record(&mut tx, &caller.actor, change).await?;
     tx.commit().await?;
+    app.hub.changed();
     Ok(())
+}
+
+/// Why a client gets no token.
+#[derive(Debug)]
+enum Refused {
+    Unknown,
+    Disabled,
+    WrongSecret,
+    Failed(Error),
+}
+
+/// Checks a client's secret. An unknown client takes as long as a wrong secret.
+async fn authenticate(app: &App, id: &str, given: &str) -> Result<Client, Refused> {
+    let found = store::get(&app.db, &id.to_ascii_lowercase())
+        .await
+        .map_err(Refused::Failed)?;
+    let hash = found.as_ref().map_or("", |(_, hash)| hash);
+    let right = secret::matches(given, hash);
+    match found {
+        None => Err(Refused::Unknown),
+        Some(_) if !right => Err(Refused::WrongSecret),
+        Some((client, _)) if client.disabled_at.is_some() => Err(Refused::Disabled),
+        Some((client, _)) => Ok(client),
+    }
 }

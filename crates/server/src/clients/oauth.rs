@@ -1,169 +1,386 @@
-//! The token endpoint, answering as Entra does: `POST /{tenant}/oauth2/v2.0/token` and the older `/{tenant}/oauth2/token`.
+//! The token endpoint, as Entra ID answers: OAuth 2.0 client credentials (RFC 6749 §4.4), its v2.0 and v1 paths, and the keys.
 
 use axum::{
-    Form, Json,
-    extract::{Path, State, rejection::FormRejection},
-    http::{HeaderMap, StatusCode, header},
+    Extension, Json,
+    extract::{Path, Request, State},
     response::{IntoResponse, Response},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use serde::Deserialize;
-use serde_json::json;
+use http::{HeaderMap, StatusCode, header};
+use serde_json::{Value, json};
 
-use super::{store, token};
-use crate::{App, error::Error, secret};
+use super::{Client, Refused, token};
+use crate::{App, app::now, error::Error, json::Origin, listen::Peer};
 
-#[derive(Debug, Deserialize)]
-pub struct TokenRequest {
-    grant_type: Option<String>,
-    client_id: Option<String>,
-    client_secret: Option<String>,
-}
+const MAX_FORM: usize = 64 << 10;
 
-/// An OAuth error (RFC 6749 §5.2) with Entra's number in its description.
-struct Refused {
-    status: StatusCode,
-    error: &'static str,
-    description: String,
-}
+/// Hosts of the Defender API, and the names that scripts ask for by habit. Here they all mean this server.
+const KNOWN_HOSTS: [&str; 5] = [
+    "api.securitycenter.microsoft.com",
+    "api.security.microsoft.com",
+    "api.securitycenter.windows.com",
+    "securitycenter.onmicrosoft.com",
+    "securitycenter.microsoft.com",
+];
+/// Application id of Defender for Endpoint in Entra ID.
+const KNOWN_APPLICATION: &str = "fc780465-2017-40d4-a0c5-307022471b92";
 
-pub async fn token(
+/// `POST /{tenant}/oauth2/v2.0/token`
+pub async fn token_v2(
     State(app): State<App>,
     Path(tenant): Path<String>,
-    headers: HeaderMap,
-    form: Result<Form<TokenRequest>, FormRejection>,
+    origin: Origin,
+    peer: Option<Extension<Peer>>,
+    request: Request,
 ) -> Response {
-    match grant(&app, &tenant, &headers, form).await {
-        Ok(response) => response,
-        Err(refused) => refused.into_response(),
+    let peer = peer.map(|Extension(peer)| peer);
+    match grant(&app, &tenant, &origin.0, peer, request, Endpoint::V2).await {
+        Ok(granted) => answer(json!({
+            "token_type": "Bearer",
+            "expires_in": token::LIFETIME,
+            "ext_expires_in": token::LIFETIME,
+            "access_token": granted.token,
+        })),
+        Err(problem) => problem.into_response(),
     }
+}
+
+/// `POST /{tenant}/oauth2/token`: the older path takes `resource` in place of `scope` and answers numbers as text.
+pub async fn token_v1(
+    State(app): State<App>,
+    Path(tenant): Path<String>,
+    origin: Origin,
+    peer: Option<Extension<Peer>>,
+    request: Request,
+) -> Response {
+    let peer = peer.map(|Extension(peer)| peer);
+    match grant(&app, &tenant, &origin.0, peer, request, Endpoint::V1).await {
+        Ok(granted) => answer(json!({
+            "token_type": "Bearer",
+            "expires_in": token::LIFETIME.to_string(),
+            "ext_expires_in": token::LIFETIME.to_string(),
+            "expires_on": granted.claims.exp.to_string(),
+            "not_before": granted.claims.nbf.to_string(),
+            "resource": granted.claims.aud,
+            "access_token": granted.token,
+        })),
+        Err(problem) => problem.into_response(),
+    }
+}
+
+/// `GET /{tenant}/v2.0/.well-known/openid-configuration`
+pub async fn configuration(State(app): State<App>, Path(tenant): Path<String>, Origin(origin): Origin) -> Response {
+    if !is_ours(&app, &tenant) {
+        return Problem::tenant(&tenant).into_response();
+    }
+    let base = format!("{origin}/{}", app.tenant);
+    Json(json!({
+        "issuer": format!("{base}/v2.0"),
+        "token_endpoint": format!("{base}/oauth2/v2.0/token"),
+        "jwks_uri": format!("{base}/discovery/v2.0/keys"),
+        "token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic"],
+        "grant_types_supported": ["client_credentials"],
+        "response_types_supported": ["token"],
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": ["ES256"],
+    }))
+    .into_response()
+}
+
+/// `GET /{tenant}/discovery/v2.0/keys`
+pub async fn keys(State(app): State<App>, Path(tenant): Path<String>) -> Response {
+    if !is_ours(&app, &tenant) {
+        return Problem::tenant(&tenant).into_response();
+    }
+    Json(json!({"keys": [app.keys.token.jwk()]})).into_response()
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Endpoint {
+    V1,
+    V2,
+}
+
+struct Granted {
+    token: String,
+    claims: token::Claims,
 }
 
 async fn grant(
     app: &App,
     tenant: &str,
-    headers: &HeaderMap,
-    form: Result<Form<TokenRequest>, FormRejection>,
-) -> Result<Response, Refused> {
-    let bad = |error, description: String| Refused {
-        status: StatusCode::BAD_REQUEST,
-        error,
-        description,
-    };
-    if !tenant.eq_ignore_ascii_case(&app.tenant) {
-        return Err(bad(
-            "invalid_request",
-            format!("AADSTS90002: Tenant '{}' not found.", printable(tenant)),
-        ));
+    origin: &str,
+    peer: Option<Peer>,
+    request: Request,
+    endpoint: Endpoint,
+) -> Result<Granted, Problem> {
+    if !is_ours(app, tenant) {
+        return Err(Problem::tenant(tenant));
     }
-    let Form(form) = form.map_err(|e| bad("invalid_request", format!("AADSTS900144: {}", e.body_text())))?;
-    match form.grant_type.as_deref() {
-        Some("client_credentials") => {}
-        None | Some("") => {
-            return Err(bad(
-                "invalid_request",
-                "AADSTS900144: The request body must contain 'grant_type'.".into(),
-            ));
-        }
-        Some(other) => {
-            let text = format!(
-                "AADSTS70003: The grant type '{}' is not supported; use client_credentials.",
-                printable(other)
-            );
-            return Err(bad("unsupported_grant_type", text));
-        }
+    let form = Form::read(request).await?;
+    match form.require("grant_type")? {
+        "client_credentials" => {}
+        other => return Err(Problem::grant_type(other)),
     }
-    let missing = |name| {
-        bad(
-            "invalid_request",
-            format!("AADSTS900144: The request body must contain '{name}'."),
-        )
-    };
-    let (id, client_secret) = match basic(headers) {
-        Some(credentials) => credentials,
-        None => (
-            form.client_id.ok_or_else(|| missing("client_id"))?,
-            form.client_secret.ok_or_else(|| missing("client_secret"))?,
-        ),
-    };
-    let client = authenticate(app, &id.to_ascii_lowercase(), &client_secret).await?;
-    let access_token = token::issue(app, &client).map_err(Refused::from)?;
-    let body = json!({"token_type": "Bearer", "expires_in": token::LIFETIME, "ext_expires_in": token::LIFETIME, "access_token": access_token});
-    Ok((
-        [(header::CACHE_CONTROL, "no-store"), (header::PRAGMA, "no-cache")],
-        Json(body),
-    )
-        .into_response())
+    let (id, secret) = form.credentials()?;
+    let audience = form.audience(endpoint, origin)?;
+    let client = authenticate(app, peer, &id, &secret).await?;
+    let issuer = format!("{origin}/{}/v2.0", app.tenant);
+    let (token, claims) = token::issue(app, &client, &audience, issuer)?;
+    Ok(Granted { token, claims })
 }
 
-async fn authenticate(app: &App, id: &str, client_secret: &str) -> Result<store::ClientRow, Refused> {
-    app.limits.sign_in_failures.check(id)?;
-    let client = store::get(&app.db, id)
-        .await?
-        .filter(|client| client.disabled_at.is_none());
-    let Some(client) = client else {
-        let _ = app.limits.sign_in_failures.take(id);
-        return Err(Refused {
-            status: StatusCode::BAD_REQUEST,
-            error: "unauthorized_client",
-            description: format!(
-                "AADSTS700016: Application with identifier '{}' was not found.",
+async fn authenticate(app: &App, peer: Option<Peer>, id: &str, secret: &str) -> Result<Client, Problem> {
+    let who = peer.map(|Peer(address)| format!("token {}", address.ip()));
+    if let Some(who) = &who {
+        app.limits.sign_in_failures.check(who)?;
+    }
+    let refused = match super::authenticate(app, id, secret).await {
+        Ok(client) => return Ok(client),
+        Err(Refused::Failed(error)) => return Err(error.into()),
+        Err(refused) => refused,
+    };
+    if let Some(who) = &who {
+        app.limits.sign_in_failures.take(who)?;
+    }
+    tracing::warn!(client = %printable(id), peer = ?peer.map(|p| p.0.ip()), ?refused, "no access token given");
+    Err(match refused {
+        Refused::Unknown => Problem::new(
+            StatusCode::BAD_REQUEST,
+            "unauthorized_client",
+            700_016,
+            format!(
+                "There is no application with the identifier '{}' in this tenant.",
                 printable(id)
             ),
-        });
-    };
-    if !secret::matches(client_secret, &client.secret_hash) {
-        let _ = app.limits.sign_in_failures.take(id);
-        return Err(Refused {
-            status: StatusCode::UNAUTHORIZED,
-            error: "invalid_client",
-            description: "AADSTS7000215: Invalid client secret provided.".into(),
-        });
+        ),
+        Refused::Disabled => Problem::new(
+            StatusCode::UNAUTHORIZED,
+            "unauthorized_client",
+            7_000_112,
+            format!("Application '{}' is disabled.", printable(id)),
+        ),
+        _ => Problem::new(
+            StatusCode::UNAUTHORIZED,
+            "invalid_client",
+            7_000_215,
+            "Invalid client secret provided. Send the secret that was shown when the client was made.".into(),
+        ),
+    })
+}
+
+fn is_ours(app: &App, tenant: &str) -> bool {
+    tenant.eq_ignore_ascii_case(&app.tenant)
+}
+
+fn answer(body: Value) -> Response {
+    let headers = [(header::CACHE_CONTROL, "no-store"), (header::PRAGMA, "no-cache")];
+    (headers, Json(body)).into_response()
+}
+
+/// The form of a token request, with the credentials of its `Authorization` header.
+struct Form {
+    fields: Vec<(String, String)>,
+    basic: Option<(String, String)>,
+}
+
+impl Form {
+    async fn read(request: Request) -> Result<Self, Problem> {
+        let basic = basic(request.headers());
+        let bytes = axum::body::to_bytes(request.into_body(), MAX_FORM)
+            .await
+            .map_err(|_| Problem::request(90_023, "The request body is larger than 64 KiB or broke off."))?;
+        let fields = decode_form(&bytes)
+            .ok_or_else(|| Problem::request(90_023, "The request body must be form data in UTF-8."))?;
+        Ok(Self { fields, basic })
     }
-    Ok(client)
-}
 
-/// Credentials in the Authorization header (RFC 6749 §2.3.1).
-fn basic(headers: &HeaderMap) -> Option<(String, String)> {
-    let header = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
-    let decoded = STANDARD.decode(header.strip_prefix("Basic ")?.trim()).ok()?;
-    let text = String::from_utf8(decoded).ok()?;
-    text.split_once(':')
-        .map(|(id, secret)| (id.to_string(), secret.to_string()))
-}
+    fn get(&self, name: &str) -> Option<&str> {
+        let field = self.fields.iter().find(|(n, v)| n == name && !v.is_empty());
+        field.map(|(_, value)| value.as_str())
+    }
 
-fn printable(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(80).collect()
-}
+    fn require(&self, name: &str) -> Result<&str, Problem> {
+        self.get(name).ok_or_else(|| {
+            Problem::request(
+                900_144,
+                &format!("The request body must contain the following parameter: '{name}'."),
+            )
+        })
+    }
 
-impl From<Error> for Refused {
-    fn from(error: Error) -> Self {
-        error.log();
-        let code = match error {
-            Error::TooManyRequests { .. } => "slow_down",
-            _ => "server_error",
+    fn credentials(&self) -> Result<(String, String), Problem> {
+        if let Some((id, secret)) = &self.basic {
+            return Ok((id.clone(), secret.clone()));
+        }
+        let id = self.require("client_id")?;
+        let secret = self.get("client_secret").ok_or_else(|| {
+            Problem::new(
+                StatusCode::UNAUTHORIZED,
+                "invalid_client",
+                7_000_216,
+                "'client_secret' is required for the 'client_credentials' grant type.".into(),
+            )
+        })?;
+        Ok((id.into(), secret.into()))
+    }
+
+    fn audience(&self, endpoint: Endpoint, origin: &str) -> Result<String, Problem> {
+        let wanted = match endpoint {
+            Endpoint::V1 => self.require("resource")?,
+            Endpoint::V2 => {
+                let scope = self.require("scope")?;
+                scope.strip_suffix("/.default").ok_or_else(|| {
+                    Problem::scope(
+                        1_002_012,
+                        &format!(
+                            "The scope '{}' is not valid: it must end in '/.default'.",
+                            printable(scope)
+                        ),
+                    )
+                })?
+            }
         };
+        let wanted = wanted.trim_end_matches('/');
+        if is_this_server(wanted, origin) {
+            return Ok(wanted.to_string());
+        }
+        let message = format!(
+            "The resource named '{}' is not this server. Ask for '{origin}'.",
+            printable(wanted)
+        );
+        Err(match endpoint {
+            Endpoint::V1 => Problem::new(StatusCode::BAD_REQUEST, "invalid_resource", 500_011, message),
+            Endpoint::V2 => Problem::scope(500_011, &message),
+        })
+    }
+}
+
+/// Whether a resource is the Defender API, also one of its regions, or this server by the name it was called.
+fn is_this_server(resource: &str, origin: &str) -> bool {
+    let host_of = |url: &str| Some(url.parse::<http::Uri>().ok()?.host()?.to_ascii_lowercase());
+    if resource.eq_ignore_ascii_case(KNOWN_APPLICATION) {
+        return true;
+    }
+    host_of(resource).is_some_and(|host| {
+        let known = |k: &str| host == k || host.strip_suffix(k).is_some_and(|region| region.ends_with('.'));
+        KNOWN_HOSTS.iter().any(|k| known(k)) || host_of(origin).is_some_and(|own| own == host)
+    })
+}
+
+/// HTTP Basic credentials, each part form-encoded (RFC 6749 §2.3.1).
+fn basic(headers: &HeaderMap) -> Option<(String, String)> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, encoded) = value.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let text = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
+    let (id, secret) = text.split_once(':')?;
+    Some((crate::odata::decode(id)?, crate::odata::decode(secret)?))
+}
+
+fn decode_form(bytes: &[u8]) -> Option<Vec<(String, String)>> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    crate::odata::decode_pairs(text)
+}
+
+/// What a stranger sent, shortened and without control characters.
+fn printable(text: &str) -> String {
+    text.chars()
+        .filter(|c| !c.is_control() && *c != '\'')
+        .take(100)
+        .collect()
+}
+
+/// An OAuth error (RFC 6749 §5.2) with Entra's extra fields.
+struct Problem {
+    status: StatusCode,
+    error: &'static str,
+    number: u32,
+    description: String,
+    retry_after: Option<u64>,
+}
+
+impl Problem {
+    fn new(status: StatusCode, error: &'static str, number: u32, description: String) -> Self {
         Self {
-            status: error.status(),
-            error: code,
-            description: error.to_string(),
+            status,
+            error,
+            number,
+            description,
+            retry_after: None,
         }
     }
+
+    fn request(number: u32, description: &str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "invalid_request", number, description.into())
+    }
+
+    fn scope(number: u32, description: &str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "invalid_scope", number, description.into())
+    }
+
+    fn tenant(tenant: &str) -> Self {
+        Self::request(
+            90_002,
+            &format!(
+                "Tenant '{}' not found. Check the tenant id in the path.",
+                printable(tenant)
+            ),
+        )
+    }
+
+    fn grant_type(given: &str) -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "unsupported_grant_type",
+            70_003,
+            format!(
+                "The grant type '{}' is not supported: use 'client_credentials'.",
+                printable(given)
+            ),
+        )
+    }
 }
 
-impl IntoResponse for Refused {
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        error.log();
+        let mut problem = Self::new(error.status(), "temporarily_unavailable", 90_033, error.to_string());
+        if let Error::TooManyRequests { retry_after_seconds } = error {
+            problem.number = 50_053;
+            problem.description = "Too many failed attempts from this address.".into();
+            problem.retry_after = Some(retry_after_seconds);
+        }
+        problem
+    }
+}
+
+impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let code = self
-            .description
-            .strip_prefix("AADSTS")
-            .and_then(|rest| rest.split(':').next())
-            .and_then(|n| n.parse::<u32>().ok());
+        let (trace, correlation) = (uuid::Uuid::now_v7(), uuid::Uuid::now_v7());
+        let timestamp = now().to_string().replace('T', " ");
+        let timestamp = format!("{}Z", timestamp.split('.').next().unwrap_or_default());
         let body = json!({
             "error": self.error,
-            "error_description": self.description,
-            "error_codes": code.into_iter().collect::<Vec<_>>(),
-            "timestamp": crate::app::now().to_string(),
+            "error_description": format!(
+                "AADSTS{}: {} Trace ID: {trace} Correlation ID: {correlation} Timestamp: {timestamp}",
+                self.number, self.description
+            ),
+            "error_codes": [self.number],
+            "timestamp": timestamp,
+            "trace_id": trace,
+            "correlation_id": correlation,
         });
-        (self.status, [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
+        let mut response = (self.status, answer(body)).into_response();
+        if self.status == StatusCode::UNAUTHORIZED {
+            let challenge = header::HeaderValue::from_static("Basic realm=\"moat\"");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
+        response
     }
 }

@@ -1,102 +1,79 @@
-//! Access tokens: ES256 JWTs that name the client; its roles are looked up at each request.
+//! Access tokens: ES256 JWTs with Entra's claims.
 
-use axum::{
-    extract::FromRequestParts,
-    http::{header, request::Parts},
-};
 use jsonwebtoken::{Algorithm, Header, Validation};
 use serde::{Deserialize, Serialize};
 
-use super::{ClientRow, store};
+use super::Client;
 use crate::{
     App,
     app::now,
-    caller::{Actor, Caller},
     error::{Error, Result},
-    json::ApiError,
 };
 
-/// Life of a token, in seconds, as Entra gives it.
+/// Life of a token in seconds, as Entra announces it.
 pub const LIFETIME: i64 = 3599;
-const AUDIENCE: &str = "https://api.securitycenter.microsoft.com";
 
-#[derive(Serialize, Deserialize)]
-struct Claims {
-    aud: String,
-    iss: String,
-    iat: i64,
-    nbf: i64,
-    exp: i64,
-    appid: String,
-    app_displayname: String,
-    roles: Vec<String>,
-    tid: String,
-    ver: String,
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Claims {
+    pub aud: String,
+    pub iss: String,
+    pub iat: i64,
+    pub nbf: i64,
+    pub exp: i64,
+    /// The client; `azp` is the same in Entra's v2 tokens.
+    pub appid: String,
+    pub azp: String,
+    pub app_displayname: String,
+    pub roles: Vec<String>,
+    pub sub: String,
+    pub tid: String,
+    pub uti: String,
+    pub ver: String,
 }
 
-/// Signs a token for a client that proved its secret.
-pub fn issue(app: &App, client: &ClientRow) -> Result<String> {
-    let seconds = now().as_micros() / 1_000_000;
+/// A signed token for `client` to use with `audience`.
+pub fn issue(app: &App, client: &Client, audience: &str, issuer: String) -> Result<(String, Claims)> {
+    let iat = now().as_micros() / 1_000_000;
     let claims = Claims {
-        aud: AUDIENCE.into(),
-        iss: issuer(app),
-        iat: seconds,
-        nbf: seconds,
-        exp: seconds + LIFETIME,
+        aud: audience.to_string(),
+        iss: issuer,
+        iat,
+        nbf: iat,
+        exp: iat + LIFETIME + 1,
         appid: client.id.clone(),
+        azp: client.id.clone(),
         app_displayname: client.name.clone(),
-        roles: client.roles.split(' ').map(String::from).collect(),
+        roles: client.roles.iter().map(|r| r.as_str().to_string()).collect(),
+        sub: client.id.clone(),
         tid: app.tenant.clone(),
-        ver: "1.0".into(),
+        uti: uuid::Uuid::now_v7().to_string(),
+        ver: "2.0".into(),
     };
-    jsonwebtoken::encode(&Header::new(Algorithm::ES256), &claims, &app.keys.token.encoding).map_err(Error::internal)
+    let mut header = Header::new(Algorithm::ES256);
+    header.kid = Some(app.keys.token.id());
+    let token = jsonwebtoken::encode(&header, &claims, &app.keys.token.encoding).map_err(Error::internal)?;
+    Ok((token, claims))
 }
 
-fn issuer(app: &App) -> String {
-    format!("{}/{}/v2.0", app.base_url(), app.tenant)
-}
-
-/// The caller behind a token: signature, time and audience are right, and the client is still in use.
-async fn caller_of(app: &App, token: &str) -> Result<Caller> {
+/// Checks signature, time and tenant. Our key signs nothing but tokens for this server,
+/// and [`super::oauth`] signs only for audiences that are this server.
+pub fn verify(app: &App, token: &str) -> Result<Claims> {
     let mut validation = Validation::new(Algorithm::ES256);
-    validation.set_audience(&[AUDIENCE]);
-    validation.set_required_spec_claims(&["exp", "aud"]);
     validation.leeway = 0;
-    let claims = jsonwebtoken::decode::<Claims>(token, &app.keys.token.decoding, &validation)
-        .map_err(|error| Error::Unauthorized(format!("the access token is not valid: {error}")))?
-        .claims;
-    let client = store::get(&app.db, &claims.appid)
-        .await?
-        .filter(|client| client.disabled_at.is_none());
-    let client = client.ok_or_else(|| Error::Unauthorized("the API client was switched off".into()))?;
-    app.limits.client_minute.take(&client.id)?;
-    app.limits.client_hour.take(&client.id)?;
-    let roles = client.roles.split(' ').map(str::parse).collect::<Result<Vec<_>>>()?;
-    Ok(Caller::new(
-        Actor::Client {
-            id: client.id,
-            name: client.name,
-        },
-        roles,
-    ))
-}
-
-impl FromRequestParts<App> for Caller {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Self::Rejection> {
-        if let Some(caller) = parts.extensions.get::<Self>() {
-            return Ok(caller.clone());
-        }
-        let header = parts
-            .headers
-            .get(header::AUTHORIZATION)
-            .and_then(|value| value.to_str().ok());
-        let token = header
-            .and_then(|value| value.split_once(' '))
-            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-        let (_, token) =
-            token.ok_or_else(|| Error::Unauthorized("send an access token: Authorization: Bearer TOKEN".into()))?;
-        Ok(caller_of(app, token.trim()).await?)
+    validation.validate_nbf = false;
+    validation.validate_aud = false;
+    validation.set_required_spec_claims(&["exp", "aud", "iss"]);
+    let refuse = |why: &str| Error::Unauthorized(format!("the access token {why}"));
+    let data = jsonwebtoken::decode::<Claims>(token, &app.keys.token.decoding, &validation).map_err(|error| {
+        use jsonwebtoken::errors::ErrorKind as K;
+        refuse(match error.kind() {
+            K::ExpiredSignature => "has expired: ask for a new one",
+            K::InvalidSignature => "was not signed by this server",
+            _ => "is not valid",
+        })
+    })?;
+    if data.claims.tid != app.tenant {
+        return Err(refuse("belongs to another tenant"));
     }
+    Ok(data.claims)
 }

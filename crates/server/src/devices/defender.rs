@@ -1,121 +1,45 @@
 //! `/api/machines` in the shape of the Defender API.
 
-use std::collections::HashMap;
-
 use axum::{
     Json,
-    extract::{Path, Query, State},
+    extract::{Path, RawQuery, State},
 };
 use serde_json::{Value, json};
-use sqlx::AssertSqlSafe;
 
-use super::{DeviceRow, admin::parse_id};
+use super::{DeviceRow, admin::parse_id, search};
 use crate::{
     App,
     caller::{Caller, Role},
-    db::Db,
     error::{Error, Result},
-    json::{ApiError, Body, time},
-    odata::{self, Column, Condition, Options, Property},
+    json::{ApiError, ApiResult, Body, Origin, check_case, context, list_answer, time},
+    odata::{Comparison, Filter, Literal, Operand, Query, TextTest, decode_pairs},
 };
 
-const CONTEXT: &str = "https://api.securitycenter.microsoft.com/api/$metadata#Machines";
 const READ: &[Role] = &[Role::MachineReadAll, Role::MachineReadWriteAll];
 const MAX_BATCH: usize = 500;
-
-const HEALTH: &str = "CASE WHEN d.revoked_at IS NOT NULL OR d.silent_since IS NOT NULL THEN 'Inactive' \
-                      WHEN d.web_protection = 'on' THEN 'Active' ELSE 'ImpairedCommunication' END";
-
-/// What `$filter` knows.
-const PROPERTIES: &[Property] = &[
-    Property {
-        name: "id",
-        column: Column::Text("d.id"),
-    },
-    Property {
-        name: "computerDnsName",
-        column: Column::Text("d.name"),
-    },
-    Property {
-        name: "osPlatform",
-        column: Column::Text("d.os_platform"),
-    },
-    Property {
-        name: "version",
-        column: Column::Text("d.os_version"),
-    },
-    Property {
-        name: "riskScore",
-        column: Column::Text("d.risk"),
-    },
-    Property {
-        name: "healthStatus",
-        column: Column::Text(HEALTH),
-    },
-    Property {
-        name: "lastSeen",
-        column: Column::Time("d.last_seen_at"),
-    },
-    Property {
-        name: "firstSeen",
-        column: Column::Time("d.enrolled_at"),
-    },
-    Property {
-        name: "lastIpAddress",
-        column: Column::Text("d.last_ip"),
-    },
-    Property {
-        name: "lastExternalIpAddress",
-        column: Column::Text("d.last_external_ip"),
-    },
-    Property {
-        name: "rbacGroupName",
-        column: Column::Text("d.device_group"),
-    },
-    Property {
-        name: "rbacGroupId",
-        column: Column::Text("d.device_group"),
-    },
-    Property {
-        name: "onboardingStatus",
-        column: Column::Text("CASE WHEN d.revoked_at IS NULL THEN 'onboarded' ELSE 'CanBeOnboarded' END"),
-    },
-    Property {
-        name: "exposureLevel",
-        column: Column::Text("NULL"),
-    },
-    Property {
-        name: "deviceValue",
-        column: Column::Text("'Normal'"),
-    },
-    Property {
-        name: "aadDeviceId",
-        column: Column::Text("NULL"),
-    },
-    Property {
-        name: "machineTags",
-        column: Column::Rows {
-            from: "device_tags t WHERE t.device_id = d.id",
-            element: "t.tag",
-        },
-    },
-];
 
 pub async fn list(
     State(app): State<App>,
     caller: Caller,
-    Query(query): Query<HashMap<String, String>>,
-) -> Result<Json<Value>, ApiError> {
+    Origin(origin): Origin,
+    RawQuery(raw): RawQuery,
+) -> ApiResult<Json<Value>> {
     caller.require_any(READ)?;
-    let options = Options::parse(&query, &["$filter", "$top", "$skip", "$count"])?;
-    let condition = odata::compile(options.filter.as_ref(), PROPERTIES)?;
-    let rows = page(&app.db, condition, options.top, options.skip).await?;
-    if rows.is_empty() && options.filter.is_none() && options.skip == 0 && options.top > 0 {
+    let query = Query::parse(raw.as_deref())?;
+    query.check_expand(&[])?;
+    let page = search::page(&app.db, &query).await?;
+    if page.rows.is_empty() && query.filter.is_none() && query.skip == 0 && query.page() > 0 {
         return Err(Error::NotFound("there are no machines yet".into()).into());
     }
-    Ok(Json(
-        json!({"@odata.context": CONTEXT, "value": render_all(&app, rows).await?}),
-    ))
+    let value = render_all(&app, &page.rows).await?;
+    let address = format!("{origin}/api/machines");
+    Ok(Json(list_answer(
+        &context(&app, "Machines"),
+        &page,
+        value,
+        &query,
+        &address,
+    )))
 }
 
 pub async fn get(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
@@ -123,39 +47,47 @@ pub async fn get(State(app): State<App>, caller: Caller, Path(id): Path<String>)
     Ok(Json(entity(&app, &find(&app, &id).await?).await?))
 }
 
-pub async fn find_by_tag(
-    State(app): State<App>,
-    caller: Caller,
-    Query(query): Query<HashMap<String, String>>,
-) -> Result<Json<Value>, ApiError> {
+pub async fn find_by_tag(State(app): State<App>, caller: Caller, RawQuery(raw): RawQuery) -> ApiResult<Json<Value>> {
     caller.require_any(READ)?;
-    let tag = query.get("tag").filter(|tag| !tag.is_empty());
-    let tag = tag
-        .ok_or_else(|| Error::invalid("MissingRequiredParameter", "the query parameter tag is missing"))?
-        .clone();
-    let prefix = query
-        .get("useStartsWithFilter")
-        .is_some_and(|yes| yes.eq_ignore_ascii_case("true"));
-    let property = "machineTags".to_string();
-    let inner = match prefix {
-        true => odata::Expression::StartsWith {
-            property: "t".into(),
+    let options = decode_pairs(raw.as_deref().unwrap_or_default())
+        .ok_or_else(|| Error::invalid("BadRequest", "the query is not UTF-8 with %-escapes"))?;
+    let option = |wanted: &str| {
+        let found = options.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted));
+        found.map(|(_, value)| value.clone()).filter(|value| !value.is_empty())
+    };
+    let tag = option("tag")
+        .ok_or_else(|| Error::invalid("MissingRequiredParameter", "the query parameter tag is missing"))?;
+    let prefix = match option("useStartsWithFilter")
+        .unwrap_or_default()
+        .to_ascii_lowercase()
+        .as_str()
+    {
+        "" | "false" => false,
+        "true" => true,
+        _ => return Err(Error::invalid("InvalidInput", "useStartsWithFilter must be true or false").into()),
+    };
+    let test = match prefix {
+        true => Filter::Text {
+            test: TextTest::StartsWith,
+            operand: Operand::Element,
             text: tag,
         },
-        false => odata::Expression::Compare {
-            property: "t".into(),
-            operator: odata::Operator::Eq,
-            value: odata::Literal::Text(tag),
+        false => Filter::Compare {
+            operand: Operand::Element,
+            comparison: Comparison::Eq,
+            literal: Literal::Text(tag),
         },
     };
-    let filter = odata::Expression::Any {
-        property,
-        variable: "t".into(),
-        condition: Box::new(inner),
-    };
-    let rows = page(&app.db, odata::compile(Some(&filter), PROPERTIES)?, odata::MAX_TOP, 0).await?;
+    let query = Query::with_filter(Filter::Any {
+        collection: Operand::Property {
+            name: "machineTags".into(),
+            position: 0,
+        },
+        test: Some(Box::new(test)),
+    });
+    let page = search::page(&app.db, &query).await?;
     Ok(Json(
-        json!({"@odata.context": CONTEXT, "value": render_all(&app, rows).await?}),
+        json!({"@odata.context": context(&app, "Machines"), "value": render_all(&app, &page.rows).await?}),
     ))
 }
 
@@ -165,8 +97,9 @@ pub async fn tag(
     Path(id): Path<String>,
     Body(body): Body<Value>,
 ) -> Result<Json<Value>, ApiError> {
+    caller.require_any(&[Role::MachineReadWriteAll])?;
     let (value, add) = tag_of(&body)?;
-    let id = parse_id(&id)?;
+    let id = find(&app, &id).await?.device_id()?;
     super::tag(&app, &caller, &[id], &value, add).await?;
     Ok(Json(entity(&app, &super::get(&app, id).await?).await?))
 }
@@ -180,6 +113,9 @@ pub async fn tag_many(
     let ids = body["MachineIds"]
         .as_array()
         .ok_or_else(|| Error::invalid("MissingRequiredParameter", "MachineIds is missing or no list"))?;
+    if ids.is_empty() {
+        return Err(Error::invalid("MissingRequiredParameter", "MachineIds has no items").into());
+    }
     if ids.len() > MAX_BATCH {
         return Err(Error::invalid(
             "MaximumBatchSizeExceeded",
@@ -196,6 +132,9 @@ pub async fn tag_many(
 }
 
 fn tag_of(body: &Value) -> Result<(String, bool)> {
+    if let Some(fields) = body.as_object() {
+        check_case(fields, &["Value", "Action", "MachineIds"])?;
+    }
     let value = body["Value"]
         .as_str()
         .ok_or_else(|| Error::invalid("MissingRequiredParameter", "Value is missing"))?;
@@ -207,56 +146,27 @@ fn tag_of(body: &Value) -> Result<(String, bool)> {
 }
 
 /// A machine by id or name.
-async fn find(app: &App, id: &str) -> Result<DeviceRow> {
+pub async fn find(app: &App, id: &str) -> Result<DeviceRow> {
     if let Ok(id) = parse_id(id) {
         return super::get(app, id).await;
     }
-    let query = "SELECT d.* FROM devices d WHERE d.name = $1 ORDER BY d.last_seen_at DESC LIMIT 1";
-    let row = sqlx::query_as(query)
-        .bind(id.to_string())
-        .fetch_optional(app.db.read())
-        .await?;
+    let row = search::find_by_name(&app.db, id).await?;
     row.ok_or_else(|| Error::not_found("machine", id.chars().take(80).collect::<String>()))
 }
 
-/// A page of devices, newest first.
-pub async fn page(db: &Db, mut condition: Condition, top: i64, skip: i64) -> Result<Vec<DeviceRow>> {
-    let (top, skip) = (
-        condition.bind(odata::Value::Number(top)),
-        condition.bind(odata::Value::Number(skip)),
-    );
-    let sql = format!(
-        "SELECT d.* FROM devices d WHERE {} ORDER BY d.last_seen_at DESC, d.id LIMIT {top} OFFSET {skip}",
-        condition.sql
-    );
-    let mut query = sqlx::query_as(AssertSqlSafe(sql));
-    for value in condition.values {
-        query = match value {
-            odata::Value::Text(text) => query.bind(text),
-            odata::Value::Number(number) => query.bind(number),
-        };
-    }
-    Ok(query.fetch_all(db.read()).await?)
+async fn render_all(app: &App, rows: &[DeviceRow]) -> Result<Vec<Value>> {
+    let ids: Vec<&str> = rows.iter().map(|row| row.id.as_str()).collect();
+    let tags = search::tags_of(&app.db, &ids).await?;
+    let none = Vec::new();
+    Ok(rows
+        .iter()
+        .map(|row| render(app, row, tags.get(&row.id).unwrap_or(&none)))
+        .collect())
 }
 
-pub async fn tags(db: &Db, id: &str) -> Result<Vec<String>> {
-    let query =
-        sqlx::query_scalar("SELECT tag FROM device_tags WHERE device_id = $1 ORDER BY tag").bind(id.to_string());
-    Ok(query.fetch_all(db.read()).await?)
-}
-
-async fn render_all(app: &App, rows: Vec<DeviceRow>) -> Result<Vec<Value>> {
-    let mut machines = Vec::with_capacity(rows.len());
-    for row in rows {
-        let tags = tags(&app.db, &row.id).await?;
-        machines.push(render(app, &row, &tags));
-    }
-    Ok(machines)
-}
-
-async fn entity(app: &App, row: &DeviceRow) -> Result<Value> {
-    let mut entity = render(app, row, &tags(&app.db, &row.id).await?);
-    entity["@odata.context"] = format!("{CONTEXT}/$entity").into();
+pub async fn entity(app: &App, row: &DeviceRow) -> Result<Value> {
+    let mut entity = render(app, row, &search::tags(&app.db, &row.id).await?);
+    entity["@odata.context"] = context(app, "Machines/$entity").into();
     Ok(entity)
 }
 
@@ -284,7 +194,7 @@ fn render(app: &App, row: &DeviceRow, tags: &[String]) -> Value {
         "isAadJoined": false,
         "aadDeviceId": null,
         "machineTags": tags,
-        "ipAddresses": [],
+        "ipAddresses": addresses(row),
         "agentVersion": row.agent_version,
         "moatRiskAlertId": row.risk_alert_id,
         "moatManagement": row.management,
@@ -295,4 +205,11 @@ fn render(app: &App, row: &DeviceRow, tags: &[String]) -> Value {
         "moatBundleVersion": row.bundle_version,
         "moatDroppedEvents": row.dropped_events,
     })
+}
+
+fn addresses(row: &DeviceRow) -> Value {
+    match row.last_ip.is_empty() {
+        true => json!([]),
+        false => json!([{"ipAddress": row.last_ip, "macAddress": null, "operationalStatus": "Up"}]),
+    }
 }

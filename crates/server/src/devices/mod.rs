@@ -5,6 +5,7 @@ mod check_in;
 pub mod defender;
 pub mod device;
 mod incidents;
+pub mod search;
 pub mod store;
 
 use moat_model::{DeviceId, sync::Command};

@@ -1,13 +1,16 @@
-use axum::{Json, body::Bytes, extract::State};
+//! `/admin/indicators`: what Defender's API has no call for.
+
+use axum::{
+    Json,
+    extract::{Request, State},
+};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{csv, defender, explain, import};
+use super::{csv, defender};
 use crate::{
-    App,
-    caller::Caller,
-    error::Result,
-    json::{ApiError, Body},
+    App, Caller,
+    json::{ApiResult, Body, MAX_BODY, read_body},
 };
 
 #[derive(Deserialize)]
@@ -18,47 +21,48 @@ pub struct Question {
     device_group: String,
 }
 
-pub async fn explain_value(
-    State(app): State<App>,
-    caller: Caller,
-    Body(question): Body<Question>,
-) -> Result<Json<Value>, ApiError> {
-    let explanation = explain(&app, &caller, &question.value, &question.device_group).await?;
-    let candidates: Vec<Value> = explanation
+pub async fn explain(State(app): State<App>, caller: Caller, Body(question): Body<Question>) -> ApiResult<Json<Value>> {
+    let explained = super::explain(&app, &caller, &question.value, &question.device_group).await?;
+    let candidates: Vec<Value> = explained
         .candidates
         .iter()
         .enumerate()
-        .map(|(at, candidate)| {
-            let m = &candidate.indicator;
+        .map(|(n, candidate)| {
+            let i = &candidate.indicator;
             json!({
-                "id": m.id.to_string(),
-                "type": m.kind,
-                "value": m.value,
-                "action": m.action,
-                "severity": m.severity,
-                "title": m.title,
+                "id": i.id.to_string(),
+                "type": i.kind,
+                "value": i.value,
+                "action": i.action,
+                "title": i.title,
                 "specificity": candidate.because,
-                "wins": at == 0,
+                "wins": n == 0,
             })
         })
         .collect();
-    Ok(Json(
-        json!({"decision": {"action": explanation.action, "reason": explanation.reason}, "candidates": candidates}),
-    ))
+    Ok(Json(json!({
+        "decision": {"action": explained.action, "reason": explained.reason},
+        "candidates": candidates,
+    })))
 }
 
-pub async fn import_csv(State(app): State<App>, caller: Caller, body: Bytes) -> Result<Json<Value>, ApiError> {
-    let rows = csv::parse(&body)?;
-    let lines: Vec<u64> = rows.iter().map(|row| row.line).collect();
-    let list = rows.into_iter().map(|row| (row.value, row.indicator)).collect();
-    let results = import(&app, &caller, list).await?;
-    let failed = results.iter().filter(|result| result.outcome.is_err()).count();
-    let imported = results.len() - failed;
-    let render = |(result, line): (super::Imported, u64)| {
-        let mut value = defender::render_imported(result);
-        value["line"] = line.into();
-        value
-    };
-    let value: Vec<Value> = results.into_iter().zip(lines).map(render).collect();
-    Ok(Json(json!({"imported": imported, "failed": failed, "value": value})))
+pub async fn import_csv(State(app): State<App>, caller: Caller, request: Request) -> ApiResult<Json<Value>> {
+    let bytes = read_body(request, MAX_BODY).await?;
+    let result = csv::import(&app, &caller, &bytes).await?;
+    let failed = result.rows.iter().filter(|row| row.result.is_err()).count();
+    let rows: Vec<Value> = result
+        .rows
+        .into_iter()
+        .map(|row| {
+            let mut item = defender::result(&super::Imported {
+                value: row.value,
+                result: row.result,
+            });
+            item["line"] = row.line.into();
+            item
+        })
+        .collect();
+    Ok(Json(
+        json!({"imported": rows.len() - failed, "failed": failed, "value": rows}),
+    ))
 }

@@ -1,151 +1,218 @@
-//! CSV with Defender's columns: the order is free, a bad row is reported with its line, the good ones go in.
+//! CSV import with the columns of Defender's portal.
 
-use std::collections::HashMap;
+use super::{Imported, Indicator, Submission};
+use crate::{
+    App, Caller,
+    error::{Error, Result},
+};
 
-use super::{NewIndicator, defender::split_list};
-use crate::error::{Error, Result};
+/// What became of a file.
+pub struct CsvResult {
+    pub rows: Vec<CsvRow>,
+}
 
-/// Most rows of one file. Defender stops at 500; we need not.
-const MAX_ROWS: usize = 200_000;
-const REQUIRED: &[&str] = &["indicatortype", "indicatorvalue", "action", "title", "description"];
-
-/// One row: its line in the file, its value, and the indicator or what is wrong.
-pub struct Row {
+/// What became of one row.
+pub struct CsvRow {
+    /// Line of the file on which the row starts; the header is line 1.
     pub line: u64,
     pub value: String,
-    pub indicator: Result<NewIndicator>,
+    pub result: Result<Indicator>,
 }
 
-pub fn parse(bytes: &[u8]) -> Result<Vec<Row>> {
+/// Imports a file: each row by itself, so that a bad one is named with its line and the good ones go in.
+/// Fails as a whole only when the header is unusable.
+pub async fn import(app: &App, caller: &Caller, bytes: &[u8]) -> Result<CsvResult> {
+    let read = read(bytes)?;
+    let (mut rows, mut lines, mut submissions) = (Vec::new(), Vec::new(), Vec::new());
+    for (line, row) in read {
+        match row {
+            Ok(submission) => {
+                lines.push(line);
+                submissions.push(submission);
+            }
+            Err(error) => rows.push(CsvRow {
+                line,
+                value: String::new(),
+                result: Err(error),
+            }),
+        }
+    }
+    let imported = super::import_rows(app, caller, submissions).await?;
+    rows.extend(
+        lines
+            .into_iter()
+            .zip(imported)
+            .map(|(line, Imported { value, result })| CsvRow { line, value, result }),
+    );
+    rows.sort_by_key(|row| row.line);
+    Ok(CsvResult { rows })
+}
+
+/// A column, by its name in lower case: the portal's spellings, those of the JSON API, and common ones.
+type Setter = fn(&mut Submission, String);
+const COLUMNS: [(&[&str], Setter); 16] = [
+    (&["indicatorvalue"], |s, v| s.value = Some(v)),
+    (&["indicatortype"], |s, v| s.kind = Some(v)),
+    (&["action"], |s, v| s.action = Some(v)),
+    (&["title"], |s, v| s.title = Some(v)),
+    (&["description"], |s, v| s.description = Some(v)),
+    (&["expirationtime"], |s, v| s.expires = Some(v)),
+    (&["severity"], |s, v| s.severity = Some(v)),
+    (&["recommendedactions"], |s, v| s.recommended_actions = Some(v)),
+    (&["rbacgroups", "rbacgroupnames"], |s, v| s.device_groups = vec![v]),
+    (&["category"], |s, v| s.category = Some(v)),
+    (&["mitretechniques"], |s, v| s.mitre_techniques = vec![v]),
+    (&["generatealert"], |s, v| s.generate_alert = Some(v)),
+    (&["application"], |s, v| s.application = Some(v)),
+    (&["educateurl"], |s, v| s.educate_url = Some(v)),
+    (&["bypassdurationhours"], |s, v| s.bypass_hours = Some(v)),
+    (&["externalid"], |s, v| s.external_id = Some(v)),
+];
+const REQUIRED: [&str; 5] = ["indicatorType", "indicatorValue", "action", "title", "description"];
+
+fn read(bytes: &[u8]) -> Result<Vec<(u64, Result<Submission>)>> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let mut reader = ::csv::ReaderBuilder::new()
+    let mut reader = csv::ReaderBuilder::new()
         .flexible(true)
-        .trim(::csv::Trim::All)
+        .trim(csv::Trim::All)
         .from_reader(bytes);
-    let headers = reader
-        .headers()
-        .map_err(|e| Error::invalid("InvalidInput", format!("the first line is no CSV header: {e}")))?;
-    let columns: HashMap<String, usize> = headers
+    let header = reader.byte_headers().map_err(|error| unreadable(&error))?.clone();
+    let setters = setters(&header)?;
+    let mut rows = Vec::new();
+    let mut record = csv::ByteRecord::new();
+    let mut lines = Lines { bytes, at: 0, line: 1 };
+    loop {
+        let start = reader.position().byte();
+        match reader.read_byte_record(&mut record) {
+            Ok(false) => return Ok(rows),
+            Ok(true) => {
+                let line = lines.of(record.position().map_or(start, csv::Position::byte));
+                rows.push((line, row(&record, &setters, header.len())));
+            }
+            Err(error) => {
+                rows.push((lines.of(start), Err(unreadable(&error))));
+                return Ok(rows);
+            }
+        }
+    }
+}
+
+/// Counts lines up to rows, which come in order. The reader's own count is behind by one after CR LF and blank lines.
+struct Lines<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    line: u64,
+}
+
+impl Lines<'_> {
+    /// The line on which the row at this offset begins to say something.
+    fn of(&mut self, offset: u64) -> u64 {
+        let offset = usize::try_from(offset).unwrap_or(usize::MAX).max(self.at);
+        let blank = |b: &&u8| matches!(b, b'\r' | b'\n');
+        let end = offset
+            + self
+                .bytes
+                .get(offset..)
+                .unwrap_or_default()
+                .iter()
+                .take_while(blank)
+                .count();
+        let passed = self.bytes.get(self.at..end).unwrap_or_default();
+        self.line += passed.iter().filter(|b| **b == b'\n').count() as u64;
+        self.at = end;
+        self.line
+    }
+}
+
+fn unreadable(error: &csv::Error) -> Error {
+    Error::invalid("InvalidInput", format!("this is not a CSV file: {error}"))
+}
+
+fn setters(header: &csv::ByteRecord) -> Result<Vec<Option<Setter>>> {
+    let names: Vec<String> = header
         .iter()
-        .enumerate()
-        .map(|(at, name)| (name.to_ascii_lowercase(), at))
+        .map(|name| String::from_utf8_lossy(name).trim().to_ascii_lowercase())
         .collect();
-    if let Some(missing) = REQUIRED.iter().find(|name| !columns.contains_key(**name)) {
+    if let Some(missing) = REQUIRED.iter().find(|r| !names.contains(&r.to_ascii_lowercase())) {
         return Err(Error::invalid(
             "MissingRequiredParameter",
-            format!("the CSV has no column {missing}; needed are {}", REQUIRED.join(", ")),
+            format!("line 1: there is no column {missing} (needed: {})", REQUIRED.join(", ")),
         ));
     }
-    let mut rows = Vec::new();
-    for record in reader.records() {
-        if rows.len() == MAX_ROWS {
-            return Err(Error::invalid(
-                "MaximumBatchSizeExceeded",
-                format!("the CSV has more than {MAX_ROWS} rows"),
-            ));
-        }
-        rows.push(match record {
-            Ok(record) => row(&record, &columns),
-            Err(error) => {
-                let line = error.position().map_or(0, ::csv::Position::line);
-                Row {
-                    line,
-                    value: String::new(),
-                    indicator: Err(Error::invalid("InvalidInput", error)),
-                }
-            }
-        });
-    }
-    Ok(rows)
-}
-
-fn row(record: &::csv::StringRecord, columns: &HashMap<String, usize>) -> Row {
-    let field = |name: &str| {
-        columns
-            .get(name)
-            .and_then(|at| record.get(*at))
-            .filter(|text| !text.is_empty())
+    let setter = |name: &String| {
+        COLUMNS
+            .iter()
+            .find(|(names, _)| names.contains(&name.as_str()))
+            .map(|(_, s)| *s)
     };
-    Row {
-        line: record.position().map_or(0, ::csv::Position::line),
-        value: field("indicatorvalue").unwrap_or_default().to_string(),
-        indicator: indicator(&field),
+    let setters: Vec<_> = names.iter().map(setter).collect();
+    let unknown = names
+        .iter()
+        .zip(&setters)
+        .find(|(name, setter)| setter.is_none() && !name.is_empty());
+    if let Some((name, _)) = unknown {
+        let shown: String = name.chars().take(40).collect();
+        return Err(Error::invalid(
+            "InvalidInput",
+            format!("line 1: {shown:?} is not a column that an indicator has"),
+        ));
     }
+    Ok(setters)
 }
 
-fn indicator<'a>(field: &impl Fn(&str) -> Option<&'a str>) -> Result<NewIndicator> {
-    let required =
-        |name: &str| field(name).ok_or_else(|| Error::invalid("MissingRequiredParameter", format!("{name} is empty")));
-    let wrong = |name: &str, e: &dyn std::fmt::Display| Error::invalid("InvalidInput", format!("{name}: {e}"));
-    let kind = required("indicatortype")?
-        .parse()
-        .map_err(|e: moat_model::UnknownWord| wrong("indicatorType", &e))?;
-    let action = required("action")?
-        .parse()
-        .map_err(|e: moat_model::UnknownWord| wrong("action", &e))?;
-    let mut new = NewIndicator::new(kind, required("indicatorvalue")?, action);
-    new.title = required("title")?.to_string();
-    new.description = required("description")?.to_string();
-    if let Some(severity) = field("severity") {
-        new.severity = severity
-            .parse()
-            .map_err(|e: moat_model::UnknownWord| wrong("severity", &e))?;
-    }
-    if let Some(expires) = field("expirationtime") {
-        new.expires = Some(
-            expires
-                .parse()
-                .map_err(|e: moat_model::InvalidTimestamp| wrong("expirationTime", &e))?,
+fn row(record: &csv::ByteRecord, setters: &[Option<Setter>], columns: usize) -> Result<Submission> {
+    if record.len() > columns {
+        let problem = format!(
+            "the row has {} fields, the header {columns}: text with commas needs quotes",
+            record.len()
         );
+        return Err(Error::invalid("InvalidInput", problem));
     }
-    new.generate_alert = match field("generatealert") {
-        None => false,
-        Some(text) if text.eq_ignore_ascii_case("true") => true,
-        Some(text) if text.eq_ignore_ascii_case("false") => false,
-        Some(other) => return Err(wrong("GenerateAlert", &format!("{other:?} is not True or False"))),
-    };
-    new.recommended_actions = field("recommendedactions").map(String::from);
-    new.category = field("category").map(String::from);
-    new.device_groups = field("rbacgroups")
-        .or_else(|| field("rbacgroupnames"))
-        .map(split_list)
-        .unwrap_or_default();
-    new.mitre_techniques = field("mitretechniques").map(split_list).unwrap_or_default();
-    Ok(new)
+    let mut submission = Submission::default();
+    for (field, setter) in record.iter().zip(setters) {
+        let text = std::str::from_utf8(field).map_err(|_| Error::invalid("InvalidInput", "the row is not UTF-8"))?;
+        let Some(setter) = setter else { continue };
+        if !text.is_empty() {
+            setter(&mut submission, text.to_string());
+        }
+    }
+    Ok(submission)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn values(text: &str) -> Result<Vec<(u64, String)>, String> {
+        let rows = read(text.as_bytes()).map_err(|e| e.to_string())?;
+        let value = |row: Result<Submission>| row.map_or_else(|e| format!("! {e}"), |s| s.value.unwrap_or_default());
+        Ok(rows.into_iter().map(|(line, row)| (line, value(row))).collect())
+    }
+
     #[test]
-    fn rows_good_and_bad_with_their_lines() {
-        let csv = "\u{feff}action,indicatorType,indicatorValue,title,description,severity,GenerateAlert,rbacGroups\n\
-                   Block,DomainName,a.example,\"A, b\",d,High,True,\"x, y\"\n\
-                   Explode,DomainName,b.example,t,d,,,\n\
-                   Block,Url,https://c.example/x,t,,,,\n";
-        let rows = parse(csv.as_bytes()).unwrap();
-        assert_eq!(rows.iter().map(|row| row.line).collect::<Vec<_>>(), [2, 3, 4]);
-        let first = rows[0].indicator.as_ref().unwrap();
-        assert_eq!(
-            (first.title.as_str(), first.generate_alert, first.device_groups.len()),
-            ("A, b", true, 2)
-        );
-        assert!(rows[1].indicator.as_ref().unwrap_err().to_string().contains("Explode"));
+    fn header_order_is_free_and_lines_are_those_of_the_file() {
+        let text = "\u{feff}Title,indicatorValue,indicatorType,action,description,GenerateAlert\r\n\
+                    t,a.example,DomainName,Block,\"two\r\nlines, one comma\",True\r\n\
+                    t,b.example,DomainName,Block,d,False\r\n\
+                    t,c.example,DomainName,Block,d,False,extra\r\n\r\n\
+                    t,d.example\n";
+        let rows = values(text).unwrap();
+        assert_eq!(rows[0], (2, "a.example".into()));
+        assert_eq!(rows[1], (4, "b.example".into()));
+        assert_eq!(rows[2].0, 5);
+        assert!(rows[2].1.contains("7 fields, the header 6"), "{rows:?}");
+        assert_eq!(rows[3], (7, "d.example".into()));
+    }
+
+    #[test]
+    fn a_header_that_cannot_work_fails_the_file() {
+        assert!(values("").unwrap_err().contains("no column indicatorType"));
         assert!(
-            rows[2]
-                .indicator
-                .as_ref()
+            values("indicatorType,indicatorValue,action,title\n")
                 .unwrap_err()
-                .to_string()
-                .contains("description")
+                .contains("no column description")
         );
-        assert!(
-            parse(b"a,b\n1,2\n")
-                .err()
-                .unwrap()
-                .to_string()
-                .contains("indicatortype")
-        );
+        let unknown = "indicatorType,indicatorValue,action,title,description,colour\n";
+        assert!(values(unknown).unwrap_err().contains("\"colour\""));
     }
 }

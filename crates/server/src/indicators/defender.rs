@@ -1,376 +1,303 @@
-//! `/api/indicators` in the shape of the Defender API.
-
-use std::collections::HashMap;
+//! `/api/indicators`, as the Defender API has it.
 
 use axum::{
     Json,
-    extract::{Path, Query, State},
-    http::StatusCode,
+    extract::{Path, RawQuery, State},
+    response::IntoResponse,
 };
+use http::StatusCode;
+use moat_indicators::Prefix;
+use moat_model::{Action, IndicatorId, IndicatorType};
 use serde_json::{Map, Value, json};
 
-use super::{IndicatorRow, MAX_BATCH, NewIndicator, create_or_update, delete, import, owner_of, store};
+use super::{Imported, Indicator, Submission};
 use crate::{
-    App,
-    caller::{Caller, Role},
+    App, Caller,
     error::{Error, Result},
-    json::{ApiError, Body, time, time_or_null},
-    odata::{self, Column, Options, Property},
+    json::{ApiResult, Body, Origin, check_case, context, list_answer},
+    odata::Query,
 };
 
-const CONTEXT: &str = "https://api.securitycenter.microsoft.com/api/$metadata#Indicators";
-
-/// What `$filter` knows.
-const PROPERTIES: &[Property] = &[
-    Property {
-        name: "id",
-        column: Column::Text("CAST(id AS TEXT)"),
-    },
-    Property {
-        name: "indicatorValue",
-        column: Column::Text("value"),
-    },
-    Property {
-        name: "indicatorType",
-        column: Column::Text("type"),
-    },
-    Property {
-        name: "action",
-        column: Column::Text("action"),
-    },
-    Property {
-        name: "application",
-        column: Column::Text("application"),
-    },
-    Property {
-        name: "title",
-        column: Column::Text("title"),
-    },
-    Property {
-        name: "severity",
-        column: Column::Text("severity"),
-    },
-    Property {
-        name: "expirationTime",
-        column: Column::Time("expires_at"),
-    },
-    Property {
-        name: "generateAlert",
-        column: Column::Bool("generate_alert"),
-    },
-    Property {
-        name: "rbacGroupNames",
-        column: Column::JsonList("device_groups"),
-    },
-    Property {
-        name: "rbacGroupIds",
-        column: Column::JsonList("device_groups"),
-    },
-    Property {
-        name: "creationTimeDateTimeUtc",
-        column: Column::Time("created_at"),
-    },
-    Property {
-        name: "lastUpdateTime",
-        column: Column::Time("updated_at"),
-    },
-    Property {
-        name: "createdBy",
-        column: Column::Text("created_by"),
-    },
-    Property {
-        name: "createdByDisplayName",
-        column: Column::Text("created_by_name"),
-    },
-    Property {
-        name: "externalId",
-        column: Column::Text("external_id"),
-    },
-];
-
-pub async fn submit(State(app): State<App>, caller: Caller, Body(body): Body<Value>) -> Result<Json<Value>, ApiError> {
-    let row = create_or_update(&app, &caller, submission(&body)?).await?;
-    let mut entity = render(&row);
-    entity["@odata.context"] = format!("{CONTEXT}/$entity").into();
-    Ok(Json(entity))
+pub async fn create(
+    State(app): State<App>,
+    caller: Caller,
+    Body(body): Body<Map<String, Value>>,
+) -> ApiResult<Json<Value>> {
+    let indicator = super::create_or_update(&app, &caller, submission(&body)?).await?;
+    Ok(Json(with_context(&app, &indicator)))
 }
 
 pub async fn list(
     State(app): State<App>,
     caller: Caller,
-    Query(query): Query<HashMap<String, String>>,
-) -> Result<Json<Value>, ApiError> {
-    caller.require_any(&[Role::TiReadWrite, Role::TiReadWriteAll])?;
-    let options = Options::parse(&query, &["$filter", "$top", "$skip", "$count"])?;
-    let condition = odata::compile(options.filter.as_ref(), PROPERTIES)?;
-    let owner = if caller.has(Role::TiReadWriteAll) {
-        None
-    } else {
-        Some(owner_of(&caller).unwrap_or_default())
-    };
-    let rows = store::page(&app.db, condition, owner, options.top, options.skip).await?;
-    let mut answer = json!({"@odata.context": CONTEXT, "value": rows.iter().map(render).collect::<Vec<_>>()});
-    if options.count {
-        answer["@odata.count"] = rows.len().into();
-    }
-    Ok(Json(answer))
+    Origin(origin): Origin,
+    RawQuery(raw): RawQuery,
+) -> ApiResult<Json<Value>> {
+    let query = Query::parse(raw.as_deref())?;
+    query.check_expand(&[])?;
+    let page = super::list(&app, &caller, &query).await?;
+    let context = context(&app, "Indicators");
+    let value = page.rows.iter().map(entity).collect();
+    let address = format!("{origin}/api/indicators");
+    Ok(Json(list_answer(&context, &page, value, &query, &address)))
 }
 
-pub async fn get(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
-    let mut entity = render(&super::get(&app, &caller, parse_id(&id)?).await?);
-    entity["@odata.context"] = format!("{CONTEXT}/$entity").into();
-    Ok(Json(entity))
+pub async fn get(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> ApiResult<Json<Value>> {
+    let indicator = super::get(&app, &caller, parse_id(&id)?).await?;
+    Ok(Json(with_context(&app, &indicator)))
 }
 
-pub async fn remove(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Result<StatusCode, ApiError> {
-    delete(&app, &caller, &[parse_id(&id)?]).await?;
+pub async fn delete(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> ApiResult<StatusCode> {
+    super::delete(&app, &caller, parse_id(&id)?).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-pub async fn import_many(
-    State(app): State<App>,
-    caller: Caller,
-    Body(body): Body<Value>,
-) -> Result<Json<Value>, ApiError> {
-    app.limits.import.take(&caller.actor.to_string())?;
-    let list = body
-        .get("Indicators")
-        .or_else(|| body.get("indicators"))
-        .and_then(Value::as_array);
-    let list = list.ok_or_else(|| Error::invalid("MissingRequiredParameter", "Indicators is missing or no list"))?;
-    check_batch(list.len(), "Indicators")?;
-    let value_of = |item: &Value| item["indicatorValue"].as_str().unwrap_or_default().to_string();
-    let submissions = list.iter().map(|item| (value_of(item), submission(item))).collect();
-    let results: Vec<Value> = import(&app, &caller, submissions)
-        .await?
-        .into_iter()
-        .map(render_imported)
+pub async fn import(State(app): State<App>, caller: Caller, Body(body): Body<Map<String, Value>>) -> ApiResult {
+    let items = array(&body, "Indicators")?;
+    if items.len() > super::MAX_BATCH {
+        let message = format!(
+            "Indicators has {} items; at most {} go into one import",
+            items.len(),
+            super::MAX_BATCH
+        );
+        return Err(Error::invalid("MaximumBatchSizeExceeded", message).into());
+    }
+    // What is not even an object is answered in its place, like every other bad item.
+    let parsed: Vec<Result<Submission>> = items
+        .iter()
+        .map(|item| match item {
+            Value::Object(fields) => submission(fields),
+            _ => Err(Error::invalid("InvalidInput", "this item is not an object")),
+        })
         .collect();
-    Ok(Json(
-        json!({"@odata.context": "https://api.securitycenter.microsoft.com/api/$metadata#Collection(microsoft.windowsDefenderATP.api.ImportIndicatorResult)", "value": results}),
-    ))
+    let (mut failed, mut good) = (Vec::new(), Vec::new());
+    for (n, item) in parsed.into_iter().enumerate() {
+        match item {
+            Ok(submission) => good.push((n, submission)),
+            Err(error) => failed.push((n, error)),
+        }
+    }
+    let (places, submissions): (Vec<_>, Vec<_>) = good.into_iter().unzip();
+    let mut results: Vec<(usize, Value)> = Vec::with_capacity(items.len());
+    if !submissions.is_empty() || failed.is_empty() {
+        let imported = super::import(&app, &caller, submissions).await?;
+        results.extend(places.into_iter().zip(imported.iter().map(result)));
+    } else {
+        caller.require_any(&[crate::Role::TiReadWriteAll, crate::Role::TiReadWrite])?;
+    }
+    for (n, error) in failed {
+        let value = items[n].get("indicatorValue").cloned().unwrap_or(Value::Null);
+        let item = json!({"id": null, "indicator": value, "isFailed": true, "failureReason": reason(&error)});
+        results.push((n, item));
+    }
+    results.sort_by_key(|(n, _)| *n);
+    let value: Vec<Value> = results.into_iter().map(|(_, item)| item).collect();
+    let context = context(
+        &app,
+        "Collection(microsoft.windowsDefenderATP.api.ImportIndicatorResult)",
+    );
+    Ok(Json(json!({"@odata.context": context, "value": value})).into_response())
 }
 
 pub async fn batch_delete(
     State(app): State<App>,
     caller: Caller,
-    Body(body): Body<Value>,
-) -> Result<StatusCode, ApiError> {
-    app.limits.batch_delete.take(&caller.actor.to_string())?;
-    let list = body
-        .get("IndicatorIds")
-        .or_else(|| body.get("indicatorIds"))
-        .and_then(Value::as_array);
-    let list = list.ok_or_else(|| Error::invalid("MissingRequiredParameter", "IndicatorIds is missing or no list"))?;
-    check_batch(list.len(), "IndicatorIds")?;
-    let id = |id: &Value| {
-        let id = id
-            .as_str()
-            .map(str::to_string)
-            .or_else(|| id.as_u64().map(|id| id.to_string()));
-        let id = id.and_then(|id| id.parse::<i64>().ok());
-        id.ok_or_else(|| Error::invalid("InvalidInput", "IndicatorIds must hold ids: digits as text"))
-    };
-    let ids = list.iter().map(id).collect::<Result<Vec<_>>>()?;
-    delete(&app, &caller, &ids).await?;
+    Body(body): Body<Map<String, Value>>,
+) -> ApiResult<StatusCode> {
+    let items = array(&body, "IndicatorIds")?;
+    let ids = items
+        .iter()
+        .map(|item| match item {
+            Value::String(id) => parse_batch_id(id),
+            Value::Number(id) => parse_batch_id(&id.to_string()),
+            other => parse_batch_id(&other.to_string()),
+        })
+        .collect::<Result<Vec<_>>>()?;
+    super::delete_batch(&app, &caller, &ids).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn check_batch(len: usize, name: &str) -> Result<()> {
-    match len {
-        0 => Err(Error::invalid("InvalidInput", format!("{name} is empty"))),
-        len if len > MAX_BATCH => Err(Error::invalid(
-            "MaximumBatchSizeExceeded",
-            format!("{name} has {len} entries; at most {MAX_BATCH} go at once"),
-        )),
-        _ => Ok(()),
+/// An item of an import's answer.
+pub(super) fn result(imported: &Imported) -> Value {
+    match &imported.result {
+        Ok(indicator) => json!({
+            "id": indicator.id.to_string(), "indicator": imported.value, "isFailed": false, "failureReason": null,
+        }),
+        Err(error) => json!({
+            "id": null, "indicator": imported.value, "isFailed": true, "failureReason": reason(error),
+        }),
     }
 }
 
-fn parse_id(id: &str) -> Result<i64> {
-    id.parse()
-        .map_err(|_| Error::not_found("indicator", id.chars().take(40).collect::<String>()))
+fn reason(error: &Error) -> String {
+    format!("{}: {error}", error.code())
 }
 
-pub fn render_imported(imported: super::Imported) -> Value {
-    match imported.outcome {
-        Ok(id) => json!({"id": id.to_string(), "indicator": imported.value, "isFailed": false, "failureReason": null}),
-        Err(error) => {
-            json!({"id": null, "indicator": imported.value, "isFailed": true, "failureReason": error.to_string()})
-        }
+fn with_context(app: &App, indicator: &Indicator) -> Value {
+    let mut answer = json!({"@odata.context": context(app, "Indicators/$entity")});
+    if let (Value::Object(answer), Value::Object(fields)) = (&mut answer, entity(indicator)) {
+        answer.extend(fields);
     }
+    answer
 }
 
-/// Reads a submission. Names of fields are case-sensitive, as Defender documents; unknown ones are ignored, as it does.
-pub fn submission(body: &Value) -> Result<NewIndicator> {
-    let fields = Fields(
-        body.as_object()
-            .ok_or_else(|| Error::invalid("InvalidRequestBody", "an indicator must be a JSON object"))?,
-    );
-    let kind = fields.word("indicatorType")?;
-    let action = fields.word("action")?;
-    let value = fields.required("indicatorValue")?;
-    let title = fields.required("title")?;
-    let description = fields.required("description")?;
-    Ok(NewIndicator {
-        application: fields.text("application")?,
-        title,
-        description,
-        recommended_actions: fields.text("recommendedActions")?,
-        severity: if fields.is_set("severity") {
-            fields.word("severity")?
-        } else {
-            moat_model::Severity::Informational
-        },
-        category: fields.category(),
-        mitre_techniques: fields.list("mitreTechniques")?,
-        expires: fields.time("expirationTime")?,
-        generate_alert: fields.truth("generateAlert")?.unwrap_or(false),
-        educate_url: fields.text("educateUrl")?,
-        bypass_hours: fields.number("bypassDurationHours")?,
-        external_id: fields.text("externalId")?.or(fields.text("externalID")?),
-        device_groups: fields.list("rbacGroupNames")?,
-        ..NewIndicator::new(kind, &value, action)
-    })
-}
-
-struct Fields<'a>(&'a Map<String, Value>);
-
-impl Fields<'_> {
-    fn is_set(&self, name: &str) -> bool {
-        self.0.get(name).is_some_and(|value| !value.is_null())
-    }
-
-    fn text(&self, name: &str) -> Result<Option<String>> {
-        match self.0.get(name) {
-            None | Some(Value::Null) => Ok(None),
-            Some(Value::String(text)) => Ok(Some(text.clone())),
-            Some(_) => Err(Error::invalid("InvalidInput", format!("{name} must be text"))),
-        }
-    }
-
-    fn required(&self, name: &str) -> Result<String> {
-        self.text(name)?
-            .ok_or_else(|| Error::invalid("MissingRequiredParameter", format!("{name} is missing")))
-    }
-
-    fn word<T: std::str::FromStr<Err = moat_model::UnknownWord>>(&self, name: &str) -> Result<T> {
-        self.required(name)?
-            .parse()
-            .map_err(|e| Error::invalid("InvalidInput", format!("{name}: {e}")))
-    }
-
-    fn time(&self, name: &str) -> Result<Option<moat_model::Timestamp>> {
-        let text = self.text(name)?.filter(|text| !text.trim().is_empty());
-        text.map(|text| {
-            text.parse()
-                .map_err(|e| Error::invalid("InvalidInput", format!("{name}: {e}")))
-        })
-        .transpose()
-    }
-
-    fn truth(&self, name: &str) -> Result<Option<bool>> {
-        match self.0.get(name) {
-            None | Some(Value::Null) => Ok(None),
-            Some(Value::Bool(yes)) => Ok(Some(*yes)),
-            Some(Value::String(text)) if text.eq_ignore_ascii_case("true") => Ok(Some(true)),
-            Some(Value::String(text)) if text.eq_ignore_ascii_case("false") => Ok(Some(false)),
-            Some(_) => Err(Error::invalid("InvalidInput", format!("{name} must be true or false"))),
-        }
-    }
-
-    fn number(&self, name: &str) -> Result<Option<u32>> {
-        match self.0.get(name) {
-            None | Some(Value::Null) => Ok(None),
-            Some(value) => {
-                let number = value
-                    .as_u64()
-                    .or_else(|| value.as_str().and_then(|text| text.parse().ok()));
-                let number = number.and_then(|number| u32::try_from(number).ok());
-                number
-                    .map(Some)
-                    .ok_or_else(|| Error::invalid("InvalidInput", format!("{name} must be a number")))
-            }
-        }
-    }
-
-    /// A list, or text with commas: the documentation has both.
-    fn list(&self, name: &str) -> Result<Vec<String>> {
-        let wrong = || Error::invalid("InvalidInput", format!("{name} must be a list of texts"));
-        match self.0.get(name) {
-            None | Some(Value::Null) => Ok(Vec::new()),
-            Some(Value::String(text)) => Ok(split_list(text)),
-            Some(Value::Array(items)) => items
-                .iter()
-                .map(|item| item.as_str().map(String::from).ok_or_else(wrong))
-                .collect(),
-            Some(_) => Err(wrong()),
-        }
-    }
-
-    /// Text or, as live tenants give it, a number.
-    fn category(&self) -> Option<String> {
-        match self.0.get("category") {
-            Some(Value::String(text)) => Some(text.clone()),
-            Some(Value::Number(number)) => Some(number.to_string()),
-            _ => None,
-        }
-    }
-}
-
-pub fn split_list(text: &str) -> Vec<String> {
-    text.split(',')
-        .map(str::trim)
-        .filter(|item| !item.is_empty())
-        .map(String::from)
-        .collect()
-}
-
-/// An indicator as the API gives it.
-pub fn render(row: &IndicatorRow) -> Value {
-    let list = |text: &str| serde_json::from_str::<Value>(text).unwrap_or_else(|_| json!([]));
-    let enforced = row
-        .kind
-        .parse::<moat_model::IndicatorType>()
-        .is_ok_and(|kind| kind.is_enforced());
-    let note = if enforced {
-        Value::Null
-    } else {
-        "Stored and returned; devices do not enforce this type.".into()
-    };
+/// The entity, with every field that Defender's has.
+pub fn entity(i: &Indicator) -> Value {
     json!({
-        "id": row.id.to_string(),
-        "indicatorValue": row.value,
-        "indicatorType": row.kind,
-        "action": row.action,
-        "application": row.application,
-        "title": row.title,
-        "description": row.description,
-        "recommendedActions": row.recommended_actions,
-        "severity": row.severity,
-        "category": row.category,
-        "mitreTechniques": list(&row.mitre_techniques),
-        "expirationTime": time_or_null(row.expires_at),
-        "generateAlert": row.generate_alert != 0,
-        "educateUrl": row.educate_url,
-        "bypassDurationHours": row.bypass_hours,
-        "externalId": row.external_id,
-        "externalID": row.external_id,
-        "rbacGroupNames": list(&row.device_groups),
-        "rbacGroupIds": [],
-        "sourceType": row.source_type,
-        "source": row.created_by_name,
-        "createdBy": row.created_by,
-        "createdByDisplayName": row.created_by_name,
-        "createdBySource": if row.source_type == "AadApp" { "PublicApi" } else { "Portal" },
-        "lastUpdatedBy": row.updated_by,
-        "creationTimeDateTimeUtc": time(row.created_at),
-        "lastUpdateTime": time(row.updated_at),
+        "id": i.id.to_string(),
+        "indicatorValue": i.value,
+        "indicatorType": i.kind,
+        "action": i.action,
+        "application": i.application,
+        "source": i.created_by_name,
+        "sourceType": i.source.as_str(),
+        "title": i.title,
+        "description": i.description,
+        "recommendedActions": i.recommended_actions,
+        "severity": i.severity,
+        "category": i.category,
+        "mitreTechniques": i.mitre_techniques,
+        "expirationTime": i.expires.map(|t| t.to_string()),
+        "generateAlert": i.generate_alert,
+        "educateUrl": i.educate_url,
+        "bypassDurationHours": i.bypass_hours,
+        "rbacGroupNames": i.device_groups,
+        "rbacGroupIds": i.device_groups,
+        "externalID": i.external_id,
+        "externalId": i.external_id,
+        "createdBy": i.created_by,
+        "createdByDisplayName": i.created_by_name,
+        "createdBySource": if i.source == super::Source::AadApp { "PublicApi" } else { "Portal" },
+        "creationTimeDateTimeUtc": i.created_at.to_string(),
+        "lastUpdateTime": i.updated_at.to_string(),
+        "lastUpdatedBy": i.updated_by,
         "historicalDetection": false,
         "lookBackPeriod": null,
         "notificationId": null,
         "notificationBody": null,
+        "certificateInfo": null,
         "version": null,
-        "additionalInfo": note,
+        "additionalInfo": note(i),
     })
+}
+
+/// What the submitter should know and Defender would not say.
+fn note(i: &Indicator) -> Option<&'static str> {
+    match i.kind {
+        IndicatorType::IpAddress if i.canonical.parse::<Prefix>().is_ok_and(|p| p.is_internal()) => Some(
+            "This is an internal address; Defender would refuse it. Make sure that you mean to cut off your own network.",
+        ),
+        kind if !kind.is_enforced() => {
+            Some("Stored and returned, but not enforced: devices act on IpAddress, DomainName and Url.")
+        }
+        _ if i.action == Action::AlertAndBlock => Some("AlertAndBlock is a legacy action: it is enforced as Block."),
+        _ if i.action == Action::Alert => Some("Alert is a legacy action: it is enforced as Audit."),
+        _ => None,
+    }
+}
+
+fn parse_id(id: &str) -> Result<IndicatorId> {
+    parse_batch_id(id).map_err(|_| Error::not_found("indicator", id.chars().take(40).collect::<String>()))
+}
+
+fn parse_batch_id(id: &str) -> Result<IndicatorId> {
+    let digits = !id.is_empty() && id.bytes().all(|b| b.is_ascii_digit());
+    digits
+        .then(|| id.parse().ok())
+        .flatten()
+        .map(IndicatorId)
+        .ok_or_else(|| {
+            let shown: String = id.chars().take(40).collect();
+            Error::invalid(
+                "InvalidInput",
+                format!("IndicatorIds: {shown:?} is not the id of an indicator"),
+            )
+        })
+}
+
+fn array<'a>(body: &'a Map<String, Value>, name: &'static str) -> Result<&'a Vec<Value>> {
+    check_case(body, &[name])?;
+    match body.get(name) {
+        Some(Value::Array(items)) => Ok(items),
+        Some(_) => Err(Error::invalid("InvalidRequestBody", format!("{name} must be an array"))),
+        None => Err(Error::invalid("MissingRequiredParameter", format!("{name} is missing"))),
+    }
+}
+
+const FIELDS: [&str; 18] = [
+    "indicatorValue",
+    "indicatorType",
+    "action",
+    "application",
+    "title",
+    "description",
+    "recommendedActions",
+    "severity",
+    "category",
+    "mitreTechniques",
+    "expirationTime",
+    "generateAlert",
+    "educateUrl",
+    "bypassDurationHours",
+    "externalId",
+    "externalID",
+    "rbacGroupNames",
+    "rbacGroupIds",
+];
+
+fn submission(body: &Map<String, Value>) -> Result<Submission> {
+    check_case(body, &FIELDS)?;
+    let text = |name: &str| text(body, name);
+    let mut device_groups = texts(body, "rbacGroupNames")?;
+    if device_groups.is_empty() {
+        device_groups = texts(body, "rbacGroupIds")?;
+    }
+    Ok(Submission {
+        value: text("indicatorValue")?,
+        kind: text("indicatorType")?,
+        action: text("action")?,
+        application: text("application")?,
+        title: text("title")?,
+        description: text("description")?,
+        recommended_actions: text("recommendedActions")?,
+        severity: text("severity")?,
+        category: text("category")?,
+        mitre_techniques: texts(body, "mitreTechniques")?,
+        expires: text("expirationTime")?,
+        generate_alert: text("generateAlert")?,
+        educate_url: text("educateUrl")?,
+        bypass_hours: text("bypassDurationHours")?,
+        external_id: text("externalId")?.or(text("externalID")?),
+        device_groups,
+    })
+}
+
+/// Text, or what Defender itself answers as a number or truth value.
+fn text(body: &Map<String, Value>, name: &str) -> Result<Option<String>> {
+    match body.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.clone())),
+        Some(Value::Bool(flag)) => Ok(Some(flag.to_string())),
+        Some(Value::Number(number)) => Ok(Some(number.to_string())),
+        Some(_) => Err(Error::invalid("InvalidRequestBody", format!("{name} must be text"))),
+    }
+}
+
+/// An array of texts, or one text with commas: the documentation shows both.
+fn texts(body: &Map<String, Value>, name: &str) -> Result<Vec<String>> {
+    let wrong = || {
+        Error::invalid(
+            "InvalidRequestBody",
+            format!("{name} must be an array of texts or one text with commas"),
+        )
+    };
+    match body.get(name) {
+        None | Some(Value::Null) => Ok(Vec::new()),
+        Some(Value::String(text)) => Ok(vec![text.clone()]),
+        Some(Value::Array(items)) => items
+            .iter()
+            .map(|item| item.as_str().map(String::from).ok_or_else(wrong))
+            .collect(),
+        Some(_) => Err(wrong()),
+    }
 }

@@ -1,35 +1,42 @@
-//! Indicators: what devices block, warn about, audit or allow.
+//! Indicators: what devices allow, watch, warn about and block.
 
 pub mod admin;
-pub mod csv;
+mod csv;
 pub mod defender;
-pub mod store;
+mod draft;
+mod store;
 
-use moat_indicators::{Domain, Explanation, Prefix, UrlPattern, explain as explain_set};
-use moat_model::{Action, IndicatorType, Severity, Timestamp};
+use moat_indicators::Explanation;
+use moat_model::{Action, IndicatorId, IndicatorType, Severity, Timestamp};
 use serde::Serialize;
 
+pub use draft::{Draft, Submission};
+
 use crate::{
-    App,
+    Actor, App,
     app::now,
     audit, bundles,
-    caller::{Actor, Caller, Role},
-    db::{self, Transaction},
+    caller::{Caller, Role},
+    db::Transaction,
     error::{Error, Result},
+    odata::{Page, Query},
     settings,
 };
 
-pub use store::IndicatorRow;
-
-/// Most indicators in one import or batch delete.
+/// Most indicators in one import or batch deletion.
 pub const MAX_BATCH: usize = 500;
-const MAX_TEXT: usize = 4_000;
+/// CSV rows that are stored in one transaction.
+const CSV_CHUNK: usize = 1000;
 
-/// An indicator as somebody submits it.
-#[derive(Debug, Clone)]
-pub struct NewIndicator {
-    pub kind: IndicatorType,
+/// A stored indicator. Its serialised form is what the audit log shows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Indicator {
+    pub id: IndicatorId,
+    /// As it was submitted; `canonical` is the form that is matched.
     pub value: String,
+    pub canonical: String,
+    pub kind: IndicatorType,
     pub action: Action,
     pub application: Option<String>,
     pub title: String,
@@ -43,257 +50,282 @@ pub struct NewIndicator {
     pub educate_url: Option<String>,
     pub bypass_hours: Option<u32>,
     pub external_id: Option<String>,
+    /// Names of the device groups that it is for; empty is every device.
     pub device_groups: Vec<String>,
+    pub source: Source,
+    pub created_at: Timestamp,
+    /// Id of the client or administrator.
+    pub created_by: String,
+    pub created_by_name: String,
+    pub updated_at: Timestamp,
+    pub updated_by: String,
 }
 
-impl NewIndicator {
-    pub fn new(kind: IndicatorType, value: &str, action: Action) -> Self {
-        Self {
-            kind,
-            value: value.to_string(),
-            action,
-            application: None,
-            title: format!("{action} {value}"),
-            description: String::new(),
-            recommended_actions: None,
-            severity: Severity::Informational,
-            category: None,
-            mitre_techniques: Vec::new(),
-            expires: None,
-            generate_alert: false,
-            educate_url: None,
-            bypass_hours: None,
-            external_id: None,
-            device_groups: Vec::new(),
+impl Indicator {
+    /// Whether a bundle says the same with either of them.
+    fn is_same_on_devices(&self, other: &Self) -> bool {
+        let parts = |i: &Self| {
+            let what = (i.kind, i.canonical.clone(), i.action, i.severity, i.title.clone());
+            let how = (i.expires, i.generate_alert, i.educate_url.clone(), i.bypass_hours);
+            (what, how, i.device_groups.clone())
+        };
+        parts(self) == parts(other)
+    }
+}
+
+/// Who made it, in Defender's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum Source {
+    User,
+    AadApp,
+}
+
+impl Source {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "User",
+            Self::AadApp => "AadApp",
         }
     }
 }
 
-/// Outcome of one indicator of an import.
+/// Which indicators a caller may see and change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Scope {
+    All,
+    MadeBy(String),
+}
+
+impl Scope {
+    fn of(caller: &Caller) -> Result<Self> {
+        caller.require_any(&[Role::TiReadWriteAll, Role::TiReadWrite])?;
+        Ok(match caller.has(Role::TiReadWriteAll) {
+            true => Self::All,
+            false => Self::MadeBy(author(&caller.actor).1),
+        })
+    }
+
+    fn covers(&self, indicator: &Indicator) -> bool {
+        match self {
+            Self::All => true,
+            Self::MadeBy(id) => indicator.created_by == *id,
+        }
+    }
+}
+
+/// Kind, id and name of whoever makes an indicator.
+fn author(actor: &Actor) -> (Source, String, String) {
+    let source = match actor {
+        Actor::Client { .. } => Source::AadApp,
+        _ => Source::User,
+    };
+    match actor {
+        Actor::Client { id, name } | Actor::Administrator { id, name } => (source, id.clone(), name.clone()),
+        other => (source, other.to_string(), other.to_string()),
+    }
+}
+
+/// Stores an indicator: the one with the same type, canonical value and action is updated, else a new one is made.
+/// A caller who may change only its own never touches another's: it gets one of its own.
+pub async fn create_or_update(app: &App, caller: &Caller, submission: Submission) -> Result<Indicator> {
+    let scope = Scope::of(caller)?;
+    let draft = Draft::check(submission, app.config.allow_internal_addresses, now())?;
+    let mut tx = app.db.begin().await?;
+    let (indicator, concerns_devices) = put(&mut tx, caller, &scope, draft).await?;
+    match concerns_devices {
+        true => commit(app, tx).await?,
+        false => tx.commit().await?,
+    }
+    app.hub.changed();
+    Ok(indicator)
+}
+
+/// One item of an import.
 pub struct Imported {
+    /// The value as it came.
     pub value: String,
-    pub outcome: Result<i64, Error>,
+    pub result: Result<Indicator>,
 }
 
-/// Adds an indicator, or updates the one with the same type, canonical value, action and device groups.
-pub async fn create_or_update(app: &App, caller: &Caller, new: NewIndicator) -> Result<IndicatorRow> {
-    require_write(caller)?;
-    let canonical = validate(app, &new)?;
-    let mut tx = app.db.begin().await?;
-    let row = put(&mut tx, caller, &new, &canonical).await?;
-    publish(app, tx).await?;
-    Ok(row)
+/// Stores up to [`MAX_BATCH`] indicators in one transaction: the good ones go in, each bad one is answered with its reason.
+pub async fn import(app: &App, caller: &Caller, submissions: Vec<Submission>) -> Result<Vec<Imported>> {
+    let scope = Scope::of(caller)?;
+    if submissions.len() > MAX_BATCH {
+        return Err(Error::invalid(
+            "MaximumBatchSizeExceeded",
+            format!(
+                "Indicators has {} items; at most {MAX_BATCH} go into one import",
+                submissions.len()
+            ),
+        ));
+    }
+    if submissions.is_empty() {
+        return Err(Error::invalid("MissingRequiredParameter", "Indicators has no items"));
+    }
+    let imported = import_some(app, caller, &scope, submissions).await?;
+    app.hub.set_revision(settings::revision(&app.db).await?);
+    Ok(imported)
 }
 
-/// Adds or updates many in one transaction. What is wrong with one is reported with it; the others go in.
-pub async fn import(app: &App, caller: &Caller, list: Vec<(String, Result<NewIndicator>)>) -> Result<Vec<Imported>> {
-    require_write(caller)?;
+/// Stores any number, a thousand to a transaction; devices are told once, at the end.
+async fn import_rows(app: &App, caller: &Caller, submissions: Vec<Submission>) -> Result<Vec<Imported>> {
+    let scope = Scope::of(caller)?;
+    let mut imported = Vec::with_capacity(submissions.len());
+    let mut rest = submissions.into_iter();
+    loop {
+        let chunk: Vec<_> = rest.by_ref().take(CSV_CHUNK).collect();
+        if chunk.is_empty() {
+            break;
+        }
+        imported.extend(import_some(app, caller, &scope, chunk).await?);
+    }
+    app.hub.set_revision(settings::revision(&app.db).await?);
+    Ok(imported)
+}
+
+async fn import_some(app: &App, caller: &Caller, scope: &Scope, submissions: Vec<Submission>) -> Result<Vec<Imported>> {
+    let mut imported = Vec::with_capacity(submissions.len());
+    let mut concern_devices = false;
     let mut tx = app.db.begin().await?;
-    let mut results = Vec::with_capacity(list.len());
-    for (value, new) in list {
-        let outcome = match new.and_then(|new| validate(app, &new).map(|canonical| (new, canonical))) {
-            Ok((new, canonical)) => Ok(put(&mut tx, caller, &new, &canonical).await?.id),
+    for submission in submissions {
+        let value = submission.value.clone().unwrap_or_default();
+        let result = match Draft::check(submission, app.config.allow_internal_addresses, now()) {
+            Ok(draft) => {
+                let (indicator, concerns_devices) = put(&mut tx, caller, scope, draft).await?;
+                concern_devices |= concerns_devices;
+                Ok(indicator)
+            }
             Err(error) => Err(error),
         };
-        results.push(Imported { value, outcome });
+        imported.push(Imported { value, result });
     }
-    if results.iter().any(|result| result.outcome.is_ok()) {
-        publish(app, tx).await?;
+    if concern_devices {
+        settings::raise_revision(&mut tx).await?;
     }
-    Ok(results)
+    tx.commit().await?;
+    Ok(imported)
 }
 
-/// Deletes all of these, or none when one is unknown.
-pub async fn delete(app: &App, caller: &Caller, ids: &[i64]) -> Result<()> {
-    require_write(caller)?;
-    let mut tx = app.db.begin().await?;
-    for id in ids {
-        let row = store::find(&mut tx, *id).await?.filter(|row| may_see(caller, row));
-        let row = row.ok_or_else(|| Error::not_found("indicator", id))?;
-        remove(&mut tx, &caller.actor, &row).await?;
+/// Stores a draft, and tells whether devices need a new bundle for it: a connector that submits its whole list every hour
+/// must not make every device fetch what it has.
+async fn put(tx: &mut Transaction, caller: &Caller, scope: &Scope, draft: Draft) -> Result<(Indicator, bool)> {
+    let before = store::find(tx, &draft, scope).await?;
+    let (source, by, name) = author(&caller.actor);
+    let at = now();
+    let after = match &before {
+        Some(before) => Indicator {
+            // What is set once: who made it, when, and for which application.
+            id: before.id,
+            application: before.application.clone(),
+            source: before.source,
+            created_at: before.created_at,
+            created_by: before.created_by.clone(),
+            created_by_name: before.created_by_name.clone(),
+            ..draft.into_indicator(before.id, source, at, by, name)
+        },
+        None => draft.into_indicator(store::next_id(tx).await?, source, at, by, name),
+    };
+    match &before {
+        Some(_) => store::update(tx, &after).await?,
+        None => store::insert(tx, &after).await?,
     }
-    publish(app, tx).await
+    let change = audit::Change {
+        action: if before.is_some() { "update" } else { "create" },
+        noun: "indicator",
+        id: &after.id.to_string(),
+        before: before.as_ref(),
+        after: Some(&after),
+    };
+    audit::record(tx, &caller.actor, change).await?;
+    let concerns_devices = after.kind.is_enforced() && before.is_none_or(|before| !before.is_same_on_devices(&after));
+    Ok((after, concerns_devices))
 }
 
-/// Deletes indicators whose time is over; gives their number.
-pub async fn delete_expired(app: &App) -> Result<usize> {
-    let mut tx = app.db.begin().await?;
-    let expired = store::expired(&mut tx, now()).await?;
-    for row in &expired {
-        remove(&mut tx, &Actor::System, row).await?;
-    }
-    if !expired.is_empty() {
-        publish(app, tx).await?;
-    }
-    Ok(expired.len())
-}
-
-pub async fn get(app: &App, caller: &Caller, id: i64) -> Result<IndicatorRow> {
-    caller.require_any(&[Role::TiReadWrite, Role::TiReadWriteAll])?;
-    let row = store::get(&app.db, id).await?.filter(|row| may_see(caller, row));
-    row.ok_or_else(|| Error::not_found("indicator", id))
-}
-
-/// Would this be blocked, and why? As a device of the group sees it.
-pub async fn explain(app: &App, caller: &Caller, value: &str, group: &str) -> Result<Explanation> {
-    caller.require_any(&[Role::TiReadWriteAll, Role::MoatAdministrate])?;
-    let set = bundles::indicators(app, group).await?;
-    explain_set(&set, value, now()).map_err(|e| Error::invalid("InvalidInput", format!("{value}: {e}")))
-}
-
-/// Whether the caller may see an indicator: `Ti.ReadWrite` only what it made itself.
-pub fn may_see(caller: &Caller, row: &IndicatorRow) -> bool {
-    caller.has(Role::TiReadWriteAll) || owner_of(caller).is_some_and(|owner| owner == row.created_by)
-}
-
-/// The `created_by` of what this caller makes.
-pub fn owner_of(caller: &Caller) -> Option<&str> {
-    match &caller.actor {
-        Actor::Client { id, .. } | Actor::Administrator { id, .. } => Some(id),
-        _ => None,
-    }
-}
-
-fn require_write(caller: &Caller) -> Result<()> {
-    caller.require_any(&[Role::TiReadWrite, Role::TiReadWriteAll])
-}
-
-/// Commits, then tells devices.
-async fn publish(app: &App, mut tx: Transaction) -> Result<()> {
+async fn commit(app: &App, mut tx: Transaction) -> Result<()> {
     let revision = settings::raise_revision(&mut tx).await?;
     tx.commit().await?;
     app.hub.set_revision(revision);
     Ok(())
 }
 
-async fn put(tx: &mut Transaction, caller: &Caller, new: &NewIndicator, canonical: &str) -> Result<IndicatorRow> {
-    let mut groups = new.device_groups.clone();
-    groups.sort();
-    groups.dedup();
-    let groups = serde_json::to_string(&groups).map_err(Error::internal)?;
-    let existing = store::find_same(tx, new, canonical, &groups)
-        .await?
-        .filter(|row| may_see(caller, row));
-    let id = match &existing {
-        Some(row) => {
-            store::update(tx, row.id, new, &caller.actor.to_string()).await?;
-            row.id
-        }
-        None => {
-            let id = next_id(tx).await?;
-            store::insert(tx, id, new, canonical, &groups, caller).await?;
-            id
-        }
-    };
-    let row = store::find(tx, id)
-        .await?
-        .ok_or_else(|| Error::internal(anyhow::anyhow!("indicator {id} vanished")))?;
-    let action = if existing.is_some() { "update" } else { "create" };
-    let change = audit::Change {
-        action,
-        noun: "indicator",
-        id: &id.to_string(),
-        before: existing.as_ref(),
-        after: Some(&row),
-    };
-    audit::record(tx, &caller.actor, change).await?;
-    Ok(row)
+/// The indicators that the caller may see and that have not expired.
+pub async fn list(app: &App, caller: &Caller, query: &Query) -> Result<Page<Indicator>> {
+    store::list(&app.db, &Scope::of(caller)?, query, now()).await
 }
 
-async fn remove(tx: &mut Transaction, actor: &Actor, row: &IndicatorRow) -> Result<()> {
-    store::delete(tx, row.id).await?;
+pub async fn get(app: &App, caller: &Caller, id: IndicatorId) -> Result<Indicator> {
+    let scope = Scope::of(caller)?;
+    let found = store::get(app.db.read(), id).await?;
+    found
+        .filter(|i| scope.covers(i) && i.expires.is_none_or(|at| at > now()))
+        .ok_or_else(|| Error::not_found("indicator", id))
+}
+
+pub async fn delete(app: &App, caller: &Caller, id: IndicatorId) -> Result<()> {
+    delete_batch(app, caller, &[id]).await
+}
+
+/// Deletes all of them or none: an id that the caller cannot see fails the whole batch.
+pub async fn delete_batch(app: &App, caller: &Caller, ids: &[IndicatorId]) -> Result<()> {
+    let scope = Scope::of(caller)?;
+    if ids.is_empty() {
+        return Err(Error::invalid("MissingRequiredParameter", "IndicatorIds has no items"));
+    }
+    if ids.len() > MAX_BATCH {
+        return Err(Error::invalid(
+            "MaximumBatchSizeExceeded",
+            format!(
+                "IndicatorIds has {} items; at most {MAX_BATCH} go into one call",
+                ids.len()
+            ),
+        ));
+    }
+    let mut ids = ids.to_vec();
+    ids.sort();
+    ids.dedup();
+    let mut tx = app.db.begin().await?;
+    for id in ids {
+        let before = store::get(&mut *tx, id).await?.filter(|i| scope.covers(i));
+        let before = before.ok_or_else(|| Error::not_found("indicator", id))?;
+        remove(&mut tx, &caller.actor, &before).await?;
+    }
+    commit(app, tx).await
+}
+
+/// Deletes what has expired. Devices stopped enforcing it to the second, by themselves; this keeps the list short.
+pub async fn delete_expired(app: &App) -> Result<usize> {
+    if store::expired(app.db.read(), now()).await?.is_empty() {
+        return Ok(0);
+    }
+    let mut tx = app.db.begin().await?;
+    let expired = store::expired(&mut *tx, now()).await?;
+    for indicator in &expired {
+        remove(&mut tx, &Actor::System, indicator).await?;
+    }
+    commit(app, tx).await?;
+    Ok(expired.len())
+}
+
+async fn remove(tx: &mut Transaction, actor: &Actor, before: &Indicator) -> Result<()> {
+    store::delete(tx, before.id).await?;
     let change = audit::Change {
         action: "delete",
         noun: "indicator",
-        id: &row.id.to_string(),
-        before: Some(row),
+        id: &before.id.to_string(),
+        before: Some(before),
         after: None,
     };
     audit::record(tx, actor, change).await
 }
 
-async fn next_id(tx: &mut Transaction) -> Result<i64> {
-    let next = db::meta(&mut **tx, "next_indicator_id")
-        .await?
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(1);
-    db::set_meta(tx, "next_indicator_id", &(next + 1).to_string()).await?;
-    Ok(next)
+/// When the next indicator expires.
+pub async fn next_expiry(app: &App) -> Result<Option<Timestamp>> {
+    store::next_expiry(&app.db).await
 }
 
-/// Checks a submission and gives the canonical value.
-fn validate(app: &App, new: &NewIndicator) -> Result<String> {
-    if new.value.trim().is_empty() {
-        return Err(Error::invalid("InvalidInput", "Received an empty indicator value."));
-    }
-    if new.kind.is_enforced() && new.action == Action::BlockAndRemediate {
-        return Err(Error::invalid(
-            "InvalidInput",
-            "action BlockAndRemediate is for files; use Block",
-        ));
-    }
-    for (name, text) in [
-        ("title", Some(&new.title)),
-        ("description", Some(&new.description)),
-        ("recommendedActions", new.recommended_actions.as_ref()),
-    ] {
-        if text.is_some_and(|text| text.len() > MAX_TEXT) {
-            return Err(Error::invalid(
-                "InvalidInput",
-                format!("{name} has more than {MAX_TEXT} bytes"),
-            ));
-        }
-    }
-    if new.bypass_hours.is_some_and(|hours| !(1..=8_760).contains(&hours)) {
-        return Err(Error::invalid("InvalidInput", "bypassDurationHours must be 1 to 8760"));
-    }
-    if new
-        .educate_url
-        .as_ref()
-        .is_some_and(|url| !url.starts_with("https://") && !url.starts_with("http://"))
-    {
-        return Err(Error::invalid(
-            "InvalidUrl",
-            "educateUrl must start with https:// or http://",
-        ));
-    }
-    let value = &new.value;
-    match new.kind {
-        IndicatorType::DomainName => Domain::parse(value)
-            .map(|domain| domain.to_string())
-            .map_err(|e| Error::invalid(e.code(), format!("{value}: {e}"))),
-        IndicatorType::Url => UrlPattern::parse(value)
-            .map(|url| url.to_string())
-            .map_err(|e| Error::invalid(e.code(), format!("{value}: {e}"))),
-        IndicatorType::IpAddress => {
-            let prefix = Prefix::parse(value).map_err(|e| Error::invalid(e.code(), format!("{value}: {e}")))?;
-            if prefix.is_internal() && !app.config.allow_internal_addresses {
-                let rule =
-                    "internal addresses are refused; set allow_internal_addresses in the configuration to take them";
-                return Err(Error::invalid("InvalidIpAddress", format!("{value}: {rule}")));
-            }
-            Ok(prefix.to_string())
-        }
-        IndicatorType::FileSha1 | IndicatorType::CertificateThumbprint => hash_value(value, 40),
-        IndicatorType::FileSha256 => hash_value(value, 64),
-        IndicatorType::FileMd5 => hash_value(value, 32),
-    }
-}
-
-fn hash_value(value: &str, digits: usize) -> Result<String> {
-    let value = value.trim();
-    if value.len() == digits && value.bytes().all(|b| b.is_ascii_hexdigit()) {
-        return Ok(value.to_ascii_lowercase());
-    }
-    Err(Error::invalid(
-        "InvalidHashValue",
-        format!("{value}: this type takes {digits} hexadecimal digits"),
-    ))
-}
-
-impl Serialize for IndicatorRow {
-    /// The audit log keeps indicators in the shape of the API.
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        defender::render(self).serialize(serializer)
-    }
+/// "Would this be blocked on a device of this group, and why?"
+pub async fn explain(app: &App, caller: &Caller, input: &str, device_group: &str) -> Result<Explanation> {
+    caller.require_any(&[Role::TiReadWriteAll, Role::MoatAdministrate])?;
+    let set = bundles::indicators(app, device_group).await?;
+    moat_indicators::explain(&set, input, now()).map_err(|error| Error::invalid(error.code(), error))
 }

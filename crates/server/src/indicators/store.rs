@@ -1,191 +1,248 @@
-use moat_model::Timestamp;
-use sqlx::{AssertSqlSafe, FromRow};
+use moat_model::{IndicatorId, Timestamp};
+use sqlx::{Any, AssertSqlSafe, Executor};
 
-use super::{NewIndicator, owner_of};
+use super::{Draft, Indicator, Scope, Source};
 use crate::{
-    app::now,
-    caller::{Actor, Caller},
-    db::{Db, Transaction},
+    db::{self, Db, Transaction},
     error::{Error, Result},
-    odata::{Condition, Value},
+    odata::{Clause, Kind, Page, Property, Query, Table},
 };
 
-#[derive(Debug, Clone, FromRow)]
-pub struct IndicatorRow {
-    pub id: i64,
-    pub value: String,
-    pub canonical: String,
-    #[sqlx(rename = "type")]
-    pub kind: String,
-    pub action: String,
-    pub application: Option<String>,
-    pub title: String,
-    pub description: String,
-    pub recommended_actions: Option<String>,
-    pub severity: String,
-    pub category: Option<String>,
-    pub mitre_techniques: String,
-    pub expires_at: Option<i64>,
-    pub generate_alert: i64,
-    pub educate_url: Option<String>,
-    pub bypass_hours: Option<i64>,
-    pub external_id: Option<String>,
-    pub device_groups: String,
-    pub source_type: String,
-    pub created_at: i64,
-    pub created_by: String,
-    pub created_by_name: String,
-    pub updated_at: i64,
-    pub updated_by: String,
+/// What the Defender API lets a list be filtered on, and the columns behind it.
+const TABLE: Table = Table(&[
+    property("id", Kind::Number("id")),
+    property("indicatorValue", Kind::TextOr("value", "canonical")),
+    property("indicatorType", Kind::Word("type", TYPES)),
+    property("action", Kind::Word("action", ACTIONS)),
+    property(
+        "severity",
+        Kind::Word("severity", &["Informational", "Low", "Medium", "High"]),
+    ),
+    property("title", Kind::Text("title")),
+    property("description", Kind::Text("description")),
+    property("application", Kind::Text("application")),
+    property("category", Kind::Text("category")),
+    property("generateAlert", Kind::Flag("generate_alert")),
+    property("expirationTime", Kind::Time("expires_at")),
+    property("creationTimeDateTimeUtc", Kind::Time("created_at")),
+    property("lastUpdateTime", Kind::Time("updated_at")),
+    property("createdBy", Kind::Text("created_by")),
+    property("createdByDisplayName", Kind::Text("created_by_name")),
+    property("lastUpdatedBy", Kind::Text("updated_by")),
+    property("sourceType", Kind::Word("source_type", &["User", "AadApp"])),
+    property("externalId", Kind::Text("external_id")),
+    property("rbacGroupNames", Kind::JsonList("device_groups")),
+    property("rbacGroupIds", Kind::JsonList("device_groups")),
+]);
+
+const TYPES: &[&str] = &[
+    "FileSha1",
+    "FileSha256",
+    "FileMd5",
+    "CertificateThumbprint",
+    "IpAddress",
+    "DomainName",
+    "Url",
+];
+const ACTIONS: &[&str] = &[
+    "Allowed",
+    "Audit",
+    "Warn",
+    "Block",
+    "Alert",
+    "AlertAndBlock",
+    "BlockAndRemediate",
+];
+
+const fn property(name: &'static str, kind: Kind) -> Property {
+    Property { name, kind }
 }
 
-pub async fn get(db: &Db, id: i64) -> Result<Option<IndicatorRow>> {
-    let query = sqlx::query_as("SELECT * FROM indicators WHERE id = $1 AND (expires_at IS NULL OR expires_at > $2)");
-    Ok(query.bind(id).bind(now().as_micros()).fetch_optional(db.read()).await?)
-}
-
-pub async fn find(tx: &mut Transaction, id: i64) -> Result<Option<IndicatorRow>> {
-    Ok(sqlx::query_as("SELECT * FROM indicators WHERE id = $1")
-        .bind(id)
-        .fetch_optional(&mut **tx)
-        .await?)
-}
-
-/// The indicator that a submission updates: same type, value, action and groups.
-pub async fn find_same(
-    tx: &mut Transaction,
-    new: &NewIndicator,
-    canonical: &str,
-    groups: &str,
-) -> Result<Option<IndicatorRow>> {
-    let query = "SELECT * FROM indicators WHERE type = $1 AND canonical = $2 AND action = $3 AND device_groups = $4 ORDER BY id LIMIT 1";
-    let query = sqlx::query_as(query)
-        .bind(new.kind.as_str())
-        .bind(canonical.to_string());
-    Ok(query
-        .bind(new.action.as_str())
-        .bind(groups.to_string())
-        .fetch_optional(&mut **tx)
-        .await?)
-}
-
-/// A page of the live indicators that fit; `owner` limits it to what one client made.
-pub async fn page(
-    db: &Db,
-    mut condition: Condition,
-    owner: Option<&str>,
-    top: i64,
-    skip: i64,
-) -> Result<Vec<IndicatorRow>> {
-    let live = condition.bind(Value::Number(now().as_micros()));
-    let mut sql = format!(
-        "SELECT * FROM indicators WHERE {} AND (expires_at IS NULL OR expires_at > {live})",
-        condition.sql
-    );
-    if let Some(owner) = owner {
-        let owner = condition.bind(Value::Text(owner.to_string()));
-        sql += &format!(" AND created_by = {owner}");
-    }
-    let (top, skip) = (condition.bind(Value::Number(top)), condition.bind(Value::Number(skip)));
-    sql += &format!(" ORDER BY id LIMIT {top} OFFSET {skip}");
-    let mut query = sqlx::query_as(AssertSqlSafe(sql));
-    for value in condition.values {
-        query = match value {
-            Value::Text(text) => query.bind(text),
-            Value::Number(number) => query.bind(number),
-        };
-    }
-    Ok(query.fetch_all(db.read()).await?)
-}
-
-pub async fn insert(
-    tx: &mut Transaction,
+#[derive(sqlx::FromRow)]
+struct Row {
     id: i64,
-    new: &NewIndicator,
-    canonical: &str,
-    groups: &str,
-    caller: &Caller,
-) -> Result<()> {
-    let (source_type, name) = match &caller.actor {
-        Actor::Client { name, .. } => ("AadApp", name.clone()),
-        Actor::Administrator { name, .. } => ("User", name.clone()),
-        other => ("User", other.to_string()),
-    };
-    sqlx::query(
-        "INSERT INTO indicators (id, value, canonical, type, action, application, title, description, recommended_actions, severity, \
-         category, mitre_techniques, expires_at, generate_alert, educate_url, bypass_hours, external_id, device_groups, source_type, \
-         created_at, created_by, created_by_name, updated_at, updated_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, \
-         $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $20, $23)",
-    )
-    .bind(id)
-    .bind(new.value.trim().to_string())
-    .bind(canonical.to_string())
-    .bind(new.kind.as_str())
-    .bind(new.action.as_str())
-    .bind(new.application.clone())
-    .bind(new.title.clone())
-    .bind(new.description.clone())
-    .bind(new.recommended_actions.clone())
-    .bind(new.severity.as_str())
-    .bind(new.category.clone())
-    .bind(serde_json::to_string(&new.mitre_techniques).map_err(Error::internal)?)
-    .bind(new.expires.map(Timestamp::as_micros))
-    .bind(i64::from(new.generate_alert))
-    .bind(new.educate_url.clone())
-    .bind(new.bypass_hours.map(i64::from))
-    .bind(new.external_id.clone())
-    .bind(groups.to_string())
-    .bind(source_type)
-    .bind(now().as_micros())
-    .bind(owner_of(caller).map_or_else(|| caller.actor.to_string(), String::from))
-    .bind(name)
-    .bind(caller.actor.to_string())
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
+    value: String,
+    canonical: String,
+    r#type: String,
+    action: String,
+    application: Option<String>,
+    title: String,
+    description: String,
+    recommended_actions: Option<String>,
+    severity: String,
+    category: Option<String>,
+    mitre_techniques: String,
+    expires_at: Option<i64>,
+    generate_alert: i64,
+    educate_url: Option<String>,
+    bypass_hours: Option<i64>,
+    external_id: Option<String>,
+    device_groups: String,
+    source_type: String,
+    created_at: i64,
+    created_by: String,
+    created_by_name: String,
+    updated_at: i64,
+    updated_by: String,
 }
 
-/// Changes what a submission may change; the application is set once, at creation.
-pub async fn update(tx: &mut Transaction, id: i64, new: &NewIndicator, by: &str) -> Result<()> {
-    sqlx::query(
-        "UPDATE indicators SET title = $1, description = $2, recommended_actions = $3, severity = $4, category = $5, \
-         mitre_techniques = $6, expires_at = $7, generate_alert = $8, educate_url = $9, bypass_hours = $10, external_id = $11, \
-         updated_at = $12, updated_by = $13 WHERE id = $14",
-    )
-    .bind(new.title.clone())
-    .bind(new.description.clone())
-    .bind(new.recommended_actions.clone())
-    .bind(new.severity.as_str())
-    .bind(new.category.clone())
-    .bind(serde_json::to_string(&new.mitre_techniques).map_err(Error::internal)?)
-    .bind(new.expires.map(Timestamp::as_micros))
-    .bind(i64::from(new.generate_alert))
-    .bind(new.educate_url.clone())
-    .bind(new.bypass_hours.map(i64::from))
-    .bind(new.external_id.clone())
-    .bind(now().as_micros())
-    .bind(by.to_string())
-    .bind(id)
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
+impl TryFrom<Row> for Indicator {
+    type Error = Error;
+
+    fn try_from(row: Row) -> Result<Self> {
+        Ok(Self {
+            id: IndicatorId(u64::try_from(row.id).map_err(Error::internal)?),
+            value: row.value,
+            canonical: row.canonical,
+            kind: row.r#type.parse().map_err(Error::internal)?,
+            action: row.action.parse().map_err(Error::internal)?,
+            application: row.application,
+            title: row.title,
+            description: row.description,
+            recommended_actions: row.recommended_actions,
+            severity: row.severity.parse().map_err(Error::internal)?,
+            category: row.category,
+            mitre_techniques: serde_json::from_str(&row.mitre_techniques).map_err(Error::internal)?,
+            expires: row.expires_at.map(Timestamp::from_micros),
+            generate_alert: row.generate_alert != 0,
+            educate_url: row.educate_url,
+            bypass_hours: row.bypass_hours.and_then(|hours| u32::try_from(hours).ok()),
+            external_id: row.external_id,
+            device_groups: serde_json::from_str(&row.device_groups).map_err(Error::internal)?,
+            source: if row.source_type == "AadApp" {
+                Source::AadApp
+            } else {
+                Source::User
+            },
+            created_at: Timestamp::from_micros(row.created_at),
+            created_by: row.created_by,
+            created_by_name: row.created_by_name,
+            updated_at: Timestamp::from_micros(row.updated_at),
+            updated_by: row.updated_by,
+        })
+    }
 }
 
-pub async fn delete(tx: &mut Transaction, id: i64) -> Result<()> {
-    sqlx::query("DELETE FROM indicators WHERE id = $1")
-        .bind(id)
+fn number(id: IndicatorId) -> i64 {
+    // Ids are given from 1 upwards; one that does not fit names nothing.
+    i64::try_from(id.0).unwrap_or(-1)
+}
+
+pub async fn get(executor: impl Executor<'_, Database = Any>, id: IndicatorId) -> Result<Option<Indicator>> {
+    let row: Option<Row> = sqlx::query_as("SELECT * FROM indicators WHERE id = $1")
+        .bind(number(id))
+        .fetch_optional(executor)
+        .await?;
+    row.map(Indicator::try_from).transpose()
+}
+
+/// The indicator that a submission updates: same type, canonical value and action; the oldest when there are several.
+pub async fn find(tx: &mut Transaction, draft: &Draft, scope: &Scope) -> Result<Option<Indicator>> {
+    let mut clause = Clause::new("SELECT * FROM indicators WHERE type = ");
+    clause
+        .bind_text(draft.kind.as_str())
+        .push(" AND canonical = ")
+        .bind_text(&draft.canonical);
+    clause.push(" AND action = ").bind_text(draft.action.as_str());
+    restrict(&mut clause, scope);
+    clause.push(" ORDER BY id LIMIT 1");
+    let arguments = clause.arguments()?;
+    let row: Option<Row> = sqlx::query_as_with(AssertSqlSafe(clause.sql), arguments)
+        .fetch_optional(&mut **tx)
+        .await?;
+    row.map(Indicator::try_from).transpose()
+}
+
+fn restrict(clause: &mut Clause, scope: &Scope) {
+    if let Scope::MadeBy(id) = scope {
+        clause.push(" AND created_by = ").bind_text(id);
+    }
+}
+
+pub async fn list(db: &Db, scope: &Scope, query: &Query, now: Timestamp) -> Result<Page<Indicator>> {
+    let mut from = Clause::new("FROM indicators WHERE (expires_at IS NULL OR expires_at > ");
+    from.bind_number(now.as_micros()).push(")");
+    restrict(&mut from, scope);
+    let page: Page<Row> = TABLE.page(db, "*", &from, query, "id").await?;
+    page.try_map(Indicator::try_from)
+}
+
+pub async fn expired(executor: impl Executor<'_, Database = Any>, now: Timestamp) -> Result<Vec<Indicator>> {
+    let rows: Vec<Row> = sqlx::query_as("SELECT * FROM indicators WHERE expires_at <= $1 ORDER BY id LIMIT 1000")
+        .bind(now.as_micros())
+        .fetch_all(executor)
+        .await?;
+    rows.into_iter().map(Indicator::try_from).collect()
+}
+
+pub async fn next_expiry(db: &Db) -> Result<Option<Timestamp>> {
+    let query = sqlx::query_scalar::<_, Option<i64>>("SELECT MIN(expires_at) FROM indicators");
+    Ok(query.fetch_one(db.read()).await?.map(Timestamp::from_micros))
+}
+
+/// The next number; numbers of deleted indicators are not given again.
+pub async fn next_id(tx: &mut Transaction) -> Result<IndicatorId> {
+    let next = db::meta(&mut **tx, "next_indicator_id")
+        .await?
+        .and_then(|t| t.parse().ok())
+        .unwrap_or(1);
+    db::set_meta(tx, "next_indicator_id", &(next + 1).to_string()).await?;
+    Ok(IndicatorId(next))
+}
+
+pub async fn insert(tx: &mut Transaction, indicator: &Indicator) -> Result<()> {
+    let sql = "INSERT INTO indicators (value, canonical, type, action, application, title, description, recommended_actions, severity, \
+               category, mitre_techniques, expires_at, generate_alert, educate_url, bypass_hours, external_id, device_groups, \
+               source_type, created_at, created_by, created_by_name, updated_at, updated_by, id) VALUES \
+               ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)";
+    write(tx, sql, indicator).await
+}
+
+pub async fn update(tx: &mut Transaction, indicator: &Indicator) -> Result<()> {
+    let sql = "UPDATE indicators SET value = $1, canonical = $2, type = $3, action = $4, application = $5, title = $6, \
+               description = $7, recommended_actions = $8, severity = $9, category = $10, mitre_techniques = $11, expires_at = $12, \
+               generate_alert = $13, educate_url = $14, bypass_hours = $15, external_id = $16, device_groups = $17, \
+               source_type = $18, created_at = $19, created_by = $20, created_by_name = $21, updated_at = $22, updated_by = $23 \
+               WHERE id = $24";
+    write(tx, sql, indicator).await
+}
+
+async fn write(tx: &mut Transaction, sql: &'static str, i: &Indicator) -> Result<()> {
+    let json = |list: &Vec<String>| serde_json::to_string(list).map_err(Error::internal);
+    sqlx::query(sql)
+        .bind(&i.value)
+        .bind(&i.canonical)
+        .bind(i.kind.as_str())
+        .bind(i.action.as_str())
+        .bind(&i.application)
+        .bind(&i.title)
+        .bind(&i.description)
+        .bind(&i.recommended_actions)
+        .bind(i.severity.as_str())
+        .bind(&i.category)
+        .bind(json(&i.mitre_techniques)?)
+        .bind(i.expires.map(Timestamp::as_micros))
+        .bind(i64::from(i.generate_alert))
+        .bind(&i.educate_url)
+        .bind(i.bypass_hours.map(i64::from))
+        .bind(&i.external_id)
+        .bind(json(&i.device_groups)?)
+        .bind(i.source.as_str())
+        .bind(i.created_at.as_micros())
+        .bind(&i.created_by)
+        .bind(&i.created_by_name)
+        .bind(i.updated_at.as_micros())
+        .bind(&i.updated_by)
+        .bind(number(i.id))
         .execute(&mut **tx)
         .await?;
     Ok(())
 }
 
-pub async fn expired(tx: &mut Transaction, at: Timestamp) -> Result<Vec<IndicatorRow>> {
-    let query = sqlx::query_as("SELECT * FROM indicators WHERE expires_at <= $1 ORDER BY expires_at LIMIT 1000");
-    Ok(query.bind(at.as_micros()).fetch_all(&mut **tx).await?)
-}
-
-/// When the next indicator expires.
-pub async fn next_expiry(db: &Db) -> Result<Option<Timestamp>> {
-    let query = sqlx::query_scalar::<_, Option<i64>>("SELECT MIN(expires_at) FROM indicators");
-    Ok(query.fetch_one(db.read()).await?.map(Timestamp::from_micros))
+pub async fn delete(tx: &mut Transaction, id: IndicatorId) -> Result<()> {
+    sqlx::query("DELETE FROM indicators WHERE id = $1")
+        .bind(number(id))
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
 }

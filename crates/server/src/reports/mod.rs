@@ -151,17 +151,23 @@ async fn make_indicator(app: &App, caller: &Caller, report: &ReportRow, action: 
         ("", Err(_)) => (IndicatorType::DomainName, url.host().to_string()),
         _ => (IndicatorType::Url, report.url.clone()),
     };
-    let new = indicators::NewIndicator {
-        title: format!("Reported site {}", url.host()),
-        description: format!(
+    let submission = indicators::Submission {
+        value: Some(value),
+        kind: Some(kind.to_string()),
+        action: Some(action.to_string()),
+        title: Some(format!("Reported site {}", url.host())),
+        description: Some(format!(
             "Reported as {} by {}. {}",
-            report.kind, report.device_name, report.comment
-        ),
-        severity: Severity::Medium,
-        generate_alert: action == Action::Block,
-        ..indicators::NewIndicator::new(kind, &value, action)
+            report.kind,
+            report.device_name,
+            report.comment.replace(char::is_control, " ")
+        )),
+        severity: Some(Severity::Medium.to_string()),
+        generate_alert: Some((action == Action::Block).to_string()),
+        ..indicators::Submission::default()
     };
-    Ok(indicators::create_or_update(app, caller, new).await?.id)
+    let indicator = indicators::create_or_update(app, caller, submission).await?;
+    Ok(indicator.id.0.cast_signed())
 }
 
 pub async fn admin_list(State(app): State<App>, caller: Caller) -> Result<Json<Value>, ApiError> {
