@@ -295,9 +295,10 @@ impl TcpFlow {
             return Some(self.syn_ack(now, budget));
         }
         if self.syn_acked
-            && let Some(outgoing) = self.next_data(largest, now, budget) {
-                return Some(outgoing);
-            }
+            && let Some(outgoing) = self.next_data(largest, now, budget)
+        {
+            return Some(outgoing);
+        }
         if std::mem::take(&mut self.ack_due) {
             return Some(self.outgoing(self.snd_nxt, ACK, 0, 0, budget));
         }
