@@ -182,6 +182,8 @@ pub struct Engine {
     uploads: VecDeque<FlowId>,
     /// Flows that were refused a ring because the budget was used up.
     starved: VecDeque<FlowId>,
+    /// The flow that was given a new ring, while it is not known that anything was read into it.
+    unfilled: Option<FlowId>,
     events: VecDeque<Event>,
     folded: HashMap<(IndicatorId, String), Timestamp>,
     /// Addresses that an explicitly allowed name resolved to.
@@ -212,6 +214,7 @@ impl Engine {
             pending: VecDeque::new(),
             uploads: VecDeque::new(),
             starved: VecDeque::new(),
+            unfilled: None,
             events: VecDeque::new(),
             folded: HashMap::new(),
             lifted: Addresses::default(),
@@ -315,6 +318,7 @@ impl Engine {
 
     /// The next thing to do on the network.
     pub fn poll_transmit(&mut self) -> Option<Transmit<'_>> {
+        self.reclaim();
         if let Some(pending) = self.pending.pop_front() {
             return Some(match pending {
                 Pending::Connect(flow, remote) => Transmit::Connect { flow, remote },

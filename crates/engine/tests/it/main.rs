@@ -1,5 +1,6 @@
 //! The engine against small peers: what goes in, what comes out.
 
+mod budget;
 mod datagrams;
 mod streams;
 mod world;
