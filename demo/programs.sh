@@ -1,0 +1,114 @@
+# What runs in the demo's world: DNS, web sites, the Moat server, the company's application.
+# shellcheck shell=bash
+
+server=https://198.51.100.130:8443
+
+build_programs() {
+  chapter "Building (the first time takes some minutes)"
+  local start=$SECONDS
+  cargo build --release --locked -p moat-cli -p moat-agent
+  bin=${CARGO_TARGET_DIR:-target}/release
+  bin=$(cd "$bin" && pwd)
+  passed "moat and moat-agent" "$((SECONDS - start)) s"
+}
+
+moat() { "$bin/moat" "$@" --data "$work/server"; }
+agent() { in_dev "$bin/moat-agent" "$@" --data "$work/device"; }
+
+start_services() {
+  make_certificates
+  start_dns
+  start_sites
+  start_server
+}
+
+make_certificates() {
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj "/CN=Demo sites" \
+    -keyout "$work/sites.key" -out "$work/sites.pem" \
+    -addext "subjectAltName=DNS:good.example,DNS:phish.example,DNS:mixed.example,DNS:odd.example,DNS:app.corp.example" 2>/dev/null
+}
+
+start_dns() {
+  in_net dnsmasq --keep-in-foreground --conf-file=/dev/null --no-resolv --no-hosts --port=53 --pid-file= --user=root \
+    --address=/good.example/192.0.2.10 --address=/good.example/2001:db8:10::10 \
+    --address=/phish.example/192.0.2.66 --address=/phish.example/2001:db8:66::66 \
+    --address=/mixed.example/192.0.2.67 --address=/odd.example/192.0.2.68 \
+    --address=/app.corp.example/203.0.113.2 >"$work/dns.log" 2>&1 &
+}
+
+start_sites() {
+  mkdir -p "$work/www/login"
+  echo "a page of the demo" >"$work/www/index.html"
+  echo "give us your password" >"$work/www/login/index.html"
+  nginx_config "$work/sites.conf" <<CONF
+  server {
+    listen 80; listen [::]:80; listen 443 ssl; listen [::]:443 ssl; listen 8080;
+    ssl_certificate $work/sites.pem; ssl_certificate_key $work/sites.key;
+    root $work/www;
+  }
+CONF
+  in_net nginx -e "$work/sites.err" -c "$work/sites.conf" &
+  until_matches "the internet answers" "a page of the demo" 5 in_dev curl -s -m 2 http://good.example/
+}
+
+# nginx_config FILE <SERVERS: a configuration that touches nothing of this machine.
+nginx_config() {
+  {
+    printf 'daemon off; user root; worker_processes 1; pid %s.pid; error_log %s.err;\n' "$1" "$1"
+    printf 'events { worker_connections 512; }\nhttp {\n  access_log off;\n'
+    local kind
+    for kind in client_body proxy fastcgi uwsgi scgi; do printf '  %s_temp_path %s.%s;\n' "$kind" "$1" "$kind"; done
+    cat
+    printf '}\n'
+  } >"$1"
+}
+
+start_server() {
+  # nginx checks the server's certificate by name, never by address.
+  printf '%s\n' 'names = ["moat.demo.example"]' "public_url = \"$server\"" >"$work/moat.toml"
+  in_net "$bin/moat" serve --data "$work/server" --listen 0.0.0.0:8443 --config "$work/moat.toml" >"$work/server.out" 2>"$work/server.log" &
+  until_matches "moat serve is ready" "Moat is ready" 10 cat "$work/server.out"
+  moat settings set organisation=Example postureIntervalSeconds=5 >/dev/null
+}
+
+start_corporate_application() {
+  moat gateway add corporate --nginx "$work/gateway.conf" >/dev/null
+  mkdir -p "$work/app"
+  echo "the corporate application" >"$work/app/index.html"
+  nginx_config "$work/corp.conf" <<CONF
+  server {
+    listen 443 ssl;
+    server_name app.corp.example;
+    ssl_certificate $work/sites.pem; ssl_certificate_key $work/sites.key;
+    # The device shows its certificate; nginx checks it against Moat's authority.
+    ssl_client_certificate $work/server/ca.pem;
+    ssl_verify_client optional;
+    location / {
+      auth_request /moat-access;
+      auth_request_set \$moat_reason \$upstream_http_x_moat_reason;
+      auth_request_set \$moat_link \$upstream_http_x_moat_link;
+      error_page 403 = @closed;
+      root $work/app;
+    }
+    location = /moat-access {
+      internal;
+      proxy_pass https://198.51.100.130:8443/access/check;
+      proxy_ssl_trusted_certificate $work/server/ca.pem; proxy_ssl_verify on; proxy_ssl_name moat.demo.example;
+      proxy_pass_request_body off; proxy_set_header Content-Length "";
+      include $work/gateway.conf;
+    }
+    location @closed { default_type text/plain; return 403 "\$moat_reason See \$moat_link\n"; }
+  }
+CONF
+  in_corp nginx -e "$work/corp.err" -c "$work/corp.conf" &
+}
+
+start_agent() {
+  in_dev "$bin/moat-agent" run --data "$work/device" --posture-root "$work/phone" >>"$work/agent.log" 2>&1 &
+  agent_job=$!
+}
+
+# What the employee's browser does, with the device's certificate for the company's application.
+browse() { in_dev curl -sS -m 5 --cacert "$work/sites.pem" "$@"; }
+corporate() { browse --cert "$work/device/device.pem" --key "$work/device/device.key" -w '[%{http_code}]' https://app.corp.example/ | tr '\n' ' '; }
+devices() { moat devices list --json; }
