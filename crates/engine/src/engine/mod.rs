@@ -379,6 +379,22 @@ impl Engine {
         (self.streams.len(), self.datagrams.len())
     }
 
+    /// Asks for a call at `at`. What ended flows had asked for is swept out, so that many short flows leave no heap behind.
+    fn set_timer(&mut self, at: Timestamp, id: FlowId) {
+        self.timers.push(Reverse((at, id)));
+        if self.timers.len() > 2 * (self.streams.len() + self.datagrams.len()) + 1024 {
+            let (streams, datagrams) = (&self.streams, &self.datagrams);
+            self.timers
+                .retain(|Reverse((_, id))| streams.get(*id).is_some() || datagrams.get(*id).is_some());
+        }
+    }
+
+    /// Timers that run; never many more than flows.
+    #[must_use]
+    pub fn timers(&self) -> usize {
+        self.timers.len()
+    }
+
     fn push_packet(&mut self, packet: Vec<u8>) {
         if self.packets.len() < MAX_PACKETS && !packet.is_empty() {
             self.packets.push_back(packet);

@@ -367,7 +367,7 @@ impl Engine {
             }
             let (key, deadline) = (flow.key, flow.deadline);
             if let Some(at) = deadline.filter(|_| !std::mem::replace(&mut flow.timer_set, true)) {
-                self.timers.push(std::cmp::Reverse((at, id)));
+                self.set_timer(at, id);
             }
             let Some(outgoing) = outgoing else { continue };
             self.mark_ready(id);

@@ -6,7 +6,7 @@ use etherparse::{PacketBuilder, SlicedPacket, TransportSlice};
 use moat_engine::{Engine, FlowId, Transmit};
 use moat_model::{Action, IndicatorType, Timestamp};
 
-use crate::world::{APP, NOW, engine, packets, policy};
+use crate::world::{APP, NOW, engine, packets, policy, query};
 
 const SERVER: [u8; 4] = [203, 0, 113, 80];
 
@@ -230,4 +230,32 @@ fn a_flow_whose_server_has_finished_is_closed_by_a_new_policy_too() {
     assert!(read(&mut engine).iter().any(|got| got.rst));
     assert_eq!(engine.poll_transmit(), Some(Transmit::Close { flow, reset: true }));
     assert_eq!(engine.flows(), (0, 0));
+}
+
+#[test]
+fn a_burst_of_questions_from_ever_new_ports_leaves_nothing_behind() {
+    let mut engine = engine(policy(&[]), true);
+    let question = query("good.example", 1);
+    for round in 0..30u16 {
+        for port in 0..1000 {
+            let mut packet = Vec::new();
+            let head = PacketBuilder::ipv4(APP, SERVER, 64).udp(1024 + round * 1000 + port, 53);
+            head.write(&mut packet, &question).unwrap();
+            engine.handle_packet(&packet, NOW);
+            let mut asked = None;
+            while let Some(transmit) = engine.poll_transmit() {
+                if let Transmit::Datagram { flow, .. } = transmit {
+                    asked = Some(flow);
+                }
+            }
+            engine.handle_datagram(asked.unwrap(), b"\x12\x34\x81\x80 any answer", NOW);
+            packets(&mut engine);
+        }
+    }
+    let (_, open) = engine.flows();
+    assert!(
+        open <= 257 && engine.timers() <= 2 * open + 1024,
+        "{open} flows, {} timers",
+        engine.timers()
+    );
 }
