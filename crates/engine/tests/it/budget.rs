@@ -11,24 +11,24 @@ use crate::world::{APP, NOW, engine, packets, policy, query};
 const SERVER: [u8; 4] = [203, 0, 113, 80];
 
 /// An application's end of one TCP connection, as far as a test moves it by hand.
-struct App {
-    port: u16,
-    seq: u32,
-    ack: u32,
-    window: u16,
+pub struct App {
+    pub port: u16,
+    pub seq: u32,
+    pub ack: u32,
+    pub window: u16,
 }
 
-struct Got {
-    seq: u32,
-    payload: Vec<u8>,
-    fin: bool,
-    rst: bool,
-    ack: u32,
+pub struct Got {
+    pub seq: u32,
+    pub payload: Vec<u8>,
+    pub fin: bool,
+    pub rst: bool,
+    pub ack: u32,
 }
 
 impl App {
     /// Opens a connection; the destination answers.
-    fn connect(engine: &mut Engine, port: u16, window: u16) -> (Self, FlowId) {
+    pub fn connect(engine: &mut Engine, port: u16, window: u16) -> (Self, FlowId) {
         let syn = PacketBuilder::ipv4(APP, SERVER, 64).tcp(port, 7000, 1000, window).syn();
         let mut packet = Vec::new();
         syn.options_raw(&[2, 4, 0x05, 0xb4])
@@ -51,7 +51,7 @@ impl App {
         (app, flow)
     }
 
-    fn send(&mut self, engine: &mut Engine, payload: &[u8], now: Timestamp) {
+    pub fn send(&mut self, engine: &mut Engine, payload: &[u8], now: Timestamp) {
         let head = PacketBuilder::ipv4(APP, SERVER, 64).tcp(self.port, 7000, self.seq, self.window);
         let mut packet = Vec::new();
         head.ack(self.ack).write(&mut packet, payload).unwrap();
@@ -60,7 +60,7 @@ impl App {
     }
 }
 
-fn read(engine: &mut Engine) -> Vec<Got> {
+pub fn read(engine: &mut Engine) -> Vec<Got> {
     let segments = packets(engine).into_iter().map(|packet| {
         let sliced = SlicedPacket::from_ip(&packet).unwrap();
         let Some(TransportSlice::Tcp(tcp)) = sliced.transport else {
@@ -80,12 +80,16 @@ fn read(engine: &mut Engine) -> Vec<Got> {
 
 /// The destination sends `bytes`; gives how many were taken.
 fn download(engine: &mut Engine, flow: FlowId, bytes: &[u8]) -> usize {
+    download_at(engine, flow, bytes, NOW)
+}
+
+pub fn download_at(engine: &mut Engine, flow: FlowId, bytes: &[u8], now: Timestamp) -> usize {
     let Some(space) = engine.receive_space(flow) else {
         return 0;
     };
     let n = space.len().min(bytes.len());
     space[..n].copy_from_slice(&bytes[..n]);
-    engine.handle_received(flow, n, NOW);
+    engine.handle_received(flow, n, now);
     n
 }
 

@@ -2,5 +2,6 @@
 
 mod budget;
 mod datagrams;
+mod lossy;
 mod streams;
 mod world;
