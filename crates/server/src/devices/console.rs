@@ -197,8 +197,7 @@ async fn render(app: &App, session: &Session, id: &str, error: Option<String>) -
 
 /// What the device reported, newest first.
 async fn timeline(db: &Db, device: &str) -> Result<Vec<EventRow>> {
-    let query =
-        "SELECT time, kind, body FROM device_events WHERE device_id = $1 ORDER BY time DESC, seq DESC LIMIT 50";
+    let query = "SELECT time, kind, body FROM device_events WHERE device_id = $1 ORDER BY time DESC, seq DESC LIMIT 50";
     Ok(sqlx::query_as(query)
         .bind(device.to_string())
         .fetch_all(db.read())
