@@ -237,7 +237,7 @@ impl Agent {
         let tunnel = live.tunnel.clone();
         drop(live);
         if let Some(tunnel) = tunnel {
-            tunnel.send(Order::Policy(self.policy()));
+            tunnel.send(Order::Policy(Box::new(self.policy())));
         }
         if rules_changed {
             self.wake.posture.notify_one();

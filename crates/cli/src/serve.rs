@@ -38,20 +38,23 @@ pub async fn run(args: Args) -> Result<()> {
     let app = App::open(DataFolder::open(&args.data)?, config).await?;
     let listeners = Listeners::bind(&app).await?;
     let stop = moat_server::stop_on_signal()?;
-    announce(&app, &listeners)?;
+    announce(&app, &listeners).await?;
     moat_server::serve(app, listeners, stop).await?;
     Ok(())
 }
 
 /// Tells on standard output where the server is. A closed standard output is no reason not to serve.
-fn announce(app: &App, listeners: &Listeners) -> Result<()> {
-    let text = format!(
+async fn announce(app: &App, listeners: &Listeners) -> Result<()> {
+    let mut text = format!(
         "Moat is ready.\n  console      {}/\n  devices      {}\n  data         {}\n  CA           {}\n",
         app.base_url(),
         listeners.device()?,
         app.data.path().display(),
         app.data.ca_certificate().display()
     );
+    if let Some(link) = moat_server::setup_link(app).await? {
+        text += &format!("\n  Set up: open {link}\n");
+    }
     let mut out = std::io::stdout().lock();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     Ok(())

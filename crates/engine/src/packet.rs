@@ -198,32 +198,51 @@ pub struct TcpHead {
 /// Writes IP and TCP headers for a payload of `payload_len`. With `partial`, the checksum is left for whoever segments.
 pub fn build_tcp(out: &mut Vec<u8>, head: &TcpHead, payload: [&[u8]; 2], partial: bool) -> usize {
     let payload_len = payload.iter().map(|p| p.len()).sum::<usize>();
-    let mut tcp = [0u8; 20];
-    let options: &[u8] = &match head.syn {
-        None => vec![],
-        Some((mss, scale)) => {
-            let [high, low] = mss.to_be_bytes();
-            let mut options = vec![2, 4, high, low];
-            options.extend(scale.iter().flat_map(|shift| [1, 3, 3, *shift]));
-            options
-        }
+    let [mss_high, mss_low] = head.syn.map_or(0, |(mss, _)| mss).to_be_bytes();
+    let all = [
+        2,
+        4,
+        mss_high,
+        mss_low,
+        1,
+        3,
+        3,
+        head.syn.and_then(|(_, scale)| scale).unwrap_or(0),
+    ];
+    let options = match head.syn {
+        None => &[][..],
+        Some((_, None)) => all.get(..4).unwrap_or_default(),
+        Some(_) => &all,
     };
     let tcp_len = 20 + options.len();
-    let fields: [&[u8]; 5] = [
-        &head.source.port().to_be_bytes(),
-        &head.destination.port().to_be_bytes(),
-        &head.seq.to_be_bytes(),
-        &head.ack.to_be_bytes(),
-        &[
-            ((tcp_len / 4) << 4) as u8,
-            head.flags,
-            head.window.to_be_bytes()[0],
-            head.window.to_be_bytes()[1],
-        ],
+    let [a, b] = head.source.port().to_be_bytes();
+    let [c, d] = head.destination.port().to_be_bytes();
+    let [e, f, g, h] = head.seq.to_be_bytes();
+    let [i, j, k, l] = head.ack.to_be_bytes();
+    let [m, n] = head.window.to_be_bytes();
+    let data_offset = ((tcp_len / 4) << 4) as u8;
+    let mut tcp = [
+        a,
+        b,
+        c,
+        d,
+        e,
+        f,
+        g,
+        h,
+        i,
+        j,
+        k,
+        l,
+        data_offset,
+        head.flags,
+        m,
+        n,
+        0,
+        0,
+        0,
+        0,
     ];
-    for (slot, byte) in tcp.iter_mut().zip(fields.concat()) {
-        *slot = byte;
-    }
     let pseudo = pseudo_sum(head.source.ip(), head.destination.ip(), TCP, tcp_len + payload_len);
     let checksum = match partial {
         true => fold(pseudo),
@@ -313,18 +332,9 @@ fn push_icmp(out: &mut Vec<u8>, kind: [u8; 2], checksum: u16, quoted: &[u8]) {
 fn ip_header(out: &mut Vec<u8>, source: IpAddr, destination: IpAddr, protocol: u8, length: usize) -> usize {
     match (source, destination) {
         (IpAddr::V4(source), IpAddr::V4(destination)) => {
-            let mut head = [0u8; 20];
-            let total = ((20 + length) as u16).to_be_bytes();
-            let fields: [&[u8]; 5] = [
-                &[0x45, 0, total[0], total[1]],
-                &[0, 0, 0x40, 0],
-                &[64, protocol, 0, 0],
-                &source.octets(),
-                &destination.octets(),
-            ];
-            for (slot, byte) in head.iter_mut().zip(fields.concat()) {
-                *slot = byte;
-            }
+            let [t, u] = ((20 + length) as u16).to_be_bytes();
+            let ([a, b, c, d], [e, f, g, h]) = (source.octets(), destination.octets());
+            let mut head = [0x45, 0, t, u, 0, 0, 0x40, 0, 64, protocol, 0, 0, a, b, c, d, e, f, g, h];
             let [high, low] = (!fold(sum_of(&head))).to_be_bytes();
             head[10] = high;
             head[11] = low;

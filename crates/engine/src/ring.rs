@@ -20,8 +20,18 @@ impl Budget {
         self.limit.saturating_sub(self.used)
     }
 
+    /// Bytes left for rings. A quarter stays with what the applications send, so that downloads never starve uploads.
+    fn left_for_rings(&self) -> usize {
+        self.left().saturating_sub(self.limit / 4)
+    }
+
+    /// Whether a flow that asks for a ring would get one.
+    pub fn has_ring(&self) -> bool {
+        self.left_for_rings() >= SIZES[2]
+    }
+
     fn take(&mut self, bytes: usize) -> bool {
-        let fits = bytes <= self.left();
+        let fits = bytes <= self.left_for_rings();
         if fits {
             self.used += bytes;
         }
@@ -202,7 +212,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_ring_is_a_queue(steps in prop::collection::vec((0usize..9_000, 0usize..9_000), 1..60)) {
-            let mut budget = Budget::new(20 << 10);
+            let mut budget = Budget::new(24 << 10);
             let mut ring = Ring::allocate(&mut budget, &mut Vec::new()).unwrap();
             let (mut model, mut next) = (std::collections::VecDeque::new(), 0u8);
             for (add, take) in steps {

@@ -9,7 +9,7 @@ use moat_model::Timestamp;
 
 use crate::{
     flow::FlowKey,
-    inspect::Inspection,
+    inspect::{Inspection, MAX_HELD},
     packet::{ACK, FIN, PSH, SYN, TcpSegment},
     ring::{Budget, Queue, Ring},
 };
@@ -23,6 +23,10 @@ const FIRST_TIMEOUT: Duration = Duration::from_millis(200);
 const LINGER: Duration = Duration::from_secs(10);
 /// Unanswered retransmissions after which the application counts as gone.
 const MAX_RETRIES: u32 = 8;
+/// The retry from which on the time between retries grows no more.
+const SLOWEST: u32 = 5;
+/// Bytes of an upload that a flow may hold when the budget is used up: a ClientHello while it is looked at, then little.
+const FLOOR: usize = 2 << 10;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
@@ -46,6 +50,8 @@ pub struct TcpFlow {
     rcv_nxt: u32,
     snd_una: u32,
     snd_nxt: u32,
+    /// Behind the last byte ever sent: after going back, acknowledgements up to here are still good.
+    snd_max: u32,
     snd_wnd: u32,
     syn_acked: bool,
     pub ring: Option<Ring>,
@@ -113,6 +119,7 @@ impl TcpFlow {
             rcv_nxt: syn.seq.wrapping_add(1),
             snd_una: isn,
             snd_nxt: isn,
+            snd_max: isn,
             snd_wnd: u32::from(syn.window),
             syn_acked: false,
             ring: None,
@@ -179,7 +186,7 @@ impl TcpFlow {
     fn acknowledge(&mut self, segment: &TcpSegment<'_>, now: Timestamp, budget: &mut Budget, spare: &mut Vec<Vec<u8>>) {
         let window = u32::from(segment.window) << self.peer_scale.unwrap_or(0);
         let acked = segment.ack.wrapping_sub(self.snd_una);
-        let in_flight = self.snd_nxt.wrapping_sub(self.snd_una);
+        let in_flight = self.snd_max.wrapping_sub(self.snd_una);
         if acked > 0 && acked <= in_flight {
             self.advance(acked, now, budget, spare);
         } else if acked == 0
@@ -193,17 +200,26 @@ impl TcpFlow {
                 self.go_back();
             }
         }
+        if window == 0 {
+            // It lives and takes nothing: it is probed, slowly, for as long as it answers.
+            self.retries = self.retries.min(SLOWEST);
+        }
         self.snd_wnd = window;
     }
 
     fn advance(&mut self, mut acked: u32, now: Timestamp, budget: &mut Budget, spare: &mut Vec<Vec<u8>>) {
         self.snd_una = self.snd_una.wrapping_add(acked);
+        let unacked = self.snd_max.wrapping_sub(self.snd_una);
+        if self.snd_max.wrapping_sub(self.snd_nxt) > unacked {
+            self.snd_nxt = self.snd_una;
+        }
         if !self.syn_acked {
             self.syn_acked = true;
             acked -= 1;
         }
         let held = self.ring.as_ref().map_or(0, Ring::len);
-        if self.fin_sent && acked as usize > held {
+        if acked as usize > held {
+            self.fin_sent = true;
             self.fin_acked = true;
         }
         if let Some(ring) = &mut self.ring {
@@ -263,10 +279,14 @@ impl TcpFlow {
         fits > 0 || self.app_fin
     }
 
-    /// Bytes that we take from the application now. A flow without anything waiting always gets some room, so that all advance.
+    /// Bytes that we take from the application now. Every flow always gets a little, so that all advance.
     fn room(&self, budget: &Budget) -> usize {
         let room = UPLOAD_LIMIT.saturating_sub(self.upload.len());
-        room.min(budget.left().max(if self.upload.len() == 0 { 16 << 10 } else { 0 }))
+        let floor = match self.inspection {
+            Inspection::Done => FLOOR,
+            _ => MAX_HELD,
+        };
+        room.min(budget.left().max(floor.saturating_sub(self.upload.len())))
     }
 
     fn window(&mut self, budget: &Budget) -> u16 {
@@ -295,9 +315,10 @@ impl TcpFlow {
             return Some(self.syn_ack(now, budget));
         }
         if self.syn_acked
-            && let Some(outgoing) = self.next_data(largest, now, budget) {
-                return Some(outgoing);
-            }
+            && let Some(outgoing) = self.next_data(largest, now, budget)
+        {
+            return Some(outgoing);
+        }
         if std::mem::take(&mut self.ack_due) {
             return Some(self.outgoing(self.snd_nxt, ACK, 0, 0, budget));
         }
@@ -307,7 +328,7 @@ impl TcpFlow {
     fn syn_ack(&mut self, now: Timestamp, budget: &Budget) -> Outgoing {
         let mut outgoing = self.outgoing(self.snd_nxt, SYN | ACK, 0, 0, budget);
         outgoing.syn = Some((self.mss, self.peer_scale.map(|_| WINDOW_SCALE)));
-        self.snd_nxt = self.snd_nxt.wrapping_add(1);
+        self.sent(1);
         self.ack_due = false;
         self.arm(now);
         outgoing
@@ -328,7 +349,7 @@ impl TcpFlow {
         }
         let flags = ACK | if len > 0 { PSH } else { 0 } | if fin { FIN } else { 0 };
         let outgoing = self.outgoing(self.snd_nxt, flags, offset, len, budget);
-        self.snd_nxt = self.snd_nxt.wrapping_add(len as u32 + u32::from(fin));
+        self.sent(len as u32 + u32::from(fin));
         self.fin_sent |= fin;
         self.ack_due = false;
         self.arm(now);
@@ -344,6 +365,14 @@ impl TcpFlow {
             offset,
             len,
             syn: None,
+        }
+    }
+
+    fn sent(&mut self, n: u32) {
+        let again = self.snd_max.wrapping_sub(self.snd_nxt);
+        self.snd_nxt = self.snd_nxt.wrapping_add(n);
+        if n > again {
+            self.snd_max = self.snd_nxt;
         }
     }
 
@@ -367,7 +396,7 @@ impl TcpFlow {
         self.go_back();
         // A closed window is probed with one byte.
         self.snd_wnd = self.snd_wnd.max(1);
-        self.deadline = Some(now.saturating_add(FIRST_TIMEOUT * 2u32.pow(self.retries.min(5))));
+        self.deadline = Some(now.saturating_add(FIRST_TIMEOUT * 2u32.pow(self.retries.min(SLOWEST))));
         true
     }
 

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod access;
+mod accounts;
 mod admin;
 mod alerts;
 mod app;
@@ -14,6 +15,7 @@ mod bundles;
 mod caller;
 mod clients;
 pub mod config;
+mod console;
 mod data_folder;
 mod db;
 mod devices;
@@ -38,6 +40,7 @@ mod secret;
 mod serve;
 mod settings;
 
+pub use accounts::setup_link;
 pub use app::App;
 pub use caller::{Actor, Caller, Role};
 pub use config::Config;

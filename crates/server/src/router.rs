@@ -7,7 +7,8 @@ use axum::{
 use tower_http::{catch_panic::CatchPanicLayer, limit::RequestBodyLimitLayer, trace::TraceLayer};
 
 use crate::{
-    Actor, App, Caller, access, admin, alerts, bundles, clients, devices, enrollment, gateways, indicators,
+    Actor, App, Caller, access, accounts, admin, alerts, bundles, clients, console, devices, enrollment, gateways,
+    indicators,
     json::{self, MAX_BODY, MAX_JSON},
     reports, rules,
 };
@@ -27,7 +28,8 @@ pub fn main_router(app: App) -> Router {
             get(clients::oauth::configuration),
         )
         .route("/{tenant}/discovery/v2.0/keys", get(clients::oauth::keys))
-        .merge(api());
+        .merge(api())
+        .merge(console());
     finish(routes, app)
 }
 
@@ -46,6 +48,50 @@ pub fn device_router(app: App) -> Router {
 pub fn local_router(app: App, uid: u32) -> Router {
     let caller = Caller::with_all_roles(Actor::Local { uid });
     finish(api(), app).layer(Extension(caller))
+}
+
+/// Pages for people.
+fn console() -> Router<App> {
+    Router::new()
+        .route("/", get(console::overview))
+        .route("/static/{version}/{name}", get(console::asset))
+        .route("/events", get(console::events))
+        .route(
+            "/setup/{token}",
+            get(accounts::console::setup_page).post(accounts::console::setup),
+        )
+        .route(
+            "/sign-in",
+            get(accounts::console::sign_in_page).post(accounts::console::do_sign_in),
+        )
+        .route("/sign-out", post(accounts::console::sign_out))
+        .route("/devices", get(devices::console::list))
+        .route("/devices/{id}", get(devices::console::show))
+        .route("/devices/{id}/check", post(devices::console::check))
+        .route("/devices/{id}/revoke", post(devices::console::revoke))
+        .route("/alerts", get(alerts::console::list))
+        .route("/alerts/resolve", post(alerts::console::resolve_many))
+        .route("/alerts/{id}", get(alerts::console::show).post(alerts::console::update))
+        .route(
+            "/indicators",
+            get(indicators::console::list).post(indicators::console::add),
+        )
+        .route("/indicators/import", post(indicators::console::import))
+        .route("/indicators/{id}/delete", post(indicators::console::delete))
+        .route("/reports", get(reports::console::list))
+        .route("/reports/{id}/decide", post(reports::console::decide))
+        .route(
+            "/enrollment",
+            get(enrollment::console::list).post(enrollment::console::create),
+        )
+        .route("/enrollment/{id}/revoke", post(enrollment::console::revoke))
+        .route("/settings", get(console::settings).post(console::save_settings))
+        .route("/settings/clients", post(console::create_client))
+        .route("/settings/clients/{id}/disable", post(console::disable_client))
+        .route("/settings/gateways", post(console::create_gateway))
+        .route("/settings/gateways/{id}/disable", post(console::disable_gateway))
+        .route("/audit", get(console::audit_log))
+        .layer(middleware::from_fn(console::secure_headers))
 }
 
 /// JSON APIs: Defender's paths, with and without version, and Moat's own administration.
@@ -96,6 +142,7 @@ fn defender() -> Router<App> {
 
 fn administration() -> Router<App> {
     Router::new()
+        .route("/setup-link", post(accounts::admin_setup_link))
         .route("/status", get(admin::status))
         .route("/settings", get(admin::get_settings).put(admin::put_settings))
         .route("/audit", get(admin::audit_log))

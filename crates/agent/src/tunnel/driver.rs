@@ -34,7 +34,7 @@ const GSO_TCP_V6: u8 = 4;
 
 /// What other threads ask of the tunnel.
 pub enum Order {
-    Policy(Policy),
+    Policy(Box<Policy>),
     Bypasses(Vec<(IndicatorId, Timestamp)>),
     /// End all flows: web protection was switched off.
     CloseAll,
@@ -154,7 +154,7 @@ impl Driver {
     fn take_orders(&mut self, now: Timestamp) -> bool {
         loop {
             match self.orders.try_recv() {
-                Ok(Order::Policy(policy)) => self.engine.set_policy(policy, now),
+                Ok(Order::Policy(policy)) => self.engine.set_policy(*policy, now),
                 Ok(Order::Bypasses(bypasses)) => self.engine.set_bypasses(bypasses),
                 Ok(Order::CloseAll) => self.engine.close_all(now),
                 Ok(Order::Counters(answer)) => {
@@ -309,10 +309,11 @@ impl Driver {
                 }
             }
             Some(Transmit::Datagram { flow, payload }) => {
-                if let Err(error) = self.sockets.send(flow, payload) {
-                    if error.kind() != io::ErrorKind::WouldBlock && error.kind() != io::ErrorKind::NotConnected {
-                        self.engine.handle_datagram_error(flow, reason(&error), now);
-                    }
+                let harmless = [io::ErrorKind::WouldBlock, io::ErrorKind::NotConnected];
+                if let Err(error) = self.sockets.send(flow, payload)
+                    && !harmless.contains(&error.kind())
+                {
+                    self.engine.handle_datagram_error(flow, reason(&error), now);
                 }
             }
         }

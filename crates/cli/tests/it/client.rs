@@ -68,10 +68,6 @@ impl Client {
             .await
     }
 
-    pub async fn get(&mut self, path: &str) -> Option<(StatusCode, Value)> {
-        self.call(Method::GET, path, "application/json", String::new()).await
-    }
-
     async fn try_call(
         &mut self,
         method: Method,
@@ -161,30 +157,40 @@ impl Device {
 
     /// Reports the sites and gives the number up to which the server acknowledged.
     pub async fn report_sites(&mut self, client: &mut Client, urls: &[String]) -> Option<u64> {
+        let event = |url: &String| DeviceEvent::SiteReported {
+            url: url.clone(),
+            comment: String::new(),
+            report: ReportKind::Unsafe,
+        };
+        self.send(client, urls.iter().map(event).collect()).await
+    }
+
+    /// Checks in with these events and gives the number up to which the server acknowledged.
+    pub async fn send(&mut self, client: &mut Client, events: Vec<DeviceEvent>) -> Option<u64> {
+        let time = Timestamp::from_micros(jiff::Timestamp::now().as_microsecond());
         let first = self.last_seq + 1;
-        let events = urls.iter().zip(first..).map(|(url, seq)| OutboxEntry {
-            seq,
-            time: Timestamp::from_micros(1_764_000_000_000_000),
-            event: DeviceEvent::SiteReported {
-                url: url.clone(),
-                comment: String::new(),
-                report: ReportKind::Unsafe,
-            },
+        self.last_seq += events.len() as u64;
+        let assessment = events.iter().rev().find_map(|event| match event {
+            DeviceEvent::Jailbreak { assessment, .. } => Some(assessment.clone()),
+            _ => None,
         });
         let check_in = CheckIn {
             device: serde_json::from_value(device_info()).unwrap(),
             state: DeviceState {
-                time: Timestamp::from_micros(1_764_000_000_000_000),
+                time,
                 web_protection: WebProtection::On,
                 other_vpn: None,
                 bundle_version: 0,
-                posture: None,
+                posture: assessment,
                 addresses: Vec::new(),
             },
-            events: events.collect(),
+            events: events
+                .into_iter()
+                .zip(first..)
+                .map(|(event, seq)| OutboxEntry { seq, time, event })
+                .collect(),
             dropped: 0,
         };
-        self.last_seq += urls.len() as u64;
         let (status, answer) = client
             .post("/device/v1/check-in", &serde_json::to_value(check_in).unwrap())
             .await?;
@@ -193,6 +199,9 @@ impl Device {
     }
 }
 
+/// Name of the devices that tests enrol.
+pub const NAME: &str = "ada-phone";
+
 fn device_info() -> Value {
-    json!({"name": "kill-test", "osPlatform": "Linux", "osVersion": "6", "model": "test", "agentVersion": "0"})
+    json!({"name": NAME, "osPlatform": "Linux", "osVersion": "6", "model": "test", "agentVersion": "0"})
 }

@@ -2,5 +2,6 @@
 
 mod client;
 mod command_line;
+mod console;
 mod kill;
 mod server;

@@ -136,7 +136,7 @@ impl Engine {
         let expires = flow.expires();
         let id = self.datagrams.insert(key, flow);
         self.counters.udp_flows += 1;
-        self.timers.push(Reverse((expires, id)));
+        self.set_timer(expires, id);
         id
     }
 

@@ -276,7 +276,7 @@ impl Engine {
         let streams: Vec<FlowId> = self
             .streams
             .iter()
-            .filter(|(_, flow)| !flow.eof)
+            .filter(|(_, flow)| !(flow.eof && flow.detached))
             .map(|(id, _)| id)
             .collect();
         for id in streams {

@@ -182,6 +182,8 @@ pub struct Engine {
     uploads: VecDeque<FlowId>,
     /// Flows that were refused a ring because the budget was used up.
     starved: VecDeque<FlowId>,
+    /// The flow that was given a new ring, while it is not known that anything was read into it.
+    unfilled: Option<FlowId>,
     events: VecDeque<Event>,
     folded: HashMap<(IndicatorId, String), Timestamp>,
     /// Addresses that an explicitly allowed name resolved to.
@@ -212,6 +214,7 @@ impl Engine {
             pending: VecDeque::new(),
             uploads: VecDeque::new(),
             starved: VecDeque::new(),
+            unfilled: None,
             events: VecDeque::new(),
             folded: HashMap::new(),
             lifted: Addresses::default(),
@@ -315,6 +318,7 @@ impl Engine {
 
     /// The next thing to do on the network.
     pub fn poll_transmit(&mut self) -> Option<Transmit<'_>> {
+        self.reclaim();
         if let Some(pending) = self.pending.pop_front() {
             return Some(match pending {
                 Pending::Connect(flow, remote) => Transmit::Connect { flow, remote },
@@ -373,6 +377,22 @@ impl Engine {
     #[must_use]
     pub fn flows(&self) -> (usize, usize) {
         (self.streams.len(), self.datagrams.len())
+    }
+
+    /// Asks for a call at `at`. What ended flows had asked for is swept out, so that many short flows leave no heap behind.
+    fn set_timer(&mut self, at: Timestamp, id: FlowId) {
+        self.timers.push(Reverse((at, id)));
+        if self.timers.len() > 2 * (self.streams.len() + self.datagrams.len()) + 1024 {
+            let (streams, datagrams) = (&self.streams, &self.datagrams);
+            self.timers
+                .retain(|Reverse((_, id))| streams.get(*id).is_some() || datagrams.get(*id).is_some());
+        }
+    }
+
+    /// Timers that run; never many more than flows.
+    #[must_use]
+    pub fn timers(&self) -> usize {
+        self.timers.len()
     }
 
     fn push_packet(&mut self, packet: Vec<u8>) {

@@ -153,6 +153,7 @@ impl Engine {
 
     /// Room for bytes from the destination. None: wait for [`Transmit::Resume`].
     pub fn receive_space(&mut self, id: FlowId) -> Option<&mut [u8]> {
+        self.reclaim();
         let flow = self.streams.get_mut(id)?;
         if flow.detached || flow.eof || flow.state != State::Established {
             return None;
@@ -167,10 +168,12 @@ impl Engine {
         }
         if flow.ring.is_none() {
             flow.ring = Ring::allocate(&mut self.budget, &mut self.spare);
+            self.unfilled = Some(id);
         }
         let Some(ring) = &mut flow.ring else {
-            flow.paused = true;
-            self.starved.push_back(id);
+            if !std::mem::replace(&mut flow.paused, true) {
+                self.starved.push_back(id);
+            }
             return None;
         };
         if ring.room() == 0 {
@@ -178,6 +181,16 @@ impl Engine {
             return None;
         }
         Some(ring.space(readable))
+    }
+
+    /// Takes back a ring into which nothing was read after all, as when the socket had nothing: an idle flow holds none.
+    pub(super) fn reclaim(&mut self) {
+        let Some(id) = self.unfilled.take() else { return };
+        let Some(flow) = self.streams.get_mut(id) else { return };
+        if flow.ring.as_ref().is_some_and(|ring| ring.len() == 0) {
+            flow.release_ring(&mut self.budget, &mut self.spare);
+            self.feed_starved();
+        }
     }
 
     /// `n` bytes from the destination were written to [`Self::receive_space`].
@@ -202,6 +215,7 @@ impl Engine {
             flow.release_ring(&mut self.budget, &mut self.spare);
         }
         self.mark_ready(id);
+        self.feed_starved();
     }
 
     /// The connection to the destination broke.
@@ -285,7 +299,11 @@ impl Engine {
 
     fn after_segment(&mut self, id: FlowId) {
         let Some(flow) = self.streams.get_mut(id) else { return };
-        if flow.paused && flow.readable() > 0 && flow.ring.as_ref().is_none_or(|ring| ring.room() > 0) {
+        let room = flow
+            .ring
+            .as_ref()
+            .map_or(self.budget.has_ring(), |ring| ring.room() > 0);
+        if flow.paused && flow.readable() > 0 && room {
             flow.paused = false;
             self.pending.push_back(Pending::Resume(id));
         }
@@ -303,7 +321,7 @@ impl Engine {
 
     /// Flows that wait for budget get a new chance when some came back.
     fn feed_starved(&mut self) {
-        while self.budget.left() >= 64 << 10 {
+        while self.budget.has_ring() {
             let Some(id) = self.starved.pop_front() else { break };
             if let Some(flow) = self.streams.get_mut(id).filter(|flow| flow.paused) {
                 flow.paused = false;
@@ -349,7 +367,7 @@ impl Engine {
             }
             let (key, deadline) = (flow.key, flow.deadline);
             if let Some(at) = deadline.filter(|_| !std::mem::replace(&mut flow.timer_set, true)) {
-                self.timers.push(std::cmp::Reverse((at, id)));
+                self.set_timer(at, id);
             }
             let Some(outgoing) = outgoing else { continue };
             self.mark_ready(id);

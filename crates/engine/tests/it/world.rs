@@ -22,17 +22,30 @@ pub fn policy(list: &[(IndicatorType, &str, Action)]) -> Policy {
         educate_url: None,
     });
     let indicators = IndicatorSet::open(compile(entries, [5; 16]).unwrap()).unwrap();
-    Policy { indicators, settings: Settings::default(), allowed_hosts: Vec::new() }
+    Policy {
+        indicators,
+        settings: Settings::default(),
+        allowed_hosts: Vec::new(),
+    }
 }
 
 pub fn engine(policy: Policy, gso: bool) -> Engine {
-    let config = Config { mtu: 1500, gso, seed: 42, byte_budget: 4 << 20, secret: [7; 16] };
+    let config = Config {
+        mtu: 1500,
+        gso,
+        seed: 42,
+        byte_budget: 4 << 20,
+        secret: [7; 16],
+    };
     Engine::new(config, policy, NOW)
 }
 
 pub fn udp(to: [u8; 4], port: u16, payload: &[u8]) -> Vec<u8> {
     let mut packet = Vec::new();
-    PacketBuilder::ipv4(APP, to, 64).udp(5000, port).write(&mut packet, payload).unwrap();
+    PacketBuilder::ipv4(APP, to, 64)
+        .udp(5000, port)
+        .write(&mut packet, payload)
+        .unwrap();
     packet
 }
 

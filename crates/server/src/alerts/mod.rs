@@ -1,5 +1,6 @@
 //! Alerts: raised from what devices report, triaged by people, resolved by either.
 
+pub mod console;
 pub mod defender;
 pub mod domains;
 mod search;

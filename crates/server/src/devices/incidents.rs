@@ -80,7 +80,8 @@ struct KnownIndicator {
 /// The indicator behind a hit; none when it was deleted meanwhile.
 async fn indicator_of(tx: &mut Transaction, id: IndicatorId) -> Result<Option<KnownIndicator>> {
     let query = "SELECT title, severity, generate_alert, category, recommended_actions FROM indicators WHERE id = $1";
-    let row: Option<(String, String, i64, Option<String>, Option<String>)> = sqlx::query_as(query)
+    type Columns = (String, String, i64, Option<String>, Option<String>);
+    let row: Option<Columns> = sqlx::query_as(query)
         .bind(id.0.cast_signed())
         .fetch_optional(&mut **tx)
         .await?;

@@ -2,6 +2,7 @@
 
 pub mod admin;
 mod check_in;
+pub mod console;
 pub mod defender;
 pub mod device;
 mod incidents;

@@ -1,6 +1,7 @@
 //! Enrolment: tokens that administrators make, and devices that use them.
 
 pub mod admin;
+pub mod console;
 pub mod device;
 mod store;
 

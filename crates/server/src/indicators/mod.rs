@@ -1,6 +1,7 @@
 //! Indicators: what devices allow, watch, warn about and block.
 
 pub mod admin;
+pub mod console;
 mod csv;
 pub mod defender;
 mod draft;

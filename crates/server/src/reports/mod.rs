@@ -1,5 +1,7 @@
 //! Sites that users reported: filed from check-ins, decided by people.
 
+pub mod console;
+
 use axum::{
     Json,
     extract::{Path, State},

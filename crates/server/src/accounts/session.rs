@@ -1,0 +1,215 @@
+//! Sessions: a random cookie that only the browser keeps, and a token in every form against forged requests.
+
+use std::time::Duration;
+
+use axum::{
+    extract::{FromRequest, FromRequestParts, OptionalFromRequestParts, Request},
+    http::{HeaderMap, HeaderValue, header, request::Parts},
+    response::{IntoResponse, Redirect, Response},
+};
+use subtle::ConstantTimeEq as _;
+
+use super::store;
+use crate::{
+    App,
+    app::now,
+    audit,
+    caller::{Actor, Caller},
+    console::ConsoleError,
+    error::{Error, Result},
+    odata::decode_pairs,
+    secret,
+};
+
+/// The `__Host-` prefix makes browsers insist on Secure, on the path / and on this very host.
+const COOKIE: &str = "__Host-moat";
+const LIFETIME: Duration = Duration::from_secs(12 * 3600);
+const MAX_FORM: usize = 4 << 20;
+
+/// A signed-in administrator.
+#[derive(Debug, Clone)]
+pub struct Session {
+    token: String,
+    pub administrator: String,
+    pub name: String,
+    pub csrf: String,
+}
+
+/// A form whose token was right, with the session that sent it.
+pub struct Form {
+    pub session: Session,
+    pub fields: Fields,
+}
+
+/// The fields of a form, as typed.
+#[derive(Debug, Clone, Default)]
+pub struct Fields(Vec<(String, String)>);
+
+impl Fields {
+    pub fn get(&self, name: &str) -> &str {
+        self.0
+            .iter()
+            .find(|(field, _)| field == name)
+            .map(|(_, value)| value.as_str())
+            .unwrap_or_default()
+    }
+
+    pub fn is(&self, name: &str, value: &str) -> bool {
+        self.get(name) == value
+    }
+
+    pub fn all(&self, name: &str) -> Vec<String> {
+        self.0
+            .iter()
+            .filter(|(field, _)| field == name)
+            .map(|(_, value)| value.clone())
+            .collect()
+    }
+
+    /// The text of a field, none when nothing was typed.
+    pub fn text(&self, name: &str) -> Option<String> {
+        Some(self.get(name).trim().to_string()).filter(|text| !text.is_empty())
+    }
+}
+
+pub async fn open(app: &App, administrator: &str, name: &str) -> Result<Session> {
+    let (token, csrf) = (secret::generate(), secret::generate());
+    let mut tx = app.db.begin().await?;
+    let expires = now().saturating_add(LIFETIME);
+    store::insert_session(&mut tx, &secret::hash(&token), administrator, &csrf, expires).await?;
+    let actor = Actor::Administrator {
+        id: administrator.to_string(),
+        name: name.to_string(),
+    };
+    let change = audit::Change::<()> {
+        action: "sign in",
+        noun: "administrator",
+        id: administrator,
+        before: None,
+        after: None,
+    };
+    audit::record(&mut tx, &actor, change).await?;
+    tx.commit().await?;
+    Ok(Session {
+        token,
+        administrator: administrator.to_string(),
+        name: name.to_string(),
+        csrf,
+    })
+}
+
+impl Session {
+    pub fn caller(&self) -> Caller {
+        Caller::with_all_roles(Actor::Administrator {
+            id: self.administrator.clone(),
+            name: self.name.clone(),
+        })
+    }
+
+    /// The header that gives the browser the session.
+    pub fn cookie(&self) -> [(header::HeaderName, HeaderValue); 1] {
+        cookie(&self.token, LIFETIME.as_secs())
+    }
+
+    pub async fn close(&self, app: &App) -> Result<[(header::HeaderName, HeaderValue); 1]> {
+        let mut tx = app.db.begin().await?;
+        store::delete_session(&mut tx, &secret::hash(&self.token)).await?;
+        tx.commit().await?;
+        Ok(cookie("", 0))
+    }
+
+    async fn find(app: &App, headers: &HeaderMap) -> Result<Option<Self>> {
+        let Some(token) = token_of(headers) else {
+            return Ok(None);
+        };
+        let row = store::find_session(&app.db, &secret::hash(&token)).await?;
+        Ok(row.map(|row| Self {
+            token,
+            administrator: row.administrator_id,
+            name: row.name,
+            csrf: row.csrf_token,
+        }))
+    }
+}
+
+fn cookie(token: &str, seconds: u64) -> [(header::HeaderName, HeaderValue); 1] {
+    let text = format!("{COOKIE}={token}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age={seconds}");
+    // Tokens are base64: always a legal header.
+    [(
+        header::SET_COOKIE,
+        HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static("")),
+    )]
+}
+
+fn token_of(headers: &HeaderMap) -> Option<String> {
+    let cookies = headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
+    let mut pairs = cookies
+        .flat_map(|value| value.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='));
+    pairs
+        .find(|(name, _)| *name == COOKIE)
+        .map(|(_, token)| token.to_string())
+}
+
+/// A page for which one must sign in: without a session, the way leads there and back.
+impl FromRequestParts<App> for Session {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Self::Rejection> {
+        match Self::find(app, &parts.headers).await {
+            Ok(Some(session)) => Ok(session),
+            Ok(None) => {
+                let back = if parts.method == http::Method::GET {
+                    parts.uri.path_and_query().map(ToString::to_string)
+                } else {
+                    None
+                };
+                let back = back
+                    .filter(|path| path != "/")
+                    .map(|path| format!("?next={}", crate::console::escape(&path)));
+                Err(Redirect::to(&format!("/sign-in{}", back.unwrap_or_default())).into_response())
+            }
+            Err(error) => Err(ConsoleError(error).into_response()),
+        }
+    }
+}
+
+impl OptionalFromRequestParts<App> for Session {
+    type Rejection = ConsoleError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Option<Self>, Self::Rejection> {
+        Ok(Self::find(app, &parts.headers).await?)
+    }
+}
+
+impl FromRequest<App> for Form {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Self::Rejection> {
+        let (mut parts, body) = request.into_parts();
+        let session = <Session as FromRequestParts<App>>::from_request_parts(&mut parts, app).await?;
+        let fields = read_fields(Request::from_parts(parts, body))
+            .await
+            .map_err(IntoResponse::into_response)?;
+        if !bool::from(fields.get("csrf").as_bytes().ct_eq(session.csrf.as_bytes())) {
+            let error = Error::Forbidden(
+                "This form is out of date. Go back, load the page again and repeat what you did.".into(),
+            );
+            return Err(ConsoleError(error).into_response());
+        }
+        Ok(Self { session, fields })
+    }
+}
+
+/// The fields of a form that comes without a session, such as the sign-in itself.
+pub async fn read_fields(request: Request) -> Result<Fields, ConsoleError> {
+    let bytes = axum::body::to_bytes(request.into_body(), MAX_FORM).await;
+    let bytes = bytes.map_err(|_| Error::invalid("InvalidRequestBody", "The form is too large or broke off."))?;
+    let text =
+        String::from_utf8(bytes.to_vec()).map_err(|_| Error::invalid("InvalidRequestBody", "The form is no text."))?;
+    let pairs = decode_pairs(&text).ok_or_else(|| Error::invalid("InvalidRequestBody", "The form cannot be read."))?;
+    Ok(Fields(pairs))
+}

@@ -1,0 +1,116 @@
+use moat_model::Timestamp;
+use sqlx::FromRow;
+
+use crate::{
+    app::now,
+    db::{Db, Transaction},
+    error::Result,
+};
+
+#[derive(Debug, FromRow)]
+pub struct AdministratorRow {
+    pub id: String,
+    pub name: String,
+    pub password_hash: String,
+}
+
+#[derive(Debug, FromRow)]
+pub struct SessionRow {
+    pub administrator_id: String,
+    pub name: String,
+    pub csrf_token: String,
+}
+
+pub async fn count(tx: &mut Transaction) -> Result<i64> {
+    Ok(sqlx::query_scalar("SELECT COUNT(*) FROM administrators")
+        .fetch_one(&mut **tx)
+        .await?)
+}
+
+pub async fn find(db: &Db, name: &str) -> Result<Option<AdministratorRow>> {
+    let query = "SELECT id, name, password_hash FROM administrators WHERE name = $1 AND disabled_at IS NULL";
+    Ok(sqlx::query_as(query)
+        .bind(name.to_string())
+        .fetch_optional(db.read())
+        .await?)
+}
+
+pub async fn insert(tx: &mut Transaction, id: &str, name: &str, hash: &str) -> Result<()> {
+    sqlx::query("INSERT INTO administrators (id, name, password_hash, role, created_at) VALUES ($1, $2, $3, 'Global administrator', $4)")
+        .bind(id.to_string())
+        .bind(name.to_string())
+        .bind(hash.to_string())
+        .bind(now().as_micros())
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+pub async fn replace_setup_link(tx: &mut Transaction, hash: &str, expires: Timestamp) -> Result<()> {
+    sqlx::query("DELETE FROM setup_links").execute(&mut **tx).await?;
+    sqlx::query("INSERT INTO setup_links (token_hash, created_at, expires_at) VALUES ($1, $2, $3)")
+        .bind(hash.to_string())
+        .bind(now().as_micros())
+        .bind(expires.as_micros())
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+pub async fn setup_link_is_valid(db: &Db, hash: &str) -> Result<bool> {
+    let query =
+        sqlx::query_scalar::<_, i64>("SELECT COUNT(*) FROM setup_links WHERE token_hash = $1 AND expires_at > $2");
+    Ok(query
+        .bind(hash.to_string())
+        .bind(now().as_micros())
+        .fetch_one(db.read())
+        .await?
+        == 1)
+}
+
+pub async fn use_setup_link(tx: &mut Transaction, hash: &str) -> Result<bool> {
+    let query = sqlx::query("DELETE FROM setup_links WHERE token_hash = $1 AND expires_at > $2");
+    Ok(query
+        .bind(hash.to_string())
+        .bind(now().as_micros())
+        .execute(&mut **tx)
+        .await?
+        .rows_affected()
+        == 1)
+}
+
+pub async fn insert_session(
+    tx: &mut Transaction,
+    hash: &str,
+    administrator: &str,
+    csrf: &str,
+    expires: Timestamp,
+) -> Result<()> {
+    sqlx::query("INSERT INTO sessions (token_hash, administrator_id, csrf_token, created_at, expires_at) VALUES ($1, $2, $3, $4, $5)")
+        .bind(hash.to_string())
+        .bind(administrator.to_string())
+        .bind(csrf.to_string())
+        .bind(now().as_micros())
+        .bind(expires.as_micros())
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+pub async fn find_session(db: &Db, hash: &str) -> Result<Option<SessionRow>> {
+    let query = "SELECT s.administrator_id, a.name, s.csrf_token FROM sessions s JOIN administrators a ON a.id = s.administrator_id \
+                 WHERE s.token_hash = $1 AND s.expires_at > $2 AND a.disabled_at IS NULL";
+    Ok(sqlx::query_as(query)
+        .bind(hash.to_string())
+        .bind(now().as_micros())
+        .fetch_optional(db.read())
+        .await?)
+}
+
+pub async fn delete_session(tx: &mut Transaction, hash: &str) -> Result<()> {
+    sqlx::query("DELETE FROM sessions WHERE token_hash = $1")
+        .bind(hash.to_string())
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}

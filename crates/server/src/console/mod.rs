@@ -1,0 +1,139 @@
+//! The console's frame: layout, errors, static files, live rows, and words for people.
+
+mod assets;
+mod audit_log;
+mod live;
+mod overview;
+mod settings;
+pub mod words;
+
+use askama::Template;
+use axum::{
+    http::{HeaderValue, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+
+use crate::{
+    accounts::Session,
+    error::{Error, Result},
+};
+
+pub use assets::{asset, asset_version};
+pub use audit_log::page as audit_log;
+pub use live::events;
+pub use overview::page as overview;
+pub use settings::{
+    create_client, create_gateway, disable_client, disable_gateway, page as settings, save as save_settings,
+};
+
+/// The entries of the navigation: key, address, name.
+pub const NAVIGATION: &[(&str, &str, &str)] = &[
+    ("overview", "/", "Overview"),
+    ("devices", "/devices", "Devices"),
+    ("alerts", "/alerts", "Alerts"),
+    ("indicators", "/indicators", "Indicators"),
+    ("reports", "/reports", "Reported sites"),
+    ("enrollment", "/enrollment", "Enrolment"),
+    ("settings", "/settings", "Settings"),
+    ("audit", "/audit", "Audit log"),
+];
+
+/// A rendered page.
+pub struct Html<T>(pub T);
+
+impl<T: Template> Html<T> {
+    pub fn respond(self) -> Result<Response, ConsoleError> {
+        let text = self.0.render().map_err(Error::internal)?;
+        Ok(axum::response::Html(text).into_response())
+    }
+}
+
+/// What every page behind the sign-in shows around its content.
+pub struct Frame {
+    /// Which entry of the navigation is marked.
+    pub section: &'static str,
+    pub user: String,
+    pub csrf: String,
+}
+
+impl Frame {
+    pub fn new(session: &Session, section: &'static str) -> Self {
+        Self {
+            section,
+            user: session.name.clone(),
+            csrf: session.csrf.clone(),
+        }
+    }
+}
+
+/// An error as a page.
+pub struct ConsoleError(pub Error);
+
+impl<E: Into<Error>> From<E> for ConsoleError {
+    fn from(error: E) -> Self {
+        Self(error.into())
+    }
+}
+
+#[derive(Template)]
+#[template(path = "error.html")]
+struct ErrorPage {
+    title: &'static str,
+    text: String,
+}
+
+impl IntoResponse for ConsoleError {
+    fn into_response(self) -> Response {
+        self.0.log();
+        let title = match &self.0 {
+            Error::NotFound(_) => "Not found",
+            Error::Forbidden(_) => "Not allowed",
+            Error::Internal(_) => "Something went wrong on our side",
+            Error::StorageFull => "The server's disk is full",
+            _ => "That did not work",
+        };
+        let page = ErrorPage {
+            title,
+            text: self.0.to_string(),
+        };
+        let text = page.render().unwrap_or_else(|_| "Something went wrong.".into());
+        (self.0.status(), axum::response::Html(text)).into_response()
+    }
+}
+
+/// Headers of every answer to a browser: nothing from elsewhere, nothing inline, no framing.
+pub async fn secure_headers(request: axum::extract::Request, next: Next) -> Response {
+    const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
+                          form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    let fixed = [
+        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "same-origin"),
+        (header::STRICT_TRANSPORT_SECURITY, "max-age=31536000"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+    ];
+    for (name, value) in fixed {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+/// Percent-escapes text for a query value.
+pub fn escape(text: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~/".contains(&b);
+    text.bytes()
+        .map(|b| {
+            if plain(b) {
+                char::from(b).to_string()
+            } else {
+                format!("%{b:02X}")
+            }
+        })
+        .collect()
+}

@@ -1,0 +1,73 @@
+use askama::Template;
+use axum::{
+    extract::{Path, State},
+    response::{IntoResponse as _, Redirect, Response},
+};
+use moat_model::Management;
+
+use super::{IssuedToken, NewToken, TokenRow, create_token, list_tokens, revoke_token};
+use crate::{
+    App,
+    accounts::{
+        Session,
+        session::{Fields, Form},
+    },
+    console::{ConsoleError, Frame, Html, words},
+    error::Error,
+};
+
+#[derive(Template)]
+#[template(path = "enrollment.html")]
+struct Page {
+    frame: Frame,
+    rows: Vec<TokenRow>,
+    issued: Option<IssuedToken>,
+    typed: Fields,
+    error: Option<String>,
+}
+
+pub async fn list(State(app): State<App>, session: Session) -> Result<Response, ConsoleError> {
+    render(&app, &session, None, Fields::default(), None).await
+}
+
+pub async fn create(State(app): State<App>, form: Form) -> Result<Response, ConsoleError> {
+    let number = |name: &str| form.fields.get(name).trim().parse::<u32>().unwrap_or(0);
+    let new = NewToken {
+        lifetime_seconds: u64::from(number("hours")) * 3600,
+        max_uses: number("uses"),
+        management: if form.fields.get("management") == "unmanaged" {
+            Management::Unmanaged
+        } else {
+            Management::Managed
+        },
+        device_group: form.fields.get("group").trim().to_string(),
+    };
+    match create_token(&app, &form.session.caller(), new).await {
+        Ok(issued) => render(&app, &form.session, Some(issued), Fields::default(), None).await,
+        Err(Error::Invalid { message, .. }) => render(&app, &form.session, None, form.fields, Some(message)).await,
+        Err(error) => Err(error.into()),
+    }
+}
+
+pub async fn revoke(State(app): State<App>, Path(id): Path<String>, form: Form) -> Result<Response, ConsoleError> {
+    revoke_token(&app, &form.session.caller(), &id).await?;
+    Ok(Redirect::to("/enrollment").into_response())
+}
+
+async fn render(
+    app: &App,
+    session: &Session,
+    issued: Option<IssuedToken>,
+    typed: Fields,
+    error: Option<String>,
+) -> Result<Response, ConsoleError> {
+    let rows = list_tokens(app, &session.caller()).await?;
+    Html(Page {
+        frame: Frame::new(session, "enrollment"),
+        rows,
+        issued,
+        typed,
+        error,
+    })
+    .respond()
+}
