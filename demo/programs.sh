@@ -4,10 +4,11 @@
 server=https://198.51.100.130:8443
 
 build_programs() {
+  bin=${CARGO_TARGET_DIR:-target}/release
+  if [ -n "${MOAT_BUILT:-}" ]; then bin=$(cd "$bin" && pwd); return; fi
   chapter "Building (the first time takes some minutes)"
   local start=$SECONDS
   cargo build --release --locked -p moat-cli -p moat-agent
-  bin=${CARGO_TARGET_DIR:-target}/release
   bin=$(cd "$bin" && pwd)
   passed "moat and moat-agent" "$((SECONDS - start)) s"
 }
@@ -49,6 +50,7 @@ start_sites() {
 CONF
   in_net nginx -e "$work/sites.err" -c "$work/sites.conf" &
   until_matches "the internet answers" "a page of the demo" 5 in_dev curl -s -m 2 http://good.example/
+  until_matches "over IPv6 as well" "a page of the demo" 5 in_dev curl -s -m 2 'http://[2001:db8:10::10]/'
 }
 
 # nginx_config FILE <SERVERS: a configuration that touches nothing of this machine.
@@ -104,8 +106,9 @@ CONF
 }
 
 start_agent() {
-  in_dev "$bin/moat-agent" run --data "$work/device" --posture-root "$work/phone" >>"$work/agent.log" 2>&1 &
-  agent_job=$!
+  # exec all the way down: the job is the agent itself.
+  (exec ip netns exec "$dev" "$bin/moat-agent" run --data "$work/device" --posture-root "$work/phone" >>"$work/agent.log" 2>&1) &
+  agent_pid=$!
 }
 
 # What the employee's browser does, with the device's certificate for the company's application.

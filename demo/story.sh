@@ -106,8 +106,8 @@ report_a_site() {
 
 survive_kill_9() {
   chapter "kill -9"
-  pkill -9 -f "$bin/moat-agent run --data $work/device"
-  wait "$agent_job" 2>/dev/null || true
+  kill -9 "$agent_pid"
+  wait "$agent_pid" 2>/dev/null || true
   expect "without the agent the network works" "a page of the demo" browse https://good.example/
   start_agent
   until_matches "the agent starts again and blocks" "EDE: 15" 10 in_dev dig +tries=1 +time=2 phish.example

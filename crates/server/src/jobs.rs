@@ -19,9 +19,10 @@ const PURGE: Duration = Duration::from_secs(600);
 
 /// Runs all jobs until `stop` turns true.
 pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
+    let started = now();
     let jobs = async {
         tokio::join!(
-            every(SILENCE_SCAN, || find_silent(&app)),
+            every(SILENCE_SCAN, || find_silent(&app, started)),
             every(PURGE, || purge(&app)),
             expire_indicators(&app)
         );
@@ -42,12 +43,13 @@ async fn every(period: Duration, mut job: impl AsyncFnMut() -> Result<()>) {
 }
 
 /// Raises an alert for each device that stopped reporting.
-async fn find_silent(app: &App) -> Result<()> {
+async fn find_silent(app: &App, started: Timestamp) -> Result<()> {
     let limit = app.config.silent_after();
     for device in store::not_seen_since(&app.db, now().saturating_sub(limit)).await? {
         let id = device.device_id()?;
-        let last_seen = Timestamp::from_micros(device.last_seen_at);
-        if let Some(since) = silence::evaluate(last_seen, app.hub.is_connected(id), limit, now()) {
+        // While this server was down nobody could report: the time counts from its start.
+        let heard = Timestamp::from_micros(device.last_seen_at).max(started);
+        if let Some(since) = silence::evaluate(heard, app.hub.is_connected(id), limit, now()) {
             mark_silent(app, &device, since).await?;
         }
     }
@@ -71,7 +73,9 @@ async fn mark_silent(app: &App, device: &DeviceRow, since: Timestamp) -> Result<
         evidence: Vec::new(),
     };
     let mut tx = app.db.begin().await?;
-    store::mark_silent(&mut tx, id, since).await?;
+    if !store::mark_silent(&mut tx, device, since).await? {
+        return Ok(());
+    }
     alerts::raise(&mut tx, &incident).await?;
     alerts::recompute_risk(&mut tx, id).await?;
     tx.commit().await?;
@@ -83,14 +87,16 @@ async fn mark_silent(app: &App, device: &DeviceRow, since: Timestamp) -> Result<
 async fn expire_indicators(app: &App) {
     let mut revision = app.hub.revision();
     loop {
+        let mut shortest = Duration::from_millis(50);
         if let Err(error) = indicators::delete_expired(app).await {
             error.log();
+            shortest = SILENCE_SCAN;
         }
         let next = indicators::next_expiry(app).await.unwrap_or_else(|error| {
             error.log();
             None
         });
-        let wait = next.map_or(PURGE, |at| at.since(now()).max(Duration::from_millis(50)).min(PURGE));
+        let wait = next.map_or(PURGE, |at| at.since(now()).max(shortest).min(PURGE));
         tokio::select! {
             () = sleep(wait) => {}
             _ = revision.changed() => {}

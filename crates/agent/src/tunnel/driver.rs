@@ -309,10 +309,11 @@ impl Driver {
                 }
             }
             Some(Transmit::Datagram { flow, payload }) => {
-                if let Err(error) = self.sockets.send(flow, payload) {
-                    if error.kind() != io::ErrorKind::WouldBlock && error.kind() != io::ErrorKind::NotConnected {
-                        self.engine.handle_datagram_error(flow, reason(&error), now);
-                    }
+                let harmless = [io::ErrorKind::WouldBlock, io::ErrorKind::NotConnected];
+                if let Err(error) = self.sockets.send(flow, payload)
+                    && !harmless.contains(&error.kind())
+                {
+                    self.engine.handle_datagram_error(flow, reason(&error), now);
                 }
             }
         }

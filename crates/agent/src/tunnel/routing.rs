@@ -140,10 +140,8 @@ impl Routing {
 
     fn add_routes(&self, family: Family) -> io::Result<()> {
         self.add_route(family, ROUTE_UNICAST, None)?;
-        let local = LOCAL.iter().filter(|(ip, _)| ip.is_ipv4() == (family == Family::V4));
-        local
-            .map(|(ip, length)| self.add_route(family, ROUTE_THROW, Some((*ip, *length))))
-            .collect()
+        let mut local = LOCAL.iter().filter(|(ip, _)| ip.is_ipv4() == (family == Family::V4));
+        local.try_for_each(|(ip, length)| self.add_route(family, ROUTE_THROW, Some((*ip, *length))))
     }
 
     fn add_route(&self, family: Family, kind: u8, destination: Option<(IpAddr, u8)>) -> io::Result<()> {

@@ -153,10 +153,10 @@ impl Sockets {
             take(&mut self.datagrams, flow);
             return;
         }
-        if let Some(Stream::Open(socket)) = take(&mut self.streams, flow) {
-            if reset {
-                let _ = socket2::SockRef::from(&socket).set_linger(Some(std::time::Duration::ZERO));
-            }
+        if let Some(Stream::Open(socket)) = take(&mut self.streams, flow)
+            && reset
+        {
+            let _ = socket2::SockRef::from(&socket).set_linger(Some(std::time::Duration::ZERO));
         }
     }
 

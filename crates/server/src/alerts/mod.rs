@@ -10,7 +10,13 @@ pub mod triage;
 use moat_model::{AlertKind, DeviceId, Evidence, IndicatorId, Severity, Timestamp};
 use moat_policy::risk;
 
-use crate::{app::now, caller::Actor, db::Transaction, error::Result, secret::random_bytes};
+use crate::{
+    app::now,
+    caller::Actor,
+    db::Transaction,
+    error::{Error, Result},
+    secret::random_bytes,
+};
 
 /// Evidence kept per alert; of more, only the count is.
 const MAX_EVIDENCE: i64 = 50;
@@ -64,9 +70,16 @@ pub async fn raise(tx: &mut Transaction, incident: &Incident) -> Result<String> 
 }
 
 async fn repeat(tx: &mut Transaction, open: &store::OpenAlert, incident: &Incident) -> Result<()> {
-    store::repeat(tx, &open.id, incident).await?;
-    if open.severity != incident.severity.as_str() {
-        let text = format!("severity {} → {}", open.severity, incident.severity);
+    let before: Severity = open.severity.parse().map_err(Error::internal)?;
+    let mut incident = incident.clone();
+    // A jailbreak that hides some of its traces is no smaller: only a clean device ends the alert.
+    if incident.kind == AlertKind::Jailbreak && incident.severity < before {
+        incident.severity = before;
+        incident.title.clone_from(&open.title);
+    }
+    store::repeat(tx, &open.id, &incident).await?;
+    if incident.severity != before {
+        let text = format!("severity {before} → {}", incident.severity);
         note(tx, &open.id, &Actor::System, "changed", &text).await?;
     }
     Ok(())

@@ -12,6 +12,7 @@ use crate::{
 #[derive(Debug, FromRow)]
 pub struct OpenAlert {
     pub id: String,
+    pub title: String,
     pub severity: String,
 }
 
@@ -21,8 +22,7 @@ pub async fn find_open(
     kind: AlertKind,
     subject: &str,
 ) -> Result<Option<OpenAlert>> {
-    let query =
-        "SELECT id, severity FROM alerts WHERE device_id = $1 AND kind = $2 AND subject = $3 AND resolved_at IS NULL";
+    let query = "SELECT id, title, severity FROM alerts WHERE device_id = $1 AND kind = $2 AND subject = $3 AND resolved_at IS NULL";
     let query = sqlx::query_as(query)
         .bind(device.to_string())
         .bind(kind.as_str())

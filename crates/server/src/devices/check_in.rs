@@ -21,10 +21,8 @@ pub async fn check_in(app: &App, device: &DeviceRow, mut check_in: CheckIn, peer
     check(&mut check_in)?;
     let id = device.device_id()?;
     let mut tx = app.db.begin().await?;
-    let acknowledged = store_events(&mut tx, id, &check_in).await?;
-    if device.silent_since.is_some() {
-        alerts::resolve_by_itself(&mut tx, id, AlertKind::DeviceSilent, "", "the device reported again").await?;
-    }
+    let (acknowledged, posture_requested) = store_events(&mut tx, id, &check_in).await?;
+    alerts::resolve_by_itself(&mut tx, id, AlertKind::DeviceSilent, "", "the device reported again").await?;
     store::update_state(&mut tx, id, &check_in.device, &check_in.state, peer).await?;
     let decision = alerts::recompute_risk(&mut tx, id).await?;
     tx.commit().await?;
@@ -32,18 +30,16 @@ pub async fn check_in(app: &App, device: &DeviceRow, mut check_in: CheckIn, peer
     Ok(CheckInReply {
         acknowledged,
         bundle_version: *app.hub.revision().borrow(),
-        commands: device
-            .posture_requested_at
-            .map(|_| Command::RunPosture)
-            .into_iter()
-            .collect(),
+        commands: posture_requested.then_some(Command::RunPosture).into_iter().collect(),
         access: access_of(decision),
     })
 }
 
-async fn store_events(tx: &mut Transaction, id: DeviceId, check_in: &CheckIn) -> Result<u64> {
-    let query = sqlx::query_scalar::<_, i64>("SELECT acknowledged_seq FROM devices WHERE id = $1").bind(id.to_string());
-    let mut acknowledged = query.fetch_one(&mut **tx).await?.cast_unsigned();
+/// Stores the events; gives up to which number the server has them, and whether a posture run was asked for.
+async fn store_events(tx: &mut Transaction, id: DeviceId, check_in: &CheckIn) -> Result<(u64, bool)> {
+    let query = sqlx::query_as("SELECT acknowledged_seq, posture_requested_at FROM devices WHERE id = $1");
+    let (acknowledged, requested): (i64, Option<i64>) = query.bind(id.to_string()).fetch_one(&mut **tx).await?;
+    let mut acknowledged = acknowledged.cast_unsigned();
     for entry in &check_in.events {
         if entry.seq <= acknowledged {
             continue;
@@ -54,7 +50,7 @@ async fn store_events(tx: &mut Transaction, id: DeviceId, check_in: &CheckIn) ->
         acknowledged = entry.seq;
     }
     store::set_acknowledged(tx, id, acknowledged, check_in.dropped).await?;
-    Ok(acknowledged)
+    Ok((acknowledged, requested.is_some()))
 }
 
 fn access_of(decision: risk::RiskDecision) -> Access {

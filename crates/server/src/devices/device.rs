@@ -145,7 +145,12 @@ pub async fn push(
     State(app): State<App>,
     Enrolled(device): Enrolled,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, DeviceError> {
-    let connection = PushConnection::open(app, device.device_id()?);
+    let id = device.device_id()?;
+    let connection = PushConnection::open(app.clone(), id);
+    // Revoked between the look-up of the certificate and now: then nobody would end this connection.
+    if super::get(&app, id).await?.revoked_at.is_some() {
+        return Err(Error::Forbidden("this device is not enrolled any more".into()).into());
+    }
     let events = stream::unfold(connection, |mut connection| async move {
         let push = connection.next().await?;
         let event = Event::default().json_data(push).unwrap_or_default();

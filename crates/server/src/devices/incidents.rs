@@ -21,9 +21,10 @@ pub async fn apply(tx: &mut Transaction, device: DeviceId, entry: &OutboxEntry) 
             site,
             count,
         } => {
-            let Some(known) = indicator_of(tx, *indicator).await? else {
-                return Ok(());
-            };
+            // Deleted or expired while the device was away: what it did is still worth an alert.
+            let known = indicator_of(tx, *indicator)
+                .await?
+                .unwrap_or_else(|| KnownIndicator::gone(*indicator));
             if !known.generate_alert {
                 return Ok(());
             }
@@ -75,6 +76,18 @@ struct KnownIndicator {
     generate_alert: bool,
     category: String,
     recommended_action: String,
+}
+
+impl KnownIndicator {
+    fn gone(id: IndicatorId) -> Self {
+        Self {
+            title: format!("Site of indicator {id}, which is deleted"),
+            severity: Severity::Medium,
+            generate_alert: true,
+            category: "SuspiciousActivity".into(),
+            recommended_action: "Check the site and the audit log of the indicator.".into(),
+        }
+    }
 }
 
 /// The indicator behind a hit; none when it was deleted meanwhile.

@@ -37,7 +37,6 @@ pub struct DeviceRow {
     pub acknowledged_seq: i64,
     pub dropped_events: i64,
     pub silent_since: Option<i64>,
-    pub posture_requested_at: Option<i64>,
     pub revoked_at: Option<i64>,
     pub revoked_by: Option<String>,
 }
@@ -247,12 +246,12 @@ pub async fn not_seen_since(db: &Db, before: Timestamp) -> Result<Vec<DeviceRow>
         .await?)
 }
 
-pub async fn mark_silent(tx: &mut Transaction, id: DeviceId, since: Timestamp) -> Result<()> {
-    let query = sqlx::query("UPDATE devices SET silent_since = $1 WHERE id = $2 AND silent_since IS NULL");
-    query
+/// Marks a device silent; false when it reported meanwhile.
+pub async fn mark_silent(tx: &mut Transaction, device: &DeviceRow, since: Timestamp) -> Result<bool> {
+    let query = "UPDATE devices SET silent_since = $1 WHERE id = $2 AND last_seen_at = $3 AND silent_since IS NULL";
+    let query = sqlx::query(query)
         .bind(since.as_micros())
-        .bind(id.to_string())
-        .execute(&mut **tx)
-        .await?;
-    Ok(())
+        .bind(device.id.clone())
+        .bind(device.last_seen_at);
+    Ok(query.execute(&mut **tx).await?.rows_affected() == 1)
 }

@@ -1,7 +1,7 @@
 use axum::{
     Extension, Json,
     extract::State,
-    http::{HeaderMap, header},
+    http::{HeaderMap, Uri, header},
     response::Html,
 };
 use moat_model::sync::{Enroll, Enrolled};
@@ -15,12 +15,13 @@ use crate::{
 pub async fn enroll(
     State(app): State<App>,
     Extension(Peer(peer)): Extension<Peer>,
+    uri: Uri,
     headers: HeaderMap,
     DeviceBody(body): DeviceBody<Enroll>,
 ) -> Result<Json<Enrolled>, DeviceError> {
     let key = peer.ip().to_string();
     app.limits.enroll_failures.check(&key)?;
-    let device_url = device_url(&app, &headers);
+    let device_url = device_url(&app, &uri, &headers);
     let enrolled = super::enroll(&app, &body.token, &body.csr, &body.device, device_url, &key).await;
     if enrolled.is_err() {
         let _ = app.limits.enroll_failures.take(&key);
@@ -29,13 +30,14 @@ pub async fn enroll(
 }
 
 /// Where the device checks in: as configured, else the host it just used with the port of the device listener.
-fn device_url(app: &App, headers: &HeaderMap) -> String {
+fn device_url(app: &App, uri: &Uri, headers: &HeaderMap) -> String {
     if let Some(url) = &app.config.device_url {
         return url.clone();
     }
-    let host = headers
-        .get(header::HOST)
-        .and_then(|host| host.to_str().ok())
+    // HTTP/2 names the host in the address instead of a header.
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let host = host
+        .or(uri.authority().map(|authority| authority.as_str()))
         .unwrap_or("localhost");
     let host = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,

@@ -1,6 +1,8 @@
 //! The server as its users meet it: started in this process, spoken to over real TLS.
 
+mod access;
 mod alerts;
+mod devices;
 mod indicators;
 mod machines;
 mod oauth;

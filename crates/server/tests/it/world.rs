@@ -25,6 +25,7 @@ pub struct Answer {
     pub headers: http::HeaderMap,
     pub body: Value,
     pub text: String,
+    pub bytes: Vec<u8>,
 }
 
 impl Answer {
@@ -45,11 +46,49 @@ impl Answer {
 pub struct Device {
     pub id: String,
     info: Value,
+    /// As the server issued it, PEM.
+    pub certificate: String,
     address: std::net::SocketAddr,
     tls: TlsConnector,
 }
 
 impl Device {
+    /// Calls the device listener with the device's certificate.
+    pub async fn call(&self, method: Method, path: &str, headers: &[(&str, &str)], body: impl Into<Vec<u8>>) -> Answer {
+        send(&self.tls, self.address, method, path, headers, body.into()).await
+    }
+
+    /// The bytes behind a path of the device listener.
+    pub async fn bytes(&self, path: &str) -> Vec<u8> {
+        let answer = self.call(Method::GET, path, &[], "").await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        answer.bytes
+    }
+
+    /// Opens the push connection.
+    pub async fn push(&self) -> Push {
+        let socket = TcpStream::connect(self.address).await.unwrap();
+        let stream = self
+            .tls
+            .connect(ServerName::try_from("localhost").unwrap(), socket)
+            .await
+            .unwrap();
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+            .await
+            .unwrap();
+        tokio::spawn(connection);
+        let request = http::Request::get("/device/v1/push").header(header::HOST, "localhost");
+        let response = sender
+            .send_request(request.body(Full::<bytes::Bytes>::default()).unwrap())
+            .await
+            .unwrap();
+        assert_eq!(response.status(), 200);
+        Push {
+            body: response.into_body(),
+            _sender: sender,
+        }
+    }
+
     /// Checks in with these events.
     pub async fn check_in(&self, events: Value) -> Value {
         let state = json!({
@@ -78,6 +117,25 @@ impl Device {
         let event = json!({"kind": "webThreat", "indicator": indicator, "action": "Block", "site": site, "count": 1});
         self.check_in(json!([{"seq": seq, "time": EVENT_TIME, "event": event}]))
             .await;
+    }
+}
+
+/// An open push connection.
+pub struct Push {
+    body: hyper::body::Incoming,
+    _sender: hyper::client::conn::http1::SendRequest<Full<bytes::Bytes>>,
+}
+
+impl Push {
+    /// The next push; none when the server ended the connection.
+    pub async fn next(&mut self) -> Option<Value> {
+        loop {
+            let data = self.body.frame().await?.ok()?.into_data().ok()?;
+            let text = String::from_utf8_lossy(&data).into_owned();
+            if let Some(push) = text.lines().find_map(|line| line.strip_prefix("data:")) {
+                return Some(serde_json::from_str(push.trim()).unwrap());
+            }
+        }
     }
 }
 
@@ -169,6 +227,7 @@ impl World {
         Device {
             id: answer.body["deviceId"].as_str().unwrap().into(),
             info,
+            certificate: pem.to_string(),
             address: self.device_address,
             tls: TlsConnector::from(Arc::new(config.with_client_auth_cert(chain, key).unwrap())),
         }
@@ -297,5 +356,6 @@ async fn send(
         headers: parts.headers,
         body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
         text: String::from_utf8_lossy(&bytes).into_owned(),
+        bytes: bytes.to_vec(),
     }
 }
