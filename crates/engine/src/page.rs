@@ -34,10 +34,10 @@ pub fn parse(method: &str, target: &str) -> Option<Request> {
     };
     let token = value("t")?.to_string();
     let path = unescape(value("u")?)?;
-    let path = if path.starts_with('/') && !path.starts_with("//") {
-        path
-    } else {
-        "/".into()
+    // Browsers read `//` and `/\` as the start of another host.
+    let path = match path.starts_with('/') && !path.starts_with("//") && !path.contains('\\') {
+        true => path,
+        false => "/".into(),
     };
     match action {
         "continue" => Some(Request::Continue { token, path }),
@@ -133,7 +133,8 @@ fn response(status: &str, headers: &str, body: &str) -> Vec<u8> {
     format!(
         "HTTP/1.1 {status}\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: {}\r\nConnection: close\r\n\
          Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n\
-         Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; form-action 'self'\r\n{headers}\r\n{body}",
+         Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; \
+         frame-ancestors 'none'\r\nX-Frame-Options: DENY\r\n{headers}\r\n{body}",
         body.len()
     )
     .into_bytes()
@@ -227,6 +228,10 @@ mod tests {
             let page = String::from_utf8(page).unwrap();
             let (head, body) = page.split_once("\r\n\r\n").unwrap();
             assert!(head.contains(&format!("Content-Length: {}\r\n", body.len())));
+            assert!(
+                head.contains("frame-ancestors 'none'"),
+                "another site must not steal a click on the page"
+            );
             assert!(!body.contains("<script>") && !body.contains("javascript:") && !body.contains("\"<b>"));
             assert_eq!(body.contains("Continue anyway"), action == Action::Warn);
         }
@@ -242,14 +247,16 @@ mod tests {
                 path: "/a?b=c".into()
             })
         );
-        let away = parse("POST", &format!("{PREFIX}continue?t=abc&u=//other.example/"));
-        assert_eq!(
-            away,
-            Some(Request::Continue {
-                token: "abc".into(),
-                path: "/".into()
-            })
-        );
+        for away in ["//other.example/", "/%5Cother.example/", "http://other.example/"] {
+            assert_eq!(
+                parse("POST", &format!("{PREFIX}continue?t=abc&u={away}")),
+                Some(Request::Continue {
+                    token: "abc".into(),
+                    path: "/".into()
+                }),
+                "{away}"
+            );
+        }
         assert_eq!(parse("GET", &format!("{PREFIX}continue?t=abc&u=/")), None);
         assert_eq!(parse("POST", "/login?t=abc&u=/"), None);
     }

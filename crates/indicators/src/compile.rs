@@ -6,7 +6,7 @@ use siphasher::sip::SipHasher24;
 use crate::{
     domain::{Domain, InvalidDomain},
     ip::{InvalidIp, Prefix},
-    url::{InvalidUrl, UrlPattern},
+    url::{InvalidUrl, UrlPattern, host_key},
 };
 
 /// An indicator as the compiler takes it.
@@ -62,13 +62,6 @@ pub fn compile(entries: impl IntoIterator<Item = Entry>, salt: [u8; 16]) -> Resu
     compiler.finish(salt)
 }
 
-pub(crate) fn key_hash(hasher: &SipHasher24, parts: &[&str]) -> u64 {
-    match parts {
-        [one] => hasher.hash(one.as_bytes()),
-        parts => hasher.hash(parts.concat().as_bytes()),
-    }
-}
-
 #[derive(Default)]
 struct Compiler {
     hasher: SipHasher24,
@@ -90,20 +83,22 @@ impl Compiler {
         let value = match entry.kind {
             IndicatorType::DomainName => {
                 let domain = Domain::parse(&entry.value).map_err(|e| CompileError::Domain(entry.id, e))?;
-                self.hosts.push((key_hash(&self.hasher, &[domain.as_str()]), index));
+                self.hosts.push((self.hasher.hash(domain.as_str().as_bytes()), index));
                 domain.to_string()
             }
             IndicatorType::Url => {
                 let url = UrlPattern::parse(&entry.value).map_err(|e| CompileError::Url(entry.id, e))?;
+                let host = host_key(url.host()).into_owned();
+                let host_hash = self.hasher.hash(host.as_bytes());
                 if url.path().is_empty() {
                     flags |= FLAG_HOST_ONLY;
-                    self.hosts.push((key_hash(&self.hasher, &[url.host()]), index));
-                    url.host().to_string()
+                    self.hosts.push((host_hash, index));
+                    host
                 } else {
-                    self.urls
-                        .push((key_hash(&self.hasher, &[url.host(), url.path()]), index));
-                    self.path_hosts.push(key_hash(&self.hasher, &[url.host()]));
-                    url.to_string()
+                    let url = host + url.path();
+                    self.urls.push((self.hasher.hash(url.as_bytes()), index));
+                    self.path_hosts.push(host_hash);
+                    url
                 }
             }
             IndicatorType::IpAddress => {

@@ -83,29 +83,43 @@ impl Prefix {
         ip.is_ipv4() == self.addr.is_ipv4() && mask(ip, self.len) == self.addr
     }
 
-    /// Private, loopback, link-local, multicast and other addresses that mean nothing outside one network.
+    /// Whether any address of it is private, loopback, link-local, multicast or otherwise means nothing outside one network
+    /// (RFC 6890 and its registries).
     #[must_use]
     pub fn is_internal(&self) -> bool {
         match self.addr {
-            IpAddr::V4(ip) => {
-                let [a, b, ..] = ip.octets();
-                ip.is_private()
-                    || ip.is_loopback()
-                    || ip.is_link_local()
-                    || ip.is_multicast()
-                    || ip.is_broadcast()
-                    || a == 0
-                    || (a == 100 && b & 0xc0 == 64)
-            }
-            IpAddr::V6(ip) => {
-                ip.is_loopback()
-                    || ip.is_unspecified()
-                    || ip.is_multicast()
-                    || ip.is_unique_local()
-                    || ip.is_unicast_link_local()
-            }
+            IpAddr::V4(ip) => overlaps(u32::from(ip).into(), 96 + self.len, INTERNAL_V4, 96),
+            IpAddr::V6(ip) => overlaps(ip.into(), self.len, INTERNAL_V6, 0),
         }
     }
+}
+
+const INTERNAL_V4: &[(u128, u8)] = &[
+    (0x0000_0000, 8),  // this network
+    (0x0a00_0000, 8),  // private
+    (0x6440_0000, 10), // carrier-grade NAT
+    (0x7f00_0000, 8),  // loopback
+    (0xa9fe_0000, 16), // link-local
+    (0xac10_0000, 12), // private
+    (0xc0a8_0000, 16), // private
+    (0xe000_0000, 4),  // multicast
+    (0xf000_0000, 4),  // reserved, broadcast
+];
+
+const INTERNAL_V6: &[(u128, u8)] = &[
+    (0, 128),           // unspecified
+    (1, 128),           // loopback
+    (0xfc00 << 112, 7), // unique local
+    (0xfe80 << 112, 9), // link-local, and site-local as it was
+    (0xff00 << 112, 8), // multicast
+];
+
+/// Whether a range of 128 bits shares an address with one of `others`, whose lengths count from `offset`.
+fn overlaps(addr: u128, len: u8, others: &[(u128, u8)], offset: u8) -> bool {
+    others.iter().any(|(other, other_len)| {
+        let common = len.min(offset + other_len);
+        (addr ^ other).checked_shr(128 - u32::from(common)).unwrap_or(0) == 0
+    })
 }
 
 impl FromStr for Prefix {
@@ -194,6 +208,42 @@ mod tests {
                 .to_string()
                 .contains("192.0.2.0/24")
         );
+    }
+
+    #[test]
+    fn internal_is_what_shares_an_address_with_an_internal_range() {
+        for text in [
+            "10.1.2.3",
+            "8.0.0.0/5",
+            "172.31.0.0/16",
+            "192.168.0.0/15",
+            "127.0.0.1",
+            "169.254.0.1",
+            "100.64.0.0/10",
+            "224.0.0.251",
+            "255.255.255.255",
+            "0.0.0.1",
+            "::1",
+            "::/8",
+            "fd00::/8",
+            "fe80::1",
+            "ff02::fb",
+            "::ffff:10.0.0.1",
+        ] {
+            assert!(Prefix::parse(text).unwrap().is_internal(), "{text}");
+        }
+        for text in [
+            "11.0.0.0/8",
+            "172.32.0.0/16",
+            "192.169.0.0/16",
+            "192.0.2.0/24",
+            "100.128.0.1",
+            "2001:db8::/32",
+            "2000::/3",
+            "::2",
+        ] {
+            assert!(!Prefix::parse(text).unwrap().is_internal(), "{text}");
+        }
     }
 
     #[test]

@@ -1,19 +1,16 @@
-use std::{fmt, net::IpAddr};
+use std::{fmt, hash::Hasher as _, net::IpAddr};
 
 use moat_model::{Action, IndicatorId, IndicatorType, Severity, Timestamp};
 use siphasher::sip::SipHasher24;
 
 use crate::{
     bytes::{SharedBytes, array_at, u8_at, u16_at, u32_at, u64_at},
-    compile::{ENTRY, FLAG_ALERT, FLAG_HOST_ONLY, HEADER, HOST_SLOT, MAGIC, NEVER, SLOT, V4_SLOT, V6_SLOT, key_hash},
+    compile::{ENTRY, FLAG_ALERT, FLAG_HOST_ONLY, HEADER, HOST_SLOT, MAGIC, NEVER, SLOT, V4_SLOT, V6_SLOT},
     domain::normalise,
     ip::mask,
     matching::{Match, Specificity},
-    url::canonical_request,
+    url::{MAX_LEN, canonical_request},
 };
-
-/// Path prefixes of one URL that are looked up; deeper ones are not.
-const MAX_SEGMENTS: usize = 64;
 
 /// Compiled indicators, read in place. Cloning is cheap; nothing is held per indicator.
 #[derive(Clone)]
@@ -141,13 +138,13 @@ impl IndicatorSet {
     #[must_use]
     pub fn has_paths_below(&self, host: &str) -> bool {
         let Some(host) = normalise(host) else { return false };
-        let hash = key_hash(&self.hasher, &[&host]);
+        let hash = self.hasher.hash(host.as_bytes());
         let table = self.path_hosts;
         let at = partition(table.count, |i| self.path_host(i).is_some_and(|h| h < hash));
         at < table.count && self.path_host(at) == Some(hash)
     }
 
-    /// Every live match for a host, the closest not first.
+    /// Every live match for a host, in no order.
     pub(crate) fn matches_host(&self, host: &str, now: Timestamp) -> Vec<Match> {
         let mut found = Vec::new();
         if let Some(host) = normalise(host) {
@@ -161,9 +158,14 @@ impl IndicatorSet {
         let Some(host) = normalise(host) else { return found };
         if self.urls.count > 0 && self.has_paths_below(&host) {
             let target = canonical_request(path_and_query);
-            for prefix in path_prefixes(&target) {
-                let hash = key_hash(&self.hasher, &[&host, prefix]);
-                self.each_with_hash(self.urls, hash, |index| {
+            let (mut hasher, mut hashed) = (self.hasher, 0);
+            hasher.write(host.as_bytes());
+            for end in prefix_ends(&target) {
+                // One pass over the target gives the hashes of all its prefixes.
+                hasher.write(target.as_bytes().get(hashed..end).unwrap_or_default());
+                hashed = end;
+                let prefix = target.get(..end).unwrap_or_default();
+                self.each_with_hash(self.urls, hasher.finish(), |index| {
                     let length = u16::try_from(prefix.len()).unwrap_or(u16::MAX);
                     let matched = self.live(index, Specificity::Path(length), now);
                     found.extend(matched.filter(|m| m.value.strip_prefix(&*host) == Some(prefix)));
@@ -209,7 +211,7 @@ impl IndicatorSet {
             } else {
                 Specificity::ParentDomain(labels)
             };
-            self.each_with_hash(self.hosts, key_hash(&self.hasher, &[suffix]), |index| {
+            self.each_with_hash(self.hosts, self.hasher.hash(suffix.as_bytes()), |index| {
                 if !exact && self.flags(index) & FLAG_HOST_ONLY != 0 {
                     return;
                 }
@@ -316,19 +318,15 @@ pub(crate) fn best(candidates: Vec<Match>) -> Option<Match> {
         .reduce(|best, m| if m.beats(&best) { m } else { best })
 }
 
-/// `/a/b?c` → `/a/b?c`, `/a/b`, `/a`: what a URL indicator may name to cover this request.
-fn path_prefixes(target: &str) -> Vec<&str> {
-    let path = target.split('?').next().unwrap_or(target);
-    let mut prefixes = Vec::new();
-    if path.len() < target.len() {
-        prefixes.push(target);
-    }
-    let mut prefix = path.trim_end_matches('/');
-    while !prefix.is_empty() && prefixes.len() < MAX_SEGMENTS {
-        prefixes.push(prefix);
-        prefix = prefix.rfind('/').and_then(|at| prefix.get(..at)).unwrap_or_default();
-    }
-    prefixes
+/// Where the prefixes of a canonical target end that a URL indicator may name to cover it: `/a/b?c` → `/a`, `/a/b`, `/a/b?c`.
+/// No indicator is longer than [`MAX_LEN`].
+fn prefix_ends(target: &str) -> impl Iterator<Item = usize> {
+    let path = target.find('?').unwrap_or(target.len());
+    let below = target.bytes().enumerate().take(path);
+    let segments = below.filter_map(|(at, b)| (b == b'/' && at > 0).then_some(at));
+    let whole = (path > 0).then_some(path);
+    let with_query = (path < target.len()).then_some(target.len());
+    segments.chain(whole).chain(with_query).filter(|end| *end <= MAX_LEN)
 }
 
 fn bits(ip: IpAddr) -> u32 {

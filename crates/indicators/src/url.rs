@@ -1,4 +1,5 @@
 use std::{
+    borrow::Cow,
     fmt,
     net::{Ipv4Addr, Ipv6Addr},
 };
@@ -9,7 +10,10 @@ use crate::domain::{InvalidDomain, to_ascii};
 ///
 /// The rules are those of Safe Browsing's canonicalisation ("URLs and Hashing"): percent-escapes are undone until none is
 /// left, dots and slashes collapsed, `.` and `..` resolved, IPv4 hosts normalised, and what is not printable is escaped again.
-/// A trailing slash of the path is dropped: `/login` and `/login/` are one pattern.
+/// Beyond them, a trailing slash of the path and an empty query are dropped, so that `/login`, `/login/` and `/login?` are
+/// one pattern, and an escaped `?` in a path stays escaped, because it is no query.
+///
+/// The text of a pattern ([`fmt::Display`]) parses to the same pattern.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct UrlPattern {
     host: String,
@@ -20,7 +24,7 @@ pub struct UrlPattern {
 pub enum InvalidUrl {
     #[error("the URL is empty")]
     Empty,
-    #[error("the URL is longer than 2,048 characters")]
+    #[error("the URL, with what must be escaped in it escaped, is longer than 2,048 characters")]
     TooLong,
     #[error("the URL's scheme must be http or https")]
     Scheme,
@@ -38,7 +42,8 @@ impl InvalidUrl {
     }
 }
 
-const MAX_LEN: usize = 2048;
+/// Longest text that is parsed, and longest canonical form.
+pub(crate) const MAX_LEN: usize = 2048;
 
 impl UrlPattern {
     pub fn parse(text: &str) -> Result<Self, InvalidUrl> {
@@ -58,12 +63,17 @@ impl UrlPattern {
         if host.contains('*') {
             return Err(InvalidUrl::Wildcard);
         }
-        Ok(Self {
+        let pattern = Self {
             host,
             path: trim_path(canonical_target(target)),
-        })
+        };
+        if host_key(&pattern.host).len() + pattern.path.len() > MAX_LEN {
+            return Err(InvalidUrl::TooLong);
+        }
+        Ok(pattern)
     }
 
+    /// The host name, or the IP address without brackets.
     #[must_use]
     pub fn host(&self) -> &str {
         &self.host
@@ -81,7 +91,7 @@ impl fmt::Display for UrlPattern {
         write!(
             f,
             "{}{}",
-            self.host,
+            host_key(&self.host),
             if self.path.is_empty() { "/" } else { &self.path }
         )
     }
@@ -92,6 +102,14 @@ fn without_scheme(text: &str) -> Result<&str, InvalidUrl> {
         Some((scheme, rest)) if !scheme.contains(['/', '?', '.']) => {
             let known = scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https");
             if known { Ok(rest) } else { Err(InvalidUrl::Scheme) }
+        }
+        // A mail address, or `mailto:`: its host is not what was meant.
+        _ if text
+            .split(['/', '?', '\\'])
+            .next()
+            .is_some_and(|authority| authority.contains('@')) =>
+        {
+            Err(InvalidUrl::Scheme)
         }
         _ => Ok(text),
     }
@@ -161,14 +179,14 @@ fn canonical_target(target: &str) -> String {
     let mut out = String::with_capacity(target.len() + 1);
     for segment in segments(&unescape_all(path.as_bytes())) {
         out.push('/');
-        escape(segment, &mut out);
+        escape(segment, b"?", &mut out);
     }
     if path.ends_with('/') || out.is_empty() {
         out.push('/');
     }
     if let Some(query) = query {
         out.push('?');
-        escape(&unescape_all(query.as_bytes()), &mut out);
+        escape(&unescape_all(query.as_bytes()), b"", &mut out);
     }
     out
 }
@@ -188,56 +206,53 @@ fn segments(path: &[u8]) -> Vec<&[u8]> {
     kept
 }
 
-/// Drops the trailing slash of the path, before its query.
+/// Drops the trailing slash of the path, before its query, and an empty query.
 fn trim_path(target: String) -> String {
     match target.split_once('?') {
+        Some((path, "")) => path.trim_end_matches('/').to_string(),
         Some((path, query)) => format!("{}?{query}", path.trim_end_matches('/')),
         None => target.trim_end_matches('/').to_string(),
     }
 }
 
-/// Undoes percent-escapes until none is left. Each round shortens the text, so it ends.
+/// Undoes percent-escapes until none is left, in one pass: an escape that appears when another is undone ends where that one
+/// ended, so looking at the end of what was kept is enough. Escapes cannot overlap, so the order does not matter.
 fn unescape_all(text: &[u8]) -> Vec<u8> {
-    let mut current = text.to_vec();
-    while current.contains(&b'%') {
-        let next = unescape_once(&current);
-        if next.len() == current.len() {
-            break;
-        }
-        current = next;
-    }
-    current
-}
-
-fn unescape_once(text: &[u8]) -> Vec<u8> {
-    let digit = |b: Option<&u8>| b.and_then(|b| char::from(*b).to_digit(16));
-    let mut out = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((first, tail)) = rest.split_first() {
-        let (high, low) = (digit(tail.first()), digit(tail.get(1)));
-        match (first, high, low) {
-            (b'%', Some(high), Some(low)) => {
-                out.push((high << 4 | low) as u8);
-                rest = tail.get(2..).unwrap_or_default();
-            }
-            _ => {
-                out.push(*first);
-                rest = tail;
-            }
+    let digit = |b: u8| char::from(b).to_digit(16);
+    let mut kept: Vec<u8> = Vec::with_capacity(text.len());
+    for b in text {
+        kept.push(*b);
+        while let [.., b'%', high, low] = *kept.as_slice() {
+            let (Some(high), Some(low)) = (digit(high), digit(low)) else {
+                break;
+            };
+            kept.truncate(kept.len() - 3);
+            kept.push((high << 4 | low) as u8);
         }
     }
-    out
+    kept
 }
 
-fn escape(bytes: &[u8], out: &mut String) {
+fn escape(bytes: &[u8], also: &[u8], out: &mut String) {
     use fmt::Write as _;
     for b in bytes {
         match b {
             0..=32 | 127..=255 | b'#' | b'%' => {
                 let _ = write!(out, "%{b:02X}");
             }
+            b if also.contains(b) => {
+                let _ = write!(out, "%{b:02X}");
+            }
             b => out.push(char::from(*b)),
         }
+    }
+}
+
+/// A host as it stands in a URL: IPv6 addresses in brackets.
+pub(crate) fn host_key(host: &str) -> Cow<'_, str> {
+    match host.contains(':') {
+        true => Cow::Owned(format!("[{host}]")),
+        false => Cow::Borrowed(host),
     }
 }
 
@@ -269,11 +284,19 @@ mod tests {
             ("http://3279880203/blah", "195.127.0.11/blah"),
             ("http://0x7f.1/x", "127.0.0.1/x"),
             ("http://..evil...example../x", "evil.example/x"),
-            ("http://[2001:db8::1]/x", "2001:db8::1/x"),
+            ("http://[2001:DB8:0::1]:8080/x", "[2001:db8::1]/x"),
+            ("http://[::ffff:192.0.2.1]/x", "192.0.2.1/x"),
+            ("evil.example/login?", "evil.example/login"),
+            ("evil.example?", "evil.example/"),
+            ("evil.example?a", "evil.example?a"),
+            ("evil.example/a/%3Fb", "evil.example/a/%3Fb"),
+            ("evil.example/%%%32%35x", "evil.example/%25%25x"),
+            ("https://-odd-.evil.example/", "-odd-.evil.example/"),
             ("http://bücher.example/ü", "xn--bcher-kva.example/%C3%BC"),
             ("evil.example/a b", "evil.example/a%20b"),
         ] {
             assert_eq!(canonical(text), expected, "{text}");
+            assert_eq!(canonical(expected), expected, "{text} again");
         }
     }
 
@@ -281,6 +304,11 @@ mod tests {
     fn what_is_no_url_is_refused_with_the_reason() {
         assert_eq!(UrlPattern::parse(" "), Err(InvalidUrl::Empty));
         assert_eq!(UrlPattern::parse("ftp://evil.example/"), Err(InvalidUrl::Scheme));
+        assert_eq!(
+            UrlPattern::parse("mailto:someone@evil.example"),
+            Err(InvalidUrl::Scheme)
+        );
+        assert_eq!(UrlPattern::parse("someone@evil.example"), Err(InvalidUrl::Scheme));
         assert_eq!(
             UrlPattern::parse("javascript:alert(1)"),
             Err(InvalidUrl::Host(InvalidDomain::Character))
@@ -292,5 +320,11 @@ mod tests {
             Err(InvalidUrl::Host(_))
         ));
         assert_eq!(UrlPattern::parse(&"a".repeat(3000)), Err(InvalidUrl::TooLong));
+        let grows = format!("evil.example/{}", "ü".repeat(600));
+        assert_eq!(
+            UrlPattern::parse(&grows),
+            Err(InvalidUrl::TooLong),
+            "escaped it is too long"
+        );
     }
 }

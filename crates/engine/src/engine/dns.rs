@@ -8,7 +8,10 @@ use moat_model::Action;
 use super::{Engine, SINKHOLE_V4, SINKHOLE_V6, judge::site};
 use crate::{
     flow::FlowId,
-    inspect::dns::{self, Question, Record},
+    inspect::{
+        Inspection,
+        dns::{self, Question, Record},
+    },
     ring::Ring,
     verdict::{Observation, decide},
 };
@@ -90,12 +93,20 @@ impl Engine {
             let Some(flow) = self.streams.get(id) else { return };
             let from = flow.released;
             let rest = flow.upload.as_slice().get(from..).unwrap_or_default();
+            if dns::is_no_question(rest) || (flow.app_fin && !rest.is_empty() && dns::framed(rest).is_none()) {
+                return self.leave_dns(id);
+            }
             let Some(length) = dns::framed(rest) else { return };
             let message = rest.get(2..length).unwrap_or_default().to_vec();
             let answer = self.judge_question(&message);
             let Some(flow) = self.streams.get_mut(id) else { return };
             match answer {
-                None => flow.released += length,
+                None => {
+                    flow.released += length;
+                    if let Inspection::Dns(stream) = &mut flow.inspection {
+                        stream.expect_answers();
+                    }
+                }
                 Some(answer) => {
                     flow.upload.cut(from, length, &mut self.budget);
                     self.deliver(id, &framed(&answer));
@@ -107,16 +118,33 @@ impl Engine {
     /// Answers over TCP: each whole message is judged and passed on, or replaced.
     pub(super) fn handle_dns_answers(&mut self, id: FlowId, n: usize) {
         let Some(flow) = self.streams.get_mut(id) else { return };
-        let crate::inspect::Inspection::Dns(stream) = &mut flow.inspection else {
+        let Inspection::Dns(stream) = &mut flow.inspection else {
             return;
         };
-        for message in stream.take_answers(n) {
+        let messages = stream.take_answers(n);
+        if !stream.expects_answers() {
+            // The destination speaks first: this is not DNS.
+            return self.leave_dns(id);
+        }
+        for message in messages {
             let replaced = self.judge_answer(message.get(2..).unwrap_or_default());
             match replaced {
                 Some(answer) => self.deliver(id, &framed(&answer)),
                 None => self.deliver(id, &message),
             }
         }
+    }
+
+    /// What goes over the port of DNS is something else.
+    fn leave_dns(&mut self, id: FlowId) {
+        let Some(flow) = self.streams.get_mut(id) else { return };
+        if let Inspection::Dns(stream) = &mut flow.inspection {
+            let waiting = stream.take_rest();
+            if !waiting.is_empty() {
+                self.deliver(id, &waiting);
+            }
+        }
+        self.judge_unnamed(id);
     }
 
     /// Appends bytes for the application; a flow whose application reads nothing is reset.

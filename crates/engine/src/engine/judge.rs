@@ -99,8 +99,8 @@ impl Engine {
         }
     }
 
-    /// Neither TLS nor HTTP: only its address is known.
-    fn judge_unnamed(&mut self, id: FlowId) {
+    /// Neither TLS nor HTTP, or not readable: only its address is known.
+    pub(super) fn judge_unnamed(&mut self, id: FlowId) {
         self.counters.not_inspected += 1;
         let Some(flow) = self.streams.get_mut(id) else { return };
         flow.inspection = Inspection::Done;
@@ -122,7 +122,9 @@ impl Engine {
             };
             let rest = flow.upload.as_slice().get(flow.released..).unwrap_or_default();
             match requests.next(rest) {
+                http::Step::More if flow.app_fin && !rest.is_empty() => return self.judge_unnamed(id),
                 http::Step::More => return self.connect_held(id),
+                http::Step::Malformed => return self.judge_unnamed(id),
                 http::Step::Body(n) => flow.released += n,
                 http::Step::Opaque => {
                     flow.inspection = Inspection::Done;

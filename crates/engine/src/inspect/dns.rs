@@ -10,6 +10,9 @@ use moat_model::Timestamp;
 pub const A: u16 = 1;
 pub const CNAME: u16 = 5;
 pub const AAAA: u16 = 28;
+/// Service bindings (RFC 9460): they name another host, or its addresses.
+const SVCB: u16 = 64;
+const HTTPS: u16 = 65;
 const OPT: u16 = 41;
 const CLASS_IN: u16 = 1;
 /// Extended DNS Error "Blocked": the operator's policy.
@@ -106,11 +109,47 @@ pub fn records(message: &[u8], question: &Question) -> Vec<Record> {
                     .first_chunk::<16>()
                     .map(|ip| Record::Address(Ipv6Addr::from(*ip).into(), ttl)),
             ),
+            SVCB | HTTPS => service_binding(message, data, next, ttl, &mut found),
             _ => {}
         }
         position = next;
     }
     found
+}
+
+/// The target and the address hints of a service binding (RFC 9460 §2.2, §7.3).
+fn service_binding(message: &[u8], start: usize, end: usize, ttl: u32, found: &mut Vec<Record>) {
+    // The target is never compressed, so that a pointer in it makes the record worthless.
+    let Some((target, mut at)) = name(message.get(..end).unwrap_or_default(), start + 2) else {
+        return;
+    };
+    if !target.is_empty() {
+        found.push(Record::Alias(target));
+    }
+    while let (Some(key), Some(length)) = (number16(message, at), number16(message, at + 2)) {
+        let value_end = at + 4 + usize::from(length);
+        let Some(value) = message.get(at + 4..value_end).filter(|_| value_end <= end) else {
+            return;
+        };
+        match key {
+            4 => found.extend(
+                value
+                    .as_chunks::<4>()
+                    .0
+                    .iter()
+                    .map(|ip| Record::Address((*ip).into(), ttl)),
+            ),
+            6 => found.extend(
+                value
+                    .as_chunks::<16>()
+                    .0
+                    .iter()
+                    .map(|ip| Record::Address((*ip).into(), ttl)),
+            ),
+            _ => {}
+        }
+        at = value_end;
+    }
 }
 
 /// Answers a blocked question: addresses lead to the sinkhole, other types have no records, and the reason is told as an
@@ -235,6 +274,8 @@ pub struct Stream {
     /// Bytes of answers that are not a whole message yet.
     answers: Vec<u8>,
     space: Vec<u8>,
+    /// A question has gone to the destination.
+    asked: bool,
 }
 
 impl Stream {
@@ -244,11 +285,28 @@ impl Stream {
         Some(&mut self.space)
     }
 
-    /// Takes in `n` bytes and gives the whole messages, with their lengths in front.
+    pub fn expect_answers(&mut self) {
+        self.asked = true;
+    }
+
+    #[must_use]
+    pub fn expects_answers(&self) -> bool {
+        self.asked
+    }
+
+    /// The bytes that are no whole message.
+    pub fn take_rest(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.answers)
+    }
+
+    /// Takes in `n` bytes and gives the whole messages, with their lengths in front; none before a question was asked.
     pub fn take_answers(&mut self, n: usize) -> Vec<Vec<u8>> {
         self.answers.extend(self.space.get(..n).unwrap_or_default());
         self.space = Vec::new();
         let mut messages = Vec::new();
+        if !self.asked {
+            return messages;
+        }
         while let Some(length) = framed(&self.answers) {
             let rest = self.answers.split_off(length);
             messages.push(std::mem::replace(&mut self.answers, rest));
@@ -262,6 +320,12 @@ impl Stream {
 pub fn framed(bytes: &[u8]) -> Option<usize> {
     let length = 2 + usize::from(number16(bytes, 0)?);
     (bytes.len() >= length).then_some(length)
+}
+
+/// Whether a stream's bytes cannot be a framed question: shorter than a header with a name, or longer than any that is asked.
+#[must_use]
+pub fn is_no_question(bytes: &[u8]) -> bool {
+    number16(bytes, 0).is_some_and(|length| !(17..=4096).contains(&length))
 }
 
 /// Addresses that names were seen to resolve to, each until its time; bounded.
@@ -330,6 +394,36 @@ pub(crate) mod tests {
                 .answers
                 .is_empty()
         );
+    }
+
+    /// An answer to `question` with one record of this type and data.
+    fn answer(question: &[u8], kind: u16, data: &[u8]) -> Vec<u8> {
+        let mut message = question.to_vec();
+        message[2] |= 0x80;
+        message[7] = 1;
+        message.extend([0xc0, 12]);
+        message.extend(kind.to_be_bytes());
+        message.extend([0, 1, 0, 0, 0, 60]);
+        message.extend((data.len() as u16).to_be_bytes());
+        message.extend(data);
+        message
+    }
+
+    #[test]
+    fn service_bindings_name_hosts_and_addresses() {
+        let message = query("a.example", HTTPS, false);
+        let question = question(&message).unwrap();
+        let of = |data: &[u8]| records(&answer(&message, HTTPS, data), &question);
+        let alias = b"\0\0\x04Evil\x07example\0";
+        assert_eq!(of(alias), [Record::Alias("evil.example".into())]);
+        let hints = b"\0\x01\0\0\x01\0\x03\x02h2\0\x04\0\x08\xc0\0\x02\x01\xc0\0\x02\x02\0\x06\0\x10\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x01";
+        assert_eq!(
+            of(hints),
+            ["192.0.2.1", "192.0.2.2", "2001:db8::1"].map(|ip| Record::Address(ip.parse().unwrap(), 60))
+        );
+        for cut in 0..hints.len() {
+            let _ = of(&hints[..cut]);
+        }
     }
 
     #[test]

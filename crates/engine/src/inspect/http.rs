@@ -63,8 +63,10 @@ pub enum Step {
     Request(Request, usize),
     /// So many bytes belong to the body of a request that was judged.
     Body(usize),
-    /// From here on it is not HTTP/1, or not readable: it passes unseen.
+    /// From here on it is another protocol that the application and the destination agreed on: it passes unseen.
     Opaque,
+    /// This should be HTTP/1 and cannot be read.
+    Malformed,
 }
 
 /// Follows the requests of one connection.
@@ -82,7 +84,10 @@ enum State {
     /// Data of a chunk with its line end.
     Chunk(u64),
     Trailer,
+    /// Behind an offer to change the protocol: a request when the offer was refused, else something that cannot be read.
+    Offered,
     Opaque,
+    Malformed,
 }
 
 impl Requests {
@@ -90,8 +95,17 @@ impl Requests {
     pub fn next(&mut self, bytes: &[u8]) -> Step {
         match self.state {
             State::Opaque => Step::Opaque,
+            State::Malformed => Step::Malformed,
             _ if bytes.is_empty() => Step::More,
             State::Head => self.head(bytes),
+            State::Offered => match looks_like(bytes) {
+                Looks::Yes => self.head(bytes),
+                Looks::Maybe => Step::More,
+                Looks::No => {
+                    self.state = State::Opaque;
+                    Step::Opaque
+                }
+            },
             State::Body(left) | State::Chunk(left) => {
                 let n = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
                 let left = left - n as u64;
@@ -153,8 +167,8 @@ impl Requests {
     }
 
     fn give_up(&mut self) -> Step {
-        self.state = State::Opaque;
-        Step::Opaque
+        self.state = State::Malformed;
+        Step::Malformed
     }
 }
 
@@ -196,16 +210,18 @@ fn host_of(authority: &str) -> Option<String> {
 }
 
 fn body_of(parsed: &httparse::Request<'_, '_>) -> State {
-    if parsed.method == Some("CONNECT") || header(parsed, "upgrade").is_some() {
-        return State::Opaque;
-    }
     if header(parsed, "transfer-encoding").is_some_and(|coding| coding.to_ascii_lowercase().ends_with("chunked")) {
         return State::ChunkSize;
     }
-    match header(parsed, "content-length").map(|length| length.trim().parse::<u64>()) {
-        None | Some(Ok(0)) => State::Head,
-        Some(Ok(length)) => State::Body(length),
-        Some(Err(_)) => State::Opaque,
+    let digits = |length: &str| length.bytes().all(|b| b.is_ascii_digit());
+    let length = header(parsed, "content-length").map(str::trim);
+    match length.map(|length| length.parse::<u64>().ok().filter(|_| digits(length))) {
+        None | Some(Some(0)) if parsed.method == Some("CONNECT") || header(parsed, "upgrade").is_some() => {
+            State::Offered
+        }
+        None | Some(Some(0)) => State::Head,
+        Some(Some(length)) => State::Body(length),
+        Some(None) => State::Malformed,
     }
 }
 
@@ -239,8 +255,8 @@ mod tests {
                     passed += length;
                 }
                 Step::Body(n) => passed += n,
-                Step::Opaque => {
-                    found.push("opaque".into());
+                step @ (Step::Opaque | Step::Malformed) => {
+                    found.push(format!("{step:?}"));
                     return found;
                 }
             }
@@ -253,18 +269,37 @@ mod tests {
             POST /b?c HTTP/1.1\r\nhost: two.example\r\nContent-Length: 5\r\n\r\nGET /\
             PUT /d HTTP/1.1\r\nHost: three.example\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\nabc\r\n0\r\nT: v\r\n\r\n\
             GET http://user@four.example/e HTTP/1.1\r\nHost: ignored\r\n\r\n\
-            GET / HTTP/1.1\r\nHost: [2001:db8::1]:80\r\nUpgrade: websocket\r\n\r\nGET /not-a-request HTTP/1.1\r\n\r\n";
+            CONNECT five.example:443 HTTP/1.1\r\nHost: ignored\r\n\r\n\
+            GET / HTTP/1.1\r\nHost: [2001:db8::1]:80\r\nUpgrade: websocket\r\n\r\n\x81GET /not-a-request HTTP/1.1\r\n\r\n";
         let expected = [
             "GET one.example/a",
             "POST two.example/b?c",
             "PUT three.example/d",
             "GET four.example/e",
+            "CONNECT five.example/",
             "GET 2001:db8::1/",
-            "opaque",
+            "Opaque",
         ];
         for size in [1, 7, 1000] {
             assert_eq!(requests(stream, size), expected, "pieces of {size}");
         }
+    }
+
+    #[test]
+    fn what_cannot_be_framed_is_malformed() {
+        for head in [
+            "Content-Length: +5",
+            "Content-Length: 5, 5",
+            "Content-Length: x",
+            "no colon",
+        ] {
+            let stream = format!("POST / HTTP/1.1\r\nHost: a.example\r\n{head}\r\n\r\nhello");
+            assert_eq!(requests(stream.as_bytes(), 9).last().unwrap(), "Malformed", "{head}");
+        }
+        let chunked = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n";
+        assert_eq!(requests(chunked, 9).last().unwrap(), "Malformed");
+        let endless = format!("GET / HTTP/1.1\r\nX: {}", "a".repeat(MAX_HEAD));
+        assert_eq!(requests(endless.as_bytes(), 1000), ["Malformed"]);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod budget;
 mod datagrams;
+mod inspection;
 mod lossy;
 mod streams;
 mod world;

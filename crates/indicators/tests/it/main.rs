@@ -1,5 +1,7 @@
 //! The compiled set against a plain reading of the rules, and against damage.
 
+mod safebrowsing;
+
 use std::net::IpAddr;
 
 use moat_indicators::{Domain, Entry, IndicatorSet, Prefix, UrlPattern, compile, explain};
@@ -101,6 +103,49 @@ fn paths_match_on_segments_and_beat_the_host() {
 }
 
 #[test]
+fn a_long_path_does_not_hide_from_a_short_indicator() {
+    let set = set(vec![entry(
+        1,
+        IndicatorType::Url,
+        "https://site.example/login",
+        Action::Block,
+    )]);
+    for depth in [63, 64, 65, 5_000] {
+        let path = format!("/login{}", "/a".repeat(depth));
+        assert_eq!(
+            action_of(set.lookup_url("site.example", &path, NOW)),
+            Some(Action::Block),
+            "{depth} segments"
+        );
+    }
+}
+
+#[test]
+fn urls_may_name_addresses() {
+    use IndicatorType::Url as U;
+    let set = set(vec![
+        entry(1, U, "http://[2001:DB8::1]:8080/login", Action::Block),
+        entry(2, U, "http://[2001:db8::2]/", Action::Block),
+        entry(3, U, "http://192.0.2.1/login", Action::Block),
+    ]);
+    for (host, path, found) in [
+        ("2001:db8::1", "/login/x", true),
+        ("2001:db8:0:0::1", "/login", true),
+        ("[2001:db8::1]", "/login", true),
+        ("2001:db8::1", "/", false),
+        ("2001:db8::2", "/any", true),
+        ("::ffff:192.0.2.1", "/login", true),
+        ("192.0.2.1", "/login", true),
+        ("2001:db8::3", "/login", false),
+    ] {
+        assert_eq!(set.lookup_url(host, path, NOW).is_some(), found, "{host} {path}");
+    }
+    assert!(set.has_paths_below("2001:db8::1") && !set.has_paths_below("2001:db8::2"));
+    let explained = explain(&set, "http://[2001:db8::1]/login", NOW).unwrap();
+    assert_eq!(explained.candidates[0].indicator.value, "[2001:db8::1]/login");
+}
+
+#[test]
 fn the_longest_prefix_wins() {
     use IndicatorType::IpAddress as I;
     let set = set(vec![
@@ -180,6 +225,7 @@ fn oracle(entries: &[Entry], host: &str, path: &str) -> Option<u64> {
     };
     entries
         .iter()
+        .filter(|e| e.expires.is_none_or(|at| at > NOW))
         .filter_map(|e| covers(e).map(|closeness| (closeness, order(e.action), std::cmp::Reverse(e.id.0))))
         .max()
         .map(|(_, _, id)| id.0)
@@ -195,14 +241,31 @@ fn path() -> impl Strategy<Value = String> {
 
 fn entries() -> impl Strategy<Value = Vec<Entry>> {
     let actions = prop::sample::select(vec![Action::Allowed, Action::Warn, Action::Block, Action::Audit]);
-    prop::collection::vec((host(), path(), any::<bool>(), actions), 0..40).prop_map(|list| {
+    let expiry = prop::option::weighted(0.3, 999i64..1_002);
+    prop::collection::vec((host(), path(), any::<bool>(), actions, expiry), 0..40).prop_map(|list| {
         let each = list.into_iter().zip(1..);
-        each.map(|((host, path, is_domain, action), id)| match is_domain {
-            true => entry(id, IndicatorType::DomainName, &host, action),
-            false => entry(id, IndicatorType::Url, &format!("https://{host}{path}"), action),
+        each.map(|((host, path, is_domain, action, expires), id)| {
+            let entry = match is_domain {
+                true => entry(id, IndicatorType::DomainName, &host, action),
+                false => entry(id, IndicatorType::Url, &format!("https://{host}{path}"), action),
+            };
+            Entry {
+                expires: expires.map(Timestamp::from_micros),
+                ..entry
+            }
         })
         .collect()
     })
+}
+
+/// Text that is nearly a URL.
+fn url_text() -> impl Strategy<Value = String> {
+    let piece = prop::sample::select(vec![
+        "a", "B", "é", "/", "//", ".", "..", "?", "=", "%3F", "%2f", "%25", "%", "2e", "%5C", "\\", "%23", " ", "%00",
+        ";", "@", ":80", "[::1]", "1", "0x7f", "-", "_",
+    ]);
+    let host = prop::sample::select(vec!["", "evil.example", "[2001:db8::1]", "192.0.2.1", "bücher.example"]);
+    (host, prop::collection::vec(piece, 0..12)).prop_map(|(host, pieces)| format!("{host}{}", pieces.concat()))
 }
 
 proptest! {
@@ -239,11 +302,23 @@ proptest! {
     }
 
     #[test]
-    fn parsers_never_panic(text in ".*") {
-        let _ = Domain::parse(&text);
-        let _ = Prefix::parse(&text);
+    fn canonical_forms_stay_as_they_are(text in prop_oneof![".*", url_text()]) {
+        if let Ok(domain) = Domain::parse(&text) {
+            prop_assert_eq!(Domain::parse(domain.as_str()), Ok(domain));
+        }
+        if let Ok(prefix) = Prefix::parse(&text) {
+            prop_assert_eq!(Prefix::parse(&prefix.to_string()), Ok(prefix));
+        }
         if let Ok(url) = UrlPattern::parse(&text) {
-            prop_assert_eq!(UrlPattern::parse(&url.to_string()), Ok(url), "canonical forms stay as they are");
+            prop_assert_eq!(UrlPattern::parse(&url.to_string()), Ok(url));
+        }
+    }
+
+    #[test]
+    fn a_url_indicator_matches_its_own_url(text in url_text()) {
+        if let Ok(url) = UrlPattern::parse(&text) {
+            let set = set(vec![entry(1, IndicatorType::Url, &text, Action::Block)]);
+            prop_assert_eq!(action_of(set.lookup_url(url.host(), url.path(), NOW)), Some(Action::Block), "{}", url);
         }
     }
 }

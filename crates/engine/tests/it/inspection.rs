@@ -1,0 +1,159 @@
+//! What streams say of themselves, through the whole engine: nothing that is forbidden goes on, whatever its bytes look like.
+
+use etherparse::PacketBuilder;
+use moat_engine::{Engine, Event, Policy, Transmit};
+use moat_model::{Action, IndicatorType};
+
+use crate::{
+    budget::read,
+    world::{APP, NOW, engine, policy},
+};
+
+const SERVER: [u8; 4] = [203, 0, 113, 80];
+
+/// What came of one connection that sent `pieces`.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Outcome {
+    connected: bool,
+    /// What the destination was sent.
+    sent: Vec<u8>,
+    /// What the application was answered.
+    answered: Vec<u8>,
+    reset: bool,
+    events: usize,
+}
+
+fn play(policy: Policy, port: u16, pieces: &[&[u8]], fin: bool) -> Outcome {
+    let mut engine = engine(policy, false);
+    let mut outcome = Outcome::default();
+    let head = |seq: u32| PacketBuilder::ipv4(APP, SERVER, 64).tcp(3000, port, seq, 60_000);
+    let mut packet = Vec::new();
+    let syn = head(1000).syn().options_raw(&[2, 4, 0x05, 0xb4]).unwrap();
+    syn.write(&mut packet, &[]).unwrap();
+    engine.handle_packet(&packet, NOW);
+    transmits(&mut engine, &mut outcome);
+    let (mut seq, mut ack) = (1001, 0);
+    let mut pieces: Vec<&[u8]> = pieces.to_vec();
+    pieces.insert(0, b"");
+    for (number, piece) in pieces.iter().enumerate() {
+        for got in read(&mut engine) {
+            outcome.reset |= got.rst;
+            outcome.answered.extend(&got.payload);
+            ack = got
+                .seq
+                .wrapping_add(got.payload.len() as u32 + u32::from(ack == 0 || got.fin));
+        }
+        let mut segment = head(seq).ack(ack);
+        if fin && number + 1 == pieces.len() {
+            segment = segment.fin();
+        }
+        let mut packet = Vec::new();
+        segment.write(&mut packet, piece).unwrap();
+        seq += piece.len() as u32;
+        engine.handle_packet(&packet, NOW);
+        transmits(&mut engine, &mut outcome);
+    }
+    for got in read(&mut engine) {
+        outcome.reset |= got.rst;
+        outcome.answered.extend(&got.payload);
+    }
+    while let Some(event) = engine.poll_event() {
+        outcome.events += usize::from(matches!(event, Event::Hit { .. }));
+    }
+    outcome
+}
+
+/// A destination that accepts and takes everything.
+fn transmits(engine: &mut Engine, outcome: &mut Outcome) {
+    loop {
+        let connected = match engine.poll_transmit() {
+            Some(Transmit::Connect { flow, .. }) => flow,
+            Some(Transmit::Send { flow, data }) => {
+                outcome.sent.extend(data);
+                let n = data.len();
+                engine.handle_sent(flow, n, NOW);
+                continue;
+            }
+            Some(_) => continue,
+            None => return,
+        };
+        outcome.connected = true;
+        engine.handle_connected(connected, Ok(()), NOW);
+    }
+}
+
+fn blocked_address() -> Policy {
+    policy(&[
+        (IndicatorType::IpAddress, "203.0.113.80", Action::Block),
+        (IndicatorType::DomainName, "good.example", Action::Allowed),
+    ])
+}
+
+#[test]
+fn a_blocked_address_stays_blocked_whatever_the_bytes_look_like() {
+    for bytes in [
+        &b"GET / HTTP/1.1\r\nHost: other.example\r\n\r\n"[..],
+        b"GET / HTTP/1.1\r\nbad header\r\n\r\n",
+        b"GET \x01 HTTP/1.1\r\n\r\n",
+        b"POST / HTTP/9.9\r\n\r\n",
+        b"CONNECT other.example:443 HTTP/1.1\r\n\r\n\x16\x03\x01",
+        b"SSH-2.0-x\r\n",
+        b"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00",
+        b"\x00",
+    ] {
+        let outcome = play(blocked_address(), 80, &[bytes], false);
+        let text = String::from_utf8_lossy(bytes);
+        assert!(!outcome.connected && outcome.sent.is_empty(), "{text:?}: {outcome:?}");
+        assert!(outcome.reset || !outcome.answered.is_empty(), "{text:?}: {outcome:?}");
+        assert!(outcome.events > 0, "{text:?}");
+    }
+}
+
+#[test]
+fn an_allowed_name_lifts_a_blocked_address_for_its_own_requests_only() {
+    let good = &b"GET / HTTP/1.1\r\nHost: good.example\r\n\r\n"[..];
+    let other = &b"GET /x HTTP/1.1\r\nHost: other.example\r\n\r\n"[..];
+    let outcome = play(blocked_address(), 80, &[good, other], false);
+    assert!(outcome.connected && outcome.sent == good, "{outcome:?}");
+    let outcome = play(blocked_address(), 80, &[good, b"G\x01"], false);
+    assert_eq!((outcome.sent.as_slice(), outcome.reset), (good, true), "{outcome:?}");
+}
+
+#[test]
+fn what_cannot_be_read_goes_on_unless_the_policy_fails_closed() {
+    let bytes = &b"GET / HTTP/1.1\r\nbad header\r\n\r\n"[..];
+    let outcome = play(policy(&[]), 80, &[bytes], false);
+    assert_eq!((outcome.sent.as_slice(), outcome.reset), (bytes, false));
+    let mut strict = policy(&[]);
+    strict.settings.fail_closed = true;
+    let outcome = play(strict, 80, &[bytes], false);
+    assert_eq!((outcome.sent.len(), outcome.reset), (0, true));
+}
+
+#[test]
+fn half_a_request_goes_on_when_the_application_has_finished() {
+    let outcome = play(policy(&[]), 80, &[b"GET / HTTP/1.1\r\nHo"], true);
+    assert_eq!(outcome.sent, b"GET / HTTP/1.1\r\nHo");
+}
+
+#[test]
+fn requests_after_an_offer_to_upgrade_are_judged() {
+    let policy = || policy(&[(IndicatorType::Url, "http://site.example/evil", Action::Block)]);
+    let first = &b"GET / HTTP/1.1\r\nHost: site.example\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"[..];
+    let second = &b"GET /evil HTTP/1.1\r\nHost: site.example\r\n\r\n"[..];
+    let outcome = play(policy(), 80, &[first, second], false);
+    assert_eq!(outcome.sent, first);
+    assert!(outcome.answered.starts_with(b"HTTP/1.1 403 "));
+    // The server took the offer: what follows is another protocol.
+    let frames = &b"\x81\x85GET /evil HTTP/1.1\r\n\r\n"[..];
+    let outcome = play(policy(), 80, &[first, frames], false);
+    assert_eq!(outcome.sent, [first, frames].concat());
+}
+
+#[test]
+fn what_is_not_dns_passes_on_the_port_of_dns() {
+    for bytes in [&b"SSH-2.0-x\r\n"[..], b"\x16\x03\x01\x02\x00\x01", b"\x00\x01x"] {
+        let outcome = play(policy(&[]), 53, &[bytes], false);
+        assert_eq!(outcome.sent, bytes);
+    }
+}
