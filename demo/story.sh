@@ -131,15 +131,15 @@ stand_aside_for_another_vpn() {
 # Compares the device's rules and routes with what they were before the agent came.
 leave_nothing_behind() {
   chapter "Stopping"
-  pkill -TERM -f "$bin/moat-agent run --data $work/device"
-  wait "$agent_job" 2>/dev/null || true
+  kill -TERM "$agent_pid"
+  while kill -0 "$agent_pid" 2>/dev/null; do sleep 0.05; done
   expect "rules and routes are as they were before" "^same$" same_routes
   expect "and the network works" "a page of the demo" browse https://phish.example/
   start_agent
   until_matches "protected again" "EDE: 15" 10 in_dev dig +tries=1 +time=2 phish.example
 }
 
-routes() { in_dev sh -c 'ip rule; ip -6 rule; ip route show table all; ip -6 route show table all | grep -v " expires "'; }
+routes() { in_dev sh -c 'ip rule; ip -6 rule; ip route show table all; ip -6 route show table all' | grep -v "proto kernel"; }
 same_routes() { if diff <(routes) "$work/routes-before"; then echo same; fi; }
 
 finish_story() {
