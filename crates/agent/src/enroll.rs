@@ -38,18 +38,18 @@ pub async fn enroll(data: &DataFolder, options: &Options<'_>) -> Result<Identity
     if data.is_enrolled() && !options.again {
         bail!("this folder holds an enrolled device already; --again enrols it anew");
     }
+    let _lock = data.lock()?;
     let ca = std::fs::read_to_string(options.ca_file)
         .with_context(|| format!("cannot read {}", options.ca_file.display()))?;
     let client = Client::new(options.server_url, &ca, None)?;
     let key = KeyPair::generate()?;
-    data.write(KEY, key.serialize_pem().as_bytes())?;
     let mut device = device_info();
     if let Some(name) = options.name {
         device.name = name.to_string();
     }
     let request = Enroll {
         token: options.token.to_string(),
-        csr: signing_request(data)?,
+        csr: request_for(&key)?,
         device,
     };
     let (enrolled, bytes_sent): (Enrolled, u64) = client.post("/device/v1/enroll", &request).await?;
@@ -62,6 +62,8 @@ pub async fn enroll(data: &DataFolder, options: &Options<'_>) -> Result<Identity
             events: Vec::new(),
         },
     );
+    // Only now: a refused enrolment leaves the identity that the folder holds.
+    data.write(KEY, key.serialize_pem().as_bytes())?;
     data.write(CERTIFICATE, enrolled.certificate.as_bytes())?;
     data.write(CA, ca.as_bytes())?;
     // What an earlier identity left is not this device's.
@@ -88,7 +90,11 @@ pub async fn enroll(data: &DataFolder, options: &Options<'_>) -> Result<Identity
 /// A PKCS #10 request for the device's key.
 pub fn signing_request(data: &DataFolder) -> Result<String> {
     let key = KeyPair::from_pem(&data.read(KEY)?).context("the device key is damaged")?;
-    Ok(CertificateParams::default().serialize_request(&key)?.pem()?)
+    request_for(&key)
+}
+
+fn request_for(key: &KeyPair) -> Result<String> {
+    Ok(CertificateParams::default().serialize_request(key)?.pem()?)
 }
 
 /// What this device says of itself.

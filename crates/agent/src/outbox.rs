@@ -24,6 +24,8 @@ pub const MAX_ENTRIES: usize = 10_000;
 const MAX_FRAME: usize = 1 << 20;
 /// Bytes of acknowledged entries that the file may carry before it is written anew.
 const SLACK: u64 = 256 << 10;
+/// Length at which the file is written anew even while nothing is acknowledged.
+const MAX_BYTES: u64 = 16 << 20;
 
 pub struct Outbox {
     data: DataFolder,
@@ -55,7 +57,16 @@ impl Outbox {
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)
             .with_context(|| format!("cannot read {}", path.display()))?;
-        let (counters, entries, length) = recover(&bytes);
+        let (mut counters, entries, length) = recover(&bytes);
+        if length < bytes.len() as u64 {
+            // What was behind the damage may have used numbers that the server knows: go on above all of them.
+            tracing::warn!(
+                lost = bytes.len() as u64 - length,
+                "the outbox was damaged; its end is lost"
+            );
+            let clock = u64::try_from(crate::clock::wall().as_micros()).unwrap_or(1);
+            counters.next_seq = counters.next_seq.max(clock);
+        }
         file.set_len(length)?;
         file.seek(SeekFrom::Start(length))?;
         let mut outbox = Self {
@@ -93,7 +104,11 @@ impl Outbox {
         self.length += frame.len() as u64;
         self.counters.next_seq += 1;
         self.entries.push_back(entry);
-        Ok(())
+        if self.length > MAX_BYTES {
+            self.rewrite()
+        } else {
+            Ok(())
+        }
     }
 
     /// The oldest entries, at most `limit`.

@@ -61,6 +61,8 @@ pub struct Wake {
 /// The agent as it is now.
 pub struct Live {
     pub bundle: Option<Bundle>,
+    /// Version of the bundle that was refused last: it is not fetched again.
+    pub refused: Option<u64>,
     pub posture: Option<Assessment>,
     pub posture_runs: u64,
     pub protection: WebProtection,
@@ -116,6 +118,7 @@ impl Agent {
         });
         let live = Live {
             bundle,
+            refused: None,
             posture: None,
             posture_runs: 0,
             protection: WebProtection::Stopped,
@@ -166,14 +169,15 @@ impl Agent {
         lock(&self.outbox)
     }
 
-    /// Records an event for the server and sends it as soon as possible.
-    pub fn record(&self, event: DeviceEvent) {
+    /// Records an event for the server and sends it as soon as possible; false when it could not be stored.
+    pub fn record(&self, event: DeviceEvent) -> bool {
         let recorded = self.outbox().push(self.clock.now(), event);
         lock(&self.live).storage_error = recorded.as_ref().err().map(|error| format!("{error:#}"));
-        if let Err(error) = recorded {
+        if let Err(error) = &recorded {
             tracing::error!(error = format!("{error:#}"), "an event could not be recorded");
         }
         self.wake.check_in.notify_one();
+        recorded.is_ok()
     }
 
     /// Changes what is remembered over restarts.
@@ -203,6 +207,11 @@ impl Agent {
 
     pub fn bundle_version(&self) -> u64 {
         lock(&self.live).bundle.as_ref().map_or(0, Bundle::version)
+    }
+
+    /// Whether a bundle of this version is worth fetching.
+    pub fn wants_bundle(&self, version: u64) -> bool {
+        version > self.bundle_version() && lock(&self.live).refused != Some(version)
     }
 
     pub fn settings(&self) -> Settings {

@@ -36,8 +36,10 @@ pub(crate) fn run_once(agent: &Agent) {
     drop(live);
     if let Some(event) = event_for(before.as_ref(), &assessment) {
         tracing::info!(level = %assessment.level, score = assessment.score, "posture changed");
-        agent.record(event);
-        agent.change_state(|state| state.reported = Some(assessment));
+        // An event that could not be stored is tried again by the next run.
+        if agent.record(event) {
+            agent.change_state(|state| state.reported = Some(assessment));
+        }
     }
 }
 

@@ -9,14 +9,17 @@ use http_body_util::BodyExt as _;
 use memmap2::Mmap;
 use moat_indicators::{Bundle, MAX_BUNDLE_BYTES};
 use moat_model::sync::DeviceEvent;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::Backoff;
 use crate::{
     data_folder::{BUNDLE, DataFolder, Identity},
     ledger,
-    run::Agent,
+    run::{Agent, lock},
 };
+
+/// Longest pause within a bundle.
+const SILENCE: std::time::Duration = std::time::Duration::from_secs(60);
 
 /// Fetches whenever there is word of a newer bundle.
 pub(super) async fn run(agent: &Arc<Agent>) {
@@ -56,9 +59,10 @@ async fn fetch(agent: &Agent) -> Result<()> {
     if response.status() == StatusCode::NOT_MODIFIED {
         return Ok(());
     }
+    let version = version_of(response.headers());
     let mut file = agent.data.draft(BUNDLE)?;
     let (mut body, mut length) = (response.into_body(), 0);
-    while let Some(frame) = body.frame().await {
+    while let Some(frame) = timeout(SILENCE, body.frame()).await.context("the server fell silent")? {
         let Ok(data) = frame.context("the bundle broke off")?.into_data() else {
             continue;
         };
@@ -74,11 +78,19 @@ async fn fetch(agent: &Agent) -> Result<()> {
             agent.data.replace(BUNDLE, file, |_| Ok(()))?;
             agent.set_bundle(bundle);
         }
-        Err(error) => agent.record(DeviceEvent::BundleRefused {
-            reason: format!("{error:#}"),
-        }),
+        Err(error) => {
+            lock(&agent.live).refused = version;
+            let _ = agent.record(DeviceEvent::BundleRefused {
+                reason: format!("{error:#}"),
+            });
+        }
     }
     Ok(())
+}
+
+/// The version that the server gave the bundle.
+fn version_of(headers: &http::HeaderMap) -> Option<u64> {
+    headers.get(header::ETAG)?.to_str().ok()?.trim_matches('"').parse().ok()
 }
 
 fn newer(agent: &Agent, bundle: Bundle) -> Result<Bundle> {

@@ -54,7 +54,7 @@ pub async fn check_in(agent: &Agent) -> Result<()> {
     for command in &reply.commands {
         carry_out(agent, command);
     }
-    if reply.bundle_version > agent.bundle_version() {
+    if agent.wants_bundle(reply.bundle_version) {
         agent.wake.bundle.notify_one();
     }
     Ok(())

@@ -58,7 +58,7 @@ fn handle_line(agent: &Agent, line: &[u8]) {
         return;
     };
     match serde_json::from_slice(data.trim_ascii()) {
-        Ok(Push::Bundle { version }) if version > agent.bundle_version() => agent.wake.bundle.notify_one(),
+        Ok(Push::Bundle { version }) if agent.wants_bundle(version) => agent.wake.bundle.notify_one(),
         Ok(Push::Bundle { .. }) => {}
         Ok(Push::Command { command }) => carry_out(agent, &command),
         Err(error) => tracing::debug!(%error, "a push that this version does not know"),
