@@ -102,7 +102,10 @@ def tunnel_bytes():
 def iperf(seconds, *options):
     """Received Gbit/s, and the bytes of it."""
     command = inside(DEVICE, "iperf3", "-c", ADDRESS, "-J", "-t", str(seconds), *options)
-    answer = json.loads(subprocess.run(command, capture_output=True, text=True, timeout=seconds + 20).stdout)
+    try:
+        answer = json.loads(subprocess.run(command, capture_output=True, text=True, timeout=seconds + 10).stdout)
+    except subprocess.TimeoutExpired:
+        raise RuntimeError(f"iperf3 {' '.join(options)}: no end after {seconds + 10} s") from None
     if "error" in answer:
         raise RuntimeError(f"iperf3 {' '.join(options)}: {answer['error']}")
     received = answer["end"]["sum_received"]

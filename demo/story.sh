@@ -10,7 +10,9 @@ play_story() {
   switch_off_and_on
   jailbreak_and_recover
   report_a_site
+  stand_aside_for_another_vpn
   survive_kill_9
+  leave_nothing_behind
 }
 
 enrol_a_device() {
@@ -19,6 +21,7 @@ enrol_a_device() {
   moat enroll token --json | jq -r .token >"$work/token"
   expect "moat-agent enroll" "deviceId" agent enroll --server "$server" --token-file "$work/token" --ca "$work/server/ca.pem" --name demo-phone
   until_matches "it stands in the list" "demo-phone" 3 devices
+  routes >"$work/routes-before"
   start_agent
   until_matches "web protection is on, and the server knows" '"moatWebProtection": "on"' 10 devices
 }
@@ -112,6 +115,32 @@ survive_kill_9() {
   start_agent
   until_matches "the agent starts again and blocks" "EDE: 15" 10 in_dev dig +tries=1 +time=2 phish.example
 }
+
+stand_aside_for_another_vpn() {
+  chapter "Another device-wide VPN"
+  ip -n "$dev" tuntap add corp-vpn mode tun
+  ip -n "$dev" addr add 10.200.0.1/24 dev corp-vpn
+  ip -n "$dev" link set corp-vpn up
+  ip -n "$dev" route add 0.0.0.0/1 dev corp-vpn
+  until_matches "ours stands aside and says so" '"otherVpn": "corp-vpn"' 5 agent status --json
+  until_matches "the server knows" '"moatWebProtection": "otherVpn"' 5 devices
+  ip -n "$dev" link del corp-vpn
+  until_matches "when it goes, ours comes back" "EDE: 15" 5 in_dev dig +tries=1 +time=2 phish.example
+}
+
+# Compares the device's rules and routes with what they were before the agent came.
+leave_nothing_behind() {
+  chapter "Stopping"
+  kill -TERM "$agent_pid"
+  while kill -0 "$agent_pid" 2>/dev/null; do sleep 0.05; done
+  expect "rules and routes are as they were before" "^same$" same_routes
+  expect "and the network works" "a page of the demo" browse https://phish.example/
+  start_agent
+  until_matches "protected again" "EDE: 15" 10 in_dev dig +tries=1 +time=2 phish.example
+}
+
+routes() { in_dev sh -c 'ip rule; ip -6 rule; ip route show table all; ip -6 route show table all' | grep -v "proto kernel"; }
+same_routes() { if diff <(routes) "$work/routes-before"; then echo same; fi; }
 
 finish_story() {
   printf '\n%s%s steps, %s failed%s\n' "$bold" "$steps" "$failures" "$plain"

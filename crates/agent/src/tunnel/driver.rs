@@ -222,7 +222,6 @@ impl Driver {
             let Some(space) = self.engine.receive_space(flow) else {
                 return false;
             };
-            let room = space.len();
             let read = self.sockets.read(flow, space);
             let now = self.clock.now();
             match read {
@@ -230,13 +229,8 @@ impl Driver {
                     self.engine.handle_eof(flow, now);
                     return false;
                 }
-                Ok(n) => {
-                    self.engine.handle_received(flow, n, now);
-                    // A short read means that the socket is empty: its next byte makes a new event.
-                    if n < room {
-                        return false;
-                    }
-                }
+                // Until the socket says that it is empty: the word of its end may have come while there was no room.
+                Ok(n) => self.engine.handle_received(flow, n, now),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::NotConnected => return false,

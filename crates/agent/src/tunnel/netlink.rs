@@ -12,6 +12,7 @@ const NETLINK_ROUTE: i32 = 0;
 pub const NEW_LINK: u16 = 16;
 pub const NEW_ADDRESS: u16 = 20;
 pub const NEW_ROUTE: u16 = 24;
+pub const DELETE_ROUTE: u16 = 25;
 pub const GET_ROUTE: u16 = 26;
 pub const NEW_RULE: u16 = 32;
 pub const DELETE_RULE: u16 = 33;

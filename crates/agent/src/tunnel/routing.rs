@@ -11,7 +11,9 @@ use std::{
 
 use anyhow::{Context as _, Result};
 
-use super::netlink::{CREATE, DELETE_RULE, NEW_ADDRESS, NEW_LINK, NEW_ROUTE, NEW_RULE, Netlink, REPLACE, Request};
+use super::netlink::{
+    CREATE, DELETE_ROUTE, DELETE_RULE, NEW_ADDRESS, NEW_LINK, NEW_ROUTE, NEW_RULE, Netlink, REPLACE, Request,
+};
 
 /// Marks the sockets that bypass the tunnel.
 pub const MARK: u32 = 0x006d_6f74;
@@ -71,7 +73,7 @@ impl Routing {
             device: device.to_string(),
             index,
         };
-        routing.remove_rules();
+        routing.clear();
         routing
             .set_up_device()
             .with_context(|| format!("cannot set up {device}"))?;
@@ -80,7 +82,7 @@ impl Routing {
 
     /// Sends this host's TCP and UDP into the tunnel.
     pub fn enable(&self) -> Result<()> {
-        self.remove_rules();
+        self.clear();
         for family in [Family::V4, Family::V6] {
             let added = self.add_routes(family).and_then(|()| self.add_rules(family));
             match added {
@@ -95,7 +97,7 @@ impl Routing {
 
     /// Takes this host's traffic out of the tunnel again.
     pub fn disable(&self) {
-        self.remove_rules();
+        self.clear();
     }
 
     pub fn device(&self) -> &str {
@@ -139,27 +141,11 @@ impl Routing {
     }
 
     fn add_routes(&self, family: Family) -> io::Result<()> {
-        self.add_route(family, ROUTE_UNICAST, None)?;
-        let mut local = LOCAL.iter().filter(|(ip, _)| ip.is_ipv4() == (family == Family::V4));
-        local.try_for_each(|(ip, length)| self.add_route(family, ROUTE_THROW, Some((*ip, *length))))
-    }
-
-    fn add_route(&self, family: Family, kind: u8, destination: Option<(IpAddr, u8)>) -> io::Result<()> {
-        const DESTINATION: u16 = 1;
         const OUT_INTERFACE: u16 = 4;
-        const TABLE_ID: u16 = 15;
-        let length = destination.map_or(0, |(_, length)| length);
-        let fixed = [family.number(), length, 0, 0, 0, PROTOCOL_STATIC, 0, kind, 0, 0, 0, 0];
-        let mut request = Request::new(NEW_ROUTE, CREATE | REPLACE, &fixed).attribute(TABLE_ID, &TABLE.to_ne_bytes());
-        request = match destination {
-            Some((IpAddr::V4(ip), _)) => request.attribute(DESTINATION, &ip.octets()),
-            Some((IpAddr::V6(ip), _)) => request.attribute(DESTINATION, &ip.octets()),
-            None => request,
-        };
-        if kind == ROUTE_UNICAST {
-            request = request.attribute(OUT_INTERFACE, &self.index.to_ne_bytes());
-        }
-        self.netlink.execute(&request)
+        let default = route(family, NEW_ROUTE, CREATE | REPLACE, ROUTE_UNICAST, None);
+        self.netlink
+            .execute(&default.attribute(OUT_INTERFACE, &self.index.to_ne_bytes()))?;
+        exceptions(family, NEW_ROUTE, CREATE | REPLACE).try_for_each(|route| self.netlink.execute(&route))
     }
 
     fn add_rules(&self, family: Family) -> io::Result<()> {
@@ -168,8 +154,8 @@ impl Routing {
             .try_for_each(|rule| self.netlink.execute(rule))
     }
 
-    /// Removes our rules, those of a killed agent too.
-    fn remove_rules(&self) {
+    /// Removes our rules and exceptions, those of a killed agent too.
+    fn clear(&self) {
         for family in [Family::V4, Family::V6] {
             for rule in rules(family, DELETE_RULE, 0).iter().rev() {
                 // Several copies of a rule can stand; the bound is only against a kernel that never says no.
@@ -179,13 +165,15 @@ impl Routing {
                     }
                 }
             }
+            // The default route goes with the device; the exceptions belong to none.
+            exceptions(family, DELETE_ROUTE, 0).for_each(|route| drop(self.netlink.execute(&route)));
         }
     }
 }
 
 impl Drop for Routing {
     fn drop(&mut self) {
-        self.remove_rules();
+        self.clear();
     }
 }
 
@@ -197,8 +185,30 @@ pub fn clean_up() -> Result<()> {
         device: String::new(),
         index: 0,
     }
-    .remove_rules();
+    .clear();
     Ok(())
+}
+
+/// What never enters the tunnel, as routes that send a look-up on to the next table.
+fn exceptions(family: Family, message: u16, flags: u16) -> impl Iterator<Item = Request> {
+    let local = LOCAL
+        .iter()
+        .filter(move |(ip, _)| ip.is_ipv4() == (family == Family::V4));
+    local.map(move |destination| route(family, message, flags, ROUTE_THROW, Some(*destination)))
+}
+
+/// A route of our table.
+fn route(family: Family, message: u16, flags: u16, kind: u8, destination: Option<(IpAddr, u8)>) -> Request {
+    const DESTINATION: u16 = 1;
+    const TABLE_ID: u16 = 15;
+    let length = destination.map_or(0, |(_, length)| length);
+    let fixed = [family.number(), length, 0, 0, 0, PROTOCOL_STATIC, 0, kind, 0, 0, 0, 0];
+    let request = Request::new(message, flags, &fixed).attribute(TABLE_ID, &TABLE.to_ne_bytes());
+    match destination {
+        Some((IpAddr::V4(ip), _)) => request.attribute(DESTINATION, &ip.octets()),
+        Some((IpAddr::V6(ip), _)) => request.attribute(DESTINATION, &ip.octets()),
+        None => request,
+    }
 }
 
 /// The rules in the order in which they are added: the target of a jump must be there before it.
