@@ -3,5 +3,6 @@
 mod client;
 mod command_line;
 mod console;
+mod full_disk;
 mod kill;
 mod server;

@@ -53,6 +53,8 @@ fn pool(connections: u32) -> AnyPoolOptions {
         .idle_timeout(None)
         .max_lifetime(None)
         .after_connect(|connection, _| Box::pin(set_up(connection)))
+        // A transaction that could not even be undone, as on a full disk, leaves its connection unusable: open another.
+        .after_release(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
 }
 
 async fn set_up(connection: &mut AnyConnection) -> sqlx::Result<()> {
