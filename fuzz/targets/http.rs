@@ -1,21 +1,36 @@
+//! HTTP/1 streams: the same requests are seen in whatever pieces they come.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use moat_engine::inspect::http::{Requests, Step};
+use moat_engine::inspect::http::{Request, Requests, Step, looks_like};
 
-// However a stream is cut, the framer moves on or asks for more.
-fuzz_target!(|input: (u8, &[u8])| {
-    let (size, bytes) = input;
-    let (mut requests, mut passed, mut seen) = (Requests::default(), 0, 0);
+/// The requests, and whether the stream was given up.
+fn requests(stream: &[u8], size: usize) -> (Vec<Request>, Option<Step>) {
+    let (mut state, mut found, mut passed, mut seen) = (Requests::default(), Vec::new(), 0, 0);
     loop {
-        match requests.next(&bytes[passed..seen]) {
-            Step::More if seen == bytes.len() => break,
-            Step::More => seen = (seen + 1 + usize::from(size)).min(bytes.len()),
-            Step::Request(_, n) | Step::Body(n) => {
-                assert!(n > 0 && passed + n <= seen);
+        match state.next(&stream[passed..seen]) {
+            Step::More if seen == stream.len() => return (found, None),
+            Step::More => seen = (seen + size).min(stream.len()),
+            Step::Request(request, length) => {
+                assert!(length > 0 && length <= seen - passed);
+                passed += length;
+                found.push(request);
+            }
+            Step::Body(n) => {
+                assert!(n > 0 && n <= seen - passed, "no progress");
                 passed += n;
             }
-            Step::Opaque => break,
+            step => return (found, Some(step)),
         }
+    }
+}
+
+fuzz_target!(|bytes: &[u8]| {
+    // Larger heads are given up, at a point that depends on the pieces.
+    let bytes = &bytes[..bytes.len().min(8_000)];
+    let _ = looks_like(bytes);
+    let whole = requests(bytes, usize::MAX >> 1);
+    for size in [1, 7] {
+        assert_eq!(requests(bytes, size), whole, "pieces of {size}");
     }
 });

@@ -1,17 +1,23 @@
+//! Compiled indicators that are damaged or made by somebody else.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use moat_indicators::IndicatorSet;
+use moat_indicators::{IndicatorSet, explain};
 use moat_model::Timestamp;
 
-// Arbitrary bytes never panic, and neither does a look-up in whatever they open as.
 fuzz_target!(|bytes: &[u8]| {
-    if let Ok(set) = IndicatorSet::open(bytes.to_vec()) {
-        let now = Timestamp::from_micros(1);
-        let _ = set.lookup_host("www.evil.example", now);
-        let _ = set.lookup_url("evil.example", "/a/b?c", now);
-        let _ = set.lookup_ip([192, 0, 2, 1].into(), now);
-        let _ = set.lookup_ip([0u16; 8].into(), now);
-        let _ = set.has_paths_below("evil.example");
+    let Ok(set) = IndicatorSet::open(bytes.to_vec()) else {
+        return;
+    };
+    let now = Timestamp::from_micros(1_000);
+    let _ = (set.len(), format!("{set:?}"));
+    for host in ["evil.example", "a.b.evil.example", "[2001:db8::1]", "192.0.2.1", "x"] {
+        let _ = set.lookup_host(host, now);
+        let _ = set.lookup_url(host, "/login/x?y=z", now);
+        let _ = set.has_paths_below(host);
+        let _ = explain(&set, host, now);
+    }
+    for ip in ["192.0.2.1", "2001:db8::1", "::ffff:198.51.100.1", "0.0.0.0", "::"] {
+        let _ = set.lookup_ip(ip.parse().unwrap(), now);
     }
 });

@@ -2,7 +2,7 @@ use std::{borrow::Cow, fmt, net::Ipv6Addr};
 
 use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 
-use crate::url::host_key;
+use crate::url::{host_key, legacy_ipv4};
 
 /// A domain name in canonical form: lower case, A-labels (UTS-46), no trailing dot, at least two labels.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -54,7 +54,7 @@ impl Domain {
         if !host.contains('.') {
             return Err(InvalidDomain::OneLabel);
         }
-        if last.bytes().all(|b| b.is_ascii_digit()) {
+        if last.bytes().all(|b| b.is_ascii_digit()) || legacy_ipv4(&host).is_some() {
             return Err(InvalidDomain::IsIpAddress);
         }
         Ok(Self(host))
@@ -144,6 +144,7 @@ mod tests {
             ("192.0.2.1", InvalidDomain::IsIpAddress),
             ("2001:db8::1", InvalidDomain::IsIpAddress),
             ("1.2.3.4.5", InvalidDomain::IsIpAddress),
+            ("0x7f.0x1", InvalidDomain::IsIpAddress),
             ("localhost", InvalidDomain::OneLabel),
             ("a..example", InvalidDomain::Length),
             ("evil example.com", InvalidDomain::Character),

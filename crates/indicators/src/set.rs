@@ -178,26 +178,15 @@ impl IndicatorSet {
 
     pub(crate) fn matches_ip(&self, ip: IpAddr, now: Timestamp) -> Vec<Match> {
         let mut found = Vec::new();
-        match ip.to_canonical() {
-            IpAddr::V4(v4) => {
-                for len in (1..=32).rev() {
-                    let key = (len, u128::from(bits(mask(v4.into(), len))));
-                    self.each_with_prefix(self.v4, V4_SLOT, key, |index| {
-                        found.extend(self.live(index, Specificity::IpPrefix(96 + len), now));
-                    });
-                }
-            }
-            IpAddr::V6(v6) => {
-                for len in (1..=128).rev() {
-                    let IpAddr::V6(masked) = mask(v6.into(), len) else {
-                        continue;
-                    };
-                    self.each_with_prefix(self.v6, V6_SLOT, (len, masked.into()), |index| {
-                        found.extend(self.live(index, Specificity::IpPrefix(len), now));
-                    });
-                }
-            }
-        }
+        let ip = ip.to_canonical();
+        // Specificities of both families count in bits of an IPv6 address.
+        let (table, size, more) = match ip {
+            IpAddr::V4(_) => (self.v4, V4_SLOT, 96u8),
+            IpAddr::V6(_) => (self.v6, V6_SLOT, 0),
+        };
+        self.each_with_address(table, size, ip, |len, index| {
+            found.extend(self.live(index, Specificity::IpPrefix(more.saturating_add(len)), now));
+        });
         found
     }
 
@@ -240,7 +229,8 @@ impl IndicatorSet {
         }
     }
 
-    fn each_with_prefix(&self, table: Section, size: usize, key: (u8, u128), mut each: impl FnMut(u32)) {
+    /// Walks over the prefix lengths that are in the table, the longest first.
+    fn each_with_address(&self, table: Section, size: usize, ip: IpAddr, mut each: impl FnMut(u8, u32)) {
         let data = self.bytes.as_slice();
         let read = |i: usize| -> Option<(u8, u128)> {
             let at = table.start + i * size;
@@ -250,14 +240,19 @@ impl IndicatorSet {
             };
             Some((u8_at(data, at)?, address))
         };
-        let first = partition(table.count, |i| read(i).is_some_and(|k| k < key));
-        for i in first..table.count {
-            if read(i) != Some(key) {
-                break;
+        let mut end = table.count;
+        while let Some((len, _)) = end.checked_sub(1).and_then(read) {
+            let key = (len, bits(mask(ip, len)));
+            for i in partition(end, |i| read(i).is_some_and(|k| k < key))..end {
+                if read(i) != Some(key) {
+                    break;
+                }
+                if let Some(index) = u32_at(data, table.start + (i + 1) * size - 4) {
+                    each(len, index);
+                }
             }
-            if let Some(index) = u32_at(data, table.start + (i + 1) * size - 4) {
-                each(index);
-            }
+            // In a table that is not sorted the search may lead anywhere, but the end comes nearer.
+            end = partition(end, |i| read(i).is_some_and(|k| k.0 < len)).min(end - 1);
         }
     }
 
@@ -329,10 +324,10 @@ fn prefix_ends(target: &str) -> impl Iterator<Item = usize> {
     segments.chain(whole).chain(with_query).filter(|end| *end <= MAX_LEN)
 }
 
-fn bits(ip: IpAddr) -> u32 {
+fn bits(ip: IpAddr) -> u128 {
     match ip {
-        IpAddr::V4(ip) => ip.into(),
-        IpAddr::V6(_) => 0,
+        IpAddr::V4(ip) => u32::from(ip).into(),
+        IpAddr::V6(ip) => ip.into(),
     }
 }
 

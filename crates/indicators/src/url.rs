@@ -132,18 +132,16 @@ fn canonical_host(authority: &str) -> Result<String, InvalidUrl> {
     let unescaped = unescape_all(host.as_bytes());
     let host = String::from_utf8(unescaped).map_err(|_| InvalidUrl::Host(InvalidDomain::Character))?;
     let labels: Vec<&str> = host.split('.').filter(|label| !label.is_empty()).collect();
-    let host = labels.join(".");
-    if let Some(ip) = legacy_ipv4(&host) {
-        return Ok(ip.to_string());
-    }
     if host.contains('*') {
         return Err(InvalidUrl::Wildcard);
     }
-    to_ascii(&host).map_err(InvalidUrl::Host)
+    // Digits of other scripts become plain ones, and so may be an address too.
+    let host = to_ascii(&labels.join(".")).map_err(InvalidUrl::Host)?;
+    Ok(legacy_ipv4(&host).map_or(host, |ip| ip.to_string()))
 }
 
 /// IPv4 in the forms that `inet_aton` knows: decimal, octal, hexadecimal, fewer than four parts.
-fn legacy_ipv4(host: &str) -> Option<Ipv4Addr> {
+pub(crate) fn legacy_ipv4(host: &str) -> Option<Ipv4Addr> {
     let parts: Vec<&str> = host.split('.').collect();
     if parts.is_empty() || parts.len() > 4 {
         return None;
@@ -283,6 +281,7 @@ mod tests {
             ),
             ("http://3279880203/blah", "195.127.0.11/blah"),
             ("http://0x7f.1/x", "127.0.0.1/x"),
+            ("http://１２７.1/x", "127.0.0.1/x"),
             ("http://..evil...example../x", "evil.example/x"),
             ("http://[2001:DB8:0::1]:8080/x", "[2001:db8::1]/x"),
             ("http://[::ffff:192.0.2.1]/x", "192.0.2.1/x"),

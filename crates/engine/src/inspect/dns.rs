@@ -19,7 +19,8 @@ const CLASS_IN: u16 = 1;
 const EDE_BLOCKED: u16 = 15;
 /// Seconds that a blocked answer lasts: when the indicator goes, the name works again at once.
 const BLOCKED_TTL: u32 = 1;
-const MAX_NAME: usize = 255;
+/// Longest name as text: 255 bytes on the wire (RFC 1035 §2.3.4).
+const MAX_NAME: usize = 253;
 /// Records of one message that are looked at.
 const MAX_RECORDS: usize = 512;
 
@@ -168,7 +169,7 @@ pub fn blocked_answer(message: &[u8], question: &Question, sinkhole: (Ipv4Addr, 
     for count in [1, u16::from(!address.is_empty()), 0, u16::from(question.has_opt)] {
         out.extend(count.to_be_bytes());
     }
-    out.extend(message.get(12..question.end).unwrap_or_default());
+    push_question(&mut out, message, question);
     if !address.is_empty() {
         // A pointer to the name in the question.
         out.extend([0xc0, 12]);
@@ -182,6 +183,22 @@ pub fn blocked_answer(message: &[u8], question: &Question, sinkhole: (Ipv4Addr, 
         push_extended_error(&mut out, reason);
     }
     out
+}
+
+/// Repeats the question as it was asked, whose letters' case the client may compare. A name that points into the header, as no
+/// honest one does, would mean something else in the answer: it is written out.
+fn push_question(out: &mut Vec<u8>, message: &[u8], question: &Question) {
+    let asked = message.get(12..question.end).unwrap_or_default();
+    let plain_length = question.name.len() + if question.name.is_empty() { 1 } else { 2 };
+    if asked.len() == plain_length + 4 {
+        return out.extend(asked);
+    }
+    for label in question.name.split('.').filter(|label| !label.is_empty()) {
+        out.push(label.len() as u8);
+        out.extend(label.as_bytes());
+    }
+    out.push(0);
+    out.extend(asked.last_chunk::<4>().into_iter().flatten());
 }
 
 fn push_extended_error(out: &mut Vec<u8>, reason: &str) {
@@ -224,7 +241,7 @@ fn name(message: &[u8], at: usize) -> Option<(String, usize)> {
             0 => return Some((out, end.unwrap_or(position + 1))),
             1..=63 => {
                 let label = message.get(position + 1..position + 1 + length)?;
-                if out.len() + length > MAX_NAME {
+                if out.len() + usize::from(!out.is_empty()) + length > MAX_NAME {
                     return None;
                 }
                 if !out.is_empty() {
@@ -424,6 +441,17 @@ pub(crate) mod tests {
         for cut in 0..hints.len() {
             let _ = of(&hints[..cut]);
         }
+    }
+
+    #[test]
+    fn a_question_that_points_into_the_header_is_answered_in_full() {
+        // The identifier spells a label of one letter and the flags' first byte ends it.
+        let message = b"\x01a\0\0\0\x01\0\0\0\0\0\0\xc0\0\0\x01\0\x01";
+        let asked = question(message).unwrap();
+        assert_eq!((asked.name.as_str(), asked.kind), ("a", A));
+        let answer = blocked_answer(message, &asked, (Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST), "r");
+        assert_eq!(question(&answer).map(|q| q.name), Some("a".into()));
+        assert_eq!(records(&answer, &question(&answer).unwrap()).len(), 1);
     }
 
     #[test]

@@ -157,3 +157,34 @@ fn what_is_not_dns_passes_on_the_port_of_dns() {
         assert_eq!(outcome.sent, bytes);
     }
 }
+
+const FIREFOX: &[u8] = include_bytes!("../data/firefox-126.hello");
+const CHROME: &[u8] = include_bytes!("../data/chrome-124.hello");
+
+/// A handshake message in TLS records of up to `size` bytes.
+fn records(message: &[u8], size: usize) -> Vec<u8> {
+    let record = |part: &[u8]| [&[22, 3, 1][..], &(part.len() as u16).to_be_bytes(), part].concat();
+    message.chunks(size).flat_map(record).collect()
+}
+
+#[test]
+fn hellos_of_browsers_are_refused_by_name_in_any_pieces() {
+    let chrome = (records(CHROME, 16_384), "gstatic.com");
+    let split = (records(CHROME, 500), "encrypted-tbn0.gstatic.com");
+    for (hello, name) in [(FIREFOX.to_vec(), "tlsfingerprint.io"), chrome, split] {
+        for size in [1400, 517, 90] {
+            let pieces: Vec<&[u8]> = hello.chunks(size).collect();
+            let blocked = play(
+                policy(&[(IndicatorType::DomainName, name, Action::Block)]),
+                443,
+                &pieces,
+                false,
+            );
+            assert_eq!(blocked.sent, b"", "{name} in pieces of {size}");
+            assert_eq!(blocked.answered, [21, 3, 3, 0, 2, 2, 49], "{name} in pieces of {size}");
+            assert_eq!(blocked.events, 1);
+            let free = play(policy(&[]), 443, &pieces, false);
+            assert_eq!((free.sent, free.answered.len()), (hello.clone(), 0));
+        }
+    }
+}

@@ -258,6 +258,18 @@ fn entries() -> impl Strategy<Value = Vec<Entry>> {
     })
 }
 
+/// Addresses that often lie near one another.
+fn address() -> impl Strategy<Value = IpAddr> {
+    let near = |bits: u32| move |low: u8| bits | u32::from(low) << 4;
+    let v4 = any::<u8>()
+        .prop_map(near(0xc000_0200))
+        .prop_map(|ip| IpAddr::V4(ip.into()));
+    let v6 = any::<u8>()
+        .prop_map(near(0x10))
+        .prop_map(|low| IpAddr::V6((0x2001_0db8 << 96 | u128::from(low) << 60).into()));
+    prop_oneof![v4, any::<u32>().prop_map(|ip| IpAddr::V4(ip.into())), v6]
+}
+
 /// Text that is nearly a URL.
 fn url_text() -> impl Strategy<Value = String> {
     let piece = prop::sample::select(vec![
@@ -276,12 +288,21 @@ proptest! {
     }
 
     #[test]
-    fn prefixes_agree_with_containment(list in prop::collection::vec((any::<u32>(), 1u8..=32), 0..30), ip in any::<u32>()) {
+    fn prefixes_agree_with_containment(list in prop::collection::vec((address(), 1u8..=128), 0..30), ip in address()) {
         let entries: Vec<Entry> = list.iter().zip(1..).map(|((addr, len), id)| {
-            let masked = addr & u32::MAX.checked_shl(32 - u32::from(*len)).unwrap_or(0);
-            entry(id, IndicatorType::IpAddress, &format!("{}/{len}", std::net::Ipv4Addr::from(masked)), Action::Block)
+            let written = match addr {
+                IpAddr::V4(ip) => {
+                    let len = len.min(&32);
+                    let masked = u32::from(*ip) & u32::MAX.checked_shl(32 - u32::from(*len)).unwrap_or(0);
+                    format!("{}/{len}", std::net::Ipv4Addr::from(masked))
+                }
+                IpAddr::V6(ip) => {
+                    let masked = u128::from(*ip) & u128::MAX.checked_shl(128 - u32::from(*len)).unwrap_or(0);
+                    format!("{}/{len}", std::net::Ipv6Addr::from(masked))
+                }
+            };
+            entry(id, IndicatorType::IpAddress, &written, Action::Block)
         }).collect();
-        let ip = IpAddr::V4(ip.into());
         let expected = entries.iter().filter_map(|e| {
             let prefix = Prefix::parse(&e.value).unwrap();
             prefix.contains(ip).then(|| (prefix.prefix_len(), std::cmp::Reverse(e.id.0)))
