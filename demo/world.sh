@@ -4,7 +4,7 @@
 
 run=moat$$
 net=$run-net dev=$run-dev corp=$run-corp
-work=
+work='' host_if=mh$$
 
 in_net() { ip netns exec "$net" "$@"; }
 in_dev() { ip netns exec "$dev" "$@"; }
@@ -49,7 +49,6 @@ link() {
 
 # A cable to this machine, so that its browser reaches the console. No route of this machine changes beyond it.
 link_host() {
-  host_if=mh$$
   ip link add "$host_if" type veth peer name to-host netns "$net"
   ip addr add 198.51.100.129/30 dev "$host_if"
   ip -n "$net" addr add 198.51.100.130/30 dev to-host

@@ -23,6 +23,7 @@ pub fn main_router(app: App) -> Router {
         .route("/why/{token}", get(access::why::page))
         .route("/{tenant}/oauth2/v2.0/token", post(clients::oauth::token_v2))
         .route("/{tenant}/oauth2/token", post(clients::oauth::token_v1))
+        .route("/{tenant}/oauth2/v2.0/authorize", get(clients::oauth::authorize))
         .route(
             "/{tenant}/v2.0/.well-known/openid-configuration",
             get(clients::oauth::configuration),

@@ -76,6 +76,8 @@ pub async fn configuration(State(app): State<App>, Path(tenant): Path<String>, O
     let base = format!("{origin}/{}", app.tenant);
     Json(json!({
         "issuer": format!("{base}/v2.0"),
+        // MSAL reads it before it asks for a token, also when it will never send anybody there.
+        "authorization_endpoint": format!("{base}/oauth2/v2.0/authorize"),
         "token_endpoint": format!("{base}/oauth2/v2.0/token"),
         "jwks_uri": format!("{base}/discovery/v2.0/keys"),
         "token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic"],
@@ -85,6 +87,14 @@ pub async fn configuration(State(app): State<App>, Path(tenant): Path<String>, O
         "id_token_signing_alg_values_supported": ["ES256"],
     }))
     .into_response()
+}
+
+/// `GET /{tenant}/oauth2/v2.0/authorize`: people sign in at the console, not here.
+pub async fn authorize() -> Response {
+    let text = "Only client credentials are supported: ask the token endpoint with grant_type=client_credentials.";
+    let mut problem = Problem::request(70_005, text);
+    problem.error = "unsupported_response_type";
+    problem.into_response()
 }
 
 /// `GET /{tenant}/discovery/v2.0/keys`
@@ -123,7 +133,7 @@ async fn grant(
         other => return Err(Problem::grant_type(other)),
     }
     let (id, secret) = form.credentials()?;
-    let audience = form.audience(endpoint, origin)?;
+    let audience = form.audience(endpoint, app, origin)?;
     let client = authenticate(app, peer, &id, &secret).await?;
     let issuer = format!("{origin}/{}/v2.0", app.tenant);
     let (token, claims) = token::issue(app, &client, &audience, issuer)?;
@@ -225,7 +235,7 @@ impl Form {
         Ok((id.into(), secret.into()))
     }
 
-    fn audience(&self, endpoint: Endpoint, origin: &str) -> Result<String, Problem> {
+    fn audience(&self, endpoint: Endpoint, app: &App, origin: &str) -> Result<String, Problem> {
         let wanted = match endpoint {
             Endpoint::V1 => self.require("resource")?,
             Endpoint::V2 => {
@@ -242,7 +252,7 @@ impl Form {
             }
         };
         let wanted = wanted.trim_end_matches('/');
-        if is_this_server(wanted, origin) {
+        if is_this_server(wanted, &[origin, &app.base_url()], &app.config.names) {
             return Ok(wanted.to_string());
         }
         let message = format!(
@@ -256,15 +266,17 @@ impl Form {
     }
 }
 
-/// Whether a resource is the Defender API, also one of its regions, or this server by the name it was called.
-fn is_this_server(resource: &str, origin: &str) -> bool {
+/// Whether a resource is the Defender API, also one of its regions, or this server by one of its own addresses or names.
+fn is_this_server(resource: &str, addresses: &[&str], names: &[String]) -> bool {
     let host_of = |url: &str| Some(url.parse::<http::Uri>().ok()?.host()?.to_ascii_lowercase());
     if resource.eq_ignore_ascii_case(KNOWN_APPLICATION) {
         return true;
     }
     host_of(resource).is_some_and(|host| {
         let known = |k: &str| host == k || host.strip_suffix(k).is_some_and(|region| region.ends_with('.'));
-        KNOWN_HOSTS.iter().any(|k| known(k)) || host_of(origin).is_some_and(|own| own == host)
+        KNOWN_HOSTS.iter().any(|k| known(k))
+            || addresses.iter().any(|own| host_of(own).is_some_and(|own| own == host))
+            || names.iter().any(|name| name.eq_ignore_ascii_case(&host))
     })
 }
 
