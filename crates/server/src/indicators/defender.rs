@@ -224,7 +224,8 @@ fn array<'a>(body: &'a Map<String, Value>, name: &'static str) -> Result<&'a Vec
     }
 }
 
-const FIELDS: [&str; 18] = [
+const FIELDS: [&str; 19] = [
+    "id",
     "indicatorValue",
     "indicatorType",
     "action",
@@ -253,6 +254,7 @@ fn submission(body: &Map<String, Value>) -> Result<Submission> {
         device_groups = texts(body, "rbacGroupIds")?;
     }
     Ok(Submission {
+        id: text("id")?,
         value: text("indicatorValue")?,
         kind: text("indicatorType")?,
         action: text("action")?,

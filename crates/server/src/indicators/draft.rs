@@ -12,6 +12,8 @@ const MAX_ITEMS: usize = 200;
 /// An indicator as it came, from any face: text, not yet checked.
 #[derive(Debug, Clone, Default)]
 pub struct Submission {
+    /// The indicator that is to be changed, when the caller knows it.
+    pub id: Option<String>,
     pub value: Option<String>,
     pub kind: Option<String>,
     pub action: Option<String>,
@@ -33,6 +35,7 @@ pub struct Submission {
 /// A checked submission.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Draft {
+    pub id: Option<IndicatorId>,
     pub kind: IndicatorType,
     pub value: String,
     pub canonical: String,
@@ -73,6 +76,9 @@ impl Draft {
         };
         let severity = optional(from.severity, "severity", MAX_SHORT)?;
         Ok(Self {
+            id: optional(from.id, "id", MAX_SHORT)?
+                .map(|id| known_id(&id))
+                .transpose()?,
             kind,
             value,
             canonical,
@@ -161,6 +167,15 @@ fn optional(text: Option<String>, field: &str, longest: usize) -> Result<Option<
         return Err(invalid(field, "control characters are not allowed"));
     }
     Ok((!text.is_empty()).then(|| text.to_string()))
+}
+
+fn known_id(text: &str) -> Result<IndicatorId> {
+    let digits = text.bytes().all(|b| b.is_ascii_digit());
+    digits
+        .then(|| text.parse().ok())
+        .flatten()
+        .map(IndicatorId)
+        .ok_or_else(|| invalid("id", "not the id of an indicator: leave it out to make a new one"))
 }
 
 fn word<T: std::str::FromStr<Err = moat_model::UnknownWord>>(text: &str, field: &str) -> Result<T> {

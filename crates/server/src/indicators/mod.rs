@@ -126,13 +126,13 @@ fn author(actor: &Actor) -> (Source, String, String) {
     }
 }
 
-/// Stores an indicator: the one with the same type, canonical value and action is updated, else a new one is made.
+/// Stores an indicator: the one that is named by its id, or else has the same type, canonical value and action, is
+/// updated; without one a new one is made.
 /// A caller who may change only its own never touches another's: it gets one of its own.
 pub async fn create_or_update(app: &App, caller: &Caller, submission: Submission) -> Result<Indicator> {
     let scope = Scope::of(caller)?;
-    let draft = Draft::check(submission, app.config.allow_internal_addresses, now())?;
     let mut tx = app.db.begin().await?;
-    let (indicator, concerns_devices) = put(&mut tx, caller, &scope, draft).await?;
+    let (indicator, concerns_devices) = store_one(app, &mut tx, caller, &scope, submission).await?;
     match concerns_devices {
         true => commit(app, tx).await?,
         false => tx.commit().await?,
@@ -190,12 +190,12 @@ async fn import_some(app: &App, caller: &Caller, scope: &Scope, submissions: Vec
     let mut tx = app.db.begin().await?;
     for submission in submissions {
         let value = submission.value.clone().unwrap_or_default();
-        let result = match Draft::check(submission, app.config.allow_internal_addresses, now()) {
-            Ok(draft) => {
-                let (indicator, concerns_devices) = put(&mut tx, caller, scope, draft).await?;
+        let result = match store_one(app, &mut tx, caller, scope, submission).await {
+            Ok((indicator, concerns_devices)) => {
                 concern_devices |= concerns_devices;
                 Ok(indicator)
             }
+            Err(error) if error.status().is_server_error() => return Err(error),
             Err(error) => Err(error),
         };
         imported.push(Imported { value, result });
@@ -207,10 +207,42 @@ async fn import_some(app: &App, caller: &Caller, scope: &Scope, submissions: Vec
     Ok(imported)
 }
 
+/// Checks and stores one, and tells whether devices need a new bundle for it.
+async fn store_one(
+    app: &App,
+    tx: &mut Transaction,
+    caller: &Caller,
+    scope: &Scope,
+    submission: Submission,
+) -> Result<(Indicator, bool)> {
+    let draft = Draft::check(submission, app.config.allow_internal_addresses, now())?;
+    let before = find(tx, &draft, scope).await?;
+    put(tx, caller, before, draft).await
+}
+
+/// The indicator that a draft updates.
+async fn find(tx: &mut Transaction, draft: &Draft, scope: &Scope) -> Result<Option<Indicator>> {
+    let same = store::find(tx, draft, scope).await?;
+    let Some(id) = draft.id else { return Ok(same) };
+    let named = store::get(&mut **tx, id).await?.filter(|i| scope.covers(i));
+    let named = named.ok_or_else(|| Error::not_found("indicator", id))?;
+    match same {
+        Some(same) if same.id != id => Err(Error::invalid(
+            "InvalidInput",
+            format!("id: indicator {} already has this type, value and action", same.id),
+        )),
+        _ => Ok(Some(named)),
+    }
+}
+
 /// Stores a draft, and tells whether devices need a new bundle for it: a connector that submits its whole list every hour
 /// must not make every device fetch what it has.
-async fn put(tx: &mut Transaction, caller: &Caller, scope: &Scope, draft: Draft) -> Result<(Indicator, bool)> {
-    let before = store::find(tx, &draft, scope).await?;
+async fn put(
+    tx: &mut Transaction,
+    caller: &Caller,
+    before: Option<Indicator>,
+    draft: Draft,
+) -> Result<(Indicator, bool)> {
     let (source, by, name) = author(&caller.actor);
     let at = now();
     let after = match &before {

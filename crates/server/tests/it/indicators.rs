@@ -106,6 +106,58 @@ async fn the_same_type_value_and_action_updates() {
 }
 
 #[tokio::test]
+async fn a_submission_with_an_id_changes_that_indicator() {
+    let world = World::start().await;
+    let client = world.client("c", &[Role::TiReadWriteAll]).await;
+    let first = client.post("/api/indicators", block("evil.example")).await.body;
+    let softened = with(
+        with(block("evil.example"), "action", "Audit"),
+        "id",
+        first["id"].clone(),
+    );
+    let changed = client.post("/api/indicators", softened.clone()).await.body;
+    assert_eq!((&changed["id"], &changed["action"]), (&first["id"], &json!("Audit")));
+    let other = client.post("/api/indicators", block("other.example")).await.body;
+    let clash = with(softened.clone(), "id", other["id"].clone());
+    let refused = client.post("/api/indicators", clash.clone()).await;
+    assert_eq!(refused.outcome(), "400 InvalidInput");
+    let unknown = with(softened, "id", "4711");
+    assert_eq!(
+        client.post("/api/indicators", unknown.clone()).await.outcome(),
+        "404 ResourceNotFound"
+    );
+    assert_eq!(
+        client
+            .post("/api/indicators", with(block("x.example"), "id", "x"))
+            .await
+            .outcome(),
+        "400 InvalidInput"
+    );
+    let import = json!({"Indicators": [clash, unknown, block("third.example")]});
+    let results = client.post("/api/indicators/import", import).await.body;
+    let failed: Vec<_> = results["value"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|r| &r["isFailed"])
+        .collect();
+    assert_eq!(failed, [true, true, false]);
+    assert_eq!(
+        client.get("/api/indicators").await.body["value"]
+            .as_array()
+            .unwrap()
+            .len(),
+        3
+    );
+    let anothers = world.client("another", &[Role::TiReadWrite]).await;
+    let theirs = with(block("evil.example"), "id", first["id"].clone());
+    assert_eq!(
+        anothers.post("/api/indicators", theirs).await.outcome(),
+        "404 ResourceNotFound"
+    );
+}
+
+#[tokio::test]
 async fn every_change_is_in_the_audit_log_with_before_and_after() {
     let world = World::start().await;
     let client = world.client("siem", &[Role::TiReadWriteAll]).await;
