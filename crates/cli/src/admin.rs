@@ -36,6 +36,21 @@ impl Target {
         self.call(Method::GET, path, Body::None).await
     }
 
+    /// Every page of a list, as one.
+    pub async fn list(&self, path: &str) -> Result<Value> {
+        let mut whole = self.get(path).await?;
+        let mut next = next_page(&mut whole)?;
+        while let Some(path) = next {
+            let mut page = self.get(&path).await?;
+            next = next_page(&mut page)?;
+            let (Some(rows), Some(more)) = (whole["value"].as_array_mut(), page["value"].as_array_mut()) else {
+                bail!("the server answered a page that is no list");
+            };
+            rows.append(more);
+        }
+        Ok(whole)
+    }
+
     pub async fn post(&self, path: &str, body: Value) -> Result<Value> {
         self.call(Method::POST, path, Body::Json(body)).await
     }
@@ -65,6 +80,17 @@ impl Target {
         };
         answer(status, &bytes)
     }
+}
+
+/// Takes the address of the next page out of a list: its path and query.
+fn next_page(list: &mut Value) -> Result<Option<String>> {
+    let link = list.as_object_mut().and_then(|list| list.remove("@odata.nextLink"));
+    let Some(link) = link else { return Ok(None) };
+    let link: http::Uri = link
+        .as_str()
+        .and_then(|link| link.parse().ok())
+        .context("the address of the next page cannot be read")?;
+    Ok(link.path_and_query().map(ToString::to_string))
 }
 
 async fn over_socket(socket: UnixStream, request: Request<Bytes>) -> Result<(http::StatusCode, Bytes)> {

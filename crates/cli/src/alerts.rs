@@ -39,7 +39,7 @@ pub async fn run(command: Command) -> Result<()> {
     match command {
         Command::List { target, open } => {
             let filter = if open { "?$filter=status+ne+'Resolved'" } else { "" };
-            let answer = target.get(&format!("/api/alerts{filter}")).await?;
+            let answer = target.list(&format!("/api/alerts{filter}")).await?;
             if target.json {
                 return output::json(&answer);
             }

@@ -87,7 +87,7 @@ pub async fn run(command: Command) -> Result<()> {
 }
 
 async fn list(target: &Target) -> Result<()> {
-    let answer = target.get("/api/machines").await;
+    let answer = target.list("/api/machines").await;
     // Defender answers 404 when there is no machine; for a person that is an empty list.
     let answer = match answer {
         Err(error) if error.to_string().contains("(ResourceNotFound)") => json!({"value": []}),

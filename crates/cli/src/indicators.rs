@@ -92,7 +92,7 @@ pub async fn run(command: Command) -> Result<()> {
             let query = filter
                 .map(|f| format!("?$filter={}", path_segment(&f)))
                 .unwrap_or_default();
-            let answer = target.get(&format!("/api/indicators{query}")).await?;
+            let answer = target.list(&format!("/api/indicators{query}")).await?;
             if target.json {
                 return output::json(&answer);
             }

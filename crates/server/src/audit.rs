@@ -1,11 +1,12 @@
 //! The audit log: one row per change, in the transaction of the change.
 
 use serde::Serialize;
+use sqlx::AssertSqlSafe;
 
 use crate::{
     app::now,
     caller::Actor,
-    db::Transaction,
+    db::{self, Transaction},
     error::{Error, Result},
 };
 
@@ -21,18 +22,32 @@ pub struct Change<'a, T: Serialize> {
 }
 
 pub async fn record<T: Serialize>(tx: &mut Transaction, actor: &Actor, change: Change<'_, T>) -> Result<()> {
+    record_all(tx, actor, &[change]).await
+}
+
+/// Records changes that are made together, many to a statement.
+pub async fn record_all<T: Serialize>(tx: &mut Transaction, actor: &Actor, changes: &[Change<'_, T>]) -> Result<()> {
     let json = |value: Option<&T>| value.map(serde_json::to_string).transpose().map_err(Error::internal);
-    sqlx::query("INSERT INTO audit (id, at, actor, action, noun, noun_id, before, after) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)")
-        .bind(uuid::Uuid::now_v7().to_string())
-        .bind(now().as_micros())
-        .bind(actor.to_string())
-        .bind(change.action)
-        .bind(change.noun)
-        .bind(change.id)
-        .bind(json(change.before)?)
-        .bind(json(change.after)?)
-        .execute(&mut **tx)
-        .await?;
+    let (at, actor) = (now().as_micros(), actor.to_string());
+    for rows in changes.chunks(db::ROWS) {
+        let sql = format!(
+            "INSERT INTO audit (id, at, actor, action, noun, noun_id, before, after) VALUES {}",
+            db::placeholders(rows.len(), 8)
+        );
+        let mut query = sqlx::query(AssertSqlSafe(sql));
+        for change in rows {
+            query = query
+                .bind(uuid::Uuid::now_v7().to_string())
+                .bind(at)
+                .bind(actor.clone())
+                .bind(change.action.to_string())
+                .bind(change.noun.to_string())
+                .bind(change.id.to_string())
+                .bind(json(change.before)?)
+                .bind(json(change.after)?);
+        }
+        query.execute(&mut **tx).await?;
+    }
     Ok(())
 }
 
@@ -50,7 +65,7 @@ pub struct AuditRow {
 }
 
 /// A page of the audit log, newest first.
-pub async fn list(db: &crate::db::Db, top: i64, skip: i64) -> Result<Vec<AuditRow>> {
+pub async fn list(db: &db::Db, top: i64, skip: i64) -> Result<Vec<AuditRow>> {
     let query = "SELECT id, at, actor, action, noun, noun_id, before, after FROM audit ORDER BY at DESC, id DESC LIMIT $1 OFFSET $2";
     Ok(sqlx::query_as(query).bind(top).bind(skip).fetch_all(db.read()).await?)
 }

@@ -57,3 +57,28 @@ fn administration_works_with_and_without_a_running_server() {
     let listed = data.json(&["indicators", "list"]);
     assert_eq!(listed["value"].as_array().unwrap().len(), 2, "{listed}");
 }
+
+#[test]
+fn a_large_file_goes_in_and_is_listed_whole() {
+    let data = Data::new();
+    let _server = data.serve(&[]);
+    let mut csv = String::from("indicatorType,indicatorValue,action,title,description\n");
+    for n in 0..10_500 {
+        csv.push_str(&format!("DomainName,n{n}.example,Block,t,d\n"));
+    }
+    csv.push_str("DomainName,not a name,Block,t,d\nDomainName,N7.example,Block,again,d\n");
+    let file = data.path().join("names.csv");
+    std::fs::write(&file, csv).unwrap();
+    let imported = data.moat(&["indicators", "import", file.to_str().unwrap()]);
+    assert_eq!(imported.status.code(), Some(1), "one row is refused");
+    let said = [imported.stdout, imported.stderr].concat();
+    assert!(String::from_utf8_lossy(&said).contains("10502: not a name"));
+    let listed = data.json(&["indicators", "list"]);
+    let rows = listed["value"].as_array().unwrap();
+    assert_eq!(rows.len(), 10_500);
+    assert_eq!(
+        (&rows[7]["indicatorValue"], &rows[7]["title"]),
+        (&"N7.example".into(), &"again".into())
+    );
+    assert!(listed.get("@odata.nextLink").is_none());
+}

@@ -67,6 +67,21 @@ async fn set_up(connection: &mut AnyConnection) -> sqlx::Result<()> {
     connection.ping().await
 }
 
+/// Rows that are written with one statement: enough that the hand-over to the database's thread costs little, and few
+/// enough that SQLite's search for each parameter by its name, linear in their number, does too.
+pub const ROWS: usize = 10;
+
+/// The values of `rows` rows of `columns` columns each: `($1, $2), ($3, $4)`.
+pub fn placeholders(rows: usize, columns: usize) -> String {
+    let row = |n: usize| {
+        let places: Vec<_> = (1..=columns)
+            .map(|column| format!("${}", n * columns + column))
+            .collect();
+        format!("({})", places.join(", "))
+    };
+    (0..rows).map(row).collect::<Vec<_>>().join(", ")
+}
+
 /// Reads one value of the `meta` table.
 pub async fn meta<'e>(executor: impl sqlx::Executor<'e, Database = Any>, name: &str) -> Result<Option<String>> {
     Ok(sqlx::query_scalar("SELECT value FROM meta WHERE name = $1")

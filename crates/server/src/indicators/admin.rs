@@ -3,8 +3,9 @@
 use axum::{
     Json,
     extract::{Request, State},
+    response::IntoResponse as _,
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{csv, defender};
@@ -46,23 +47,45 @@ pub async fn explain(State(app): State<App>, caller: Caller, Body(question): Bod
     })))
 }
 
-pub async fn import_csv(State(app): State<App>, caller: Caller, request: Request) -> ApiResult<Json<Value>> {
+pub async fn import_csv(State(app): State<App>, caller: Caller, request: Request) -> ApiResult {
     let bytes = read_body(request, MAX_BODY).await?;
     let result = csv::import(&app, &caller, &bytes).await?;
-    let failed = result.rows.iter().filter(|row| row.result.is_err()).count();
-    let rows: Vec<Value> = result
-        .rows
-        .into_iter()
-        .map(|row| {
-            let mut item = defender::result(&super::Imported {
-                value: row.value,
-                result: row.result,
-            });
-            item["line"] = row.line.into();
-            item
-        })
-        .collect();
-    Ok(Json(
-        json!({"imported": rows.len() - failed, "failed": failed, "value": rows}),
-    ))
+    let value: Vec<_> = result.rows.iter().map(ImportedRow::from).collect();
+    let failed = value.iter().filter(|row| row.is_failed).count();
+    let answer = ImportedFile {
+        imported: value.len() - failed,
+        failed,
+        value,
+    };
+    Ok(Json(answer).into_response())
+}
+
+/// What became of a file. Typed, because a tree of values would take many times the memory of the file itself.
+#[derive(Serialize)]
+struct ImportedFile<'a> {
+    imported: usize,
+    failed: usize,
+    value: Vec<ImportedRow<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ImportedRow<'a> {
+    line: u64,
+    id: Option<String>,
+    indicator: &'a str,
+    is_failed: bool,
+    failure_reason: Option<String>,
+}
+
+impl<'a> From<&'a csv::CsvRow> for ImportedRow<'a> {
+    fn from(row: &'a csv::CsvRow) -> Self {
+        Self {
+            line: row.line,
+            id: row.result.as_ref().ok().map(ToString::to_string),
+            indicator: &row.value,
+            is_failed: row.result.is_err(),
+            failure_reason: row.result.as_ref().err().map(defender::reason),
+        }
+    }
 }

@@ -1,10 +1,16 @@
 //! CSV import with the columns of Defender's portal.
 
-use super::{Imported, Indicator, Submission};
+use moat_model::IndicatorId;
+
+use super::{Imported, Scope, Submission};
 use crate::{
     App, Caller,
     error::{Error, Result},
+    settings,
 };
+
+/// Rows that are stored in one transaction.
+const CHUNK: usize = 1000;
 
 /// What became of a file.
 pub struct CsvResult {
@@ -16,34 +22,39 @@ pub struct CsvRow {
     /// Line of the file on which the row starts; the header is line 1.
     pub line: u64,
     pub value: String,
-    pub result: Result<Indicator>,
+    pub result: Result<IndicatorId>,
 }
 
-/// Imports a file: each row by itself, so that a bad one is named with its line and the good ones go in.
-/// Fails as a whole only when the header is unusable.
+/// Imports a file: each row by itself, so that a bad one is named with its line and the good ones go in. A thousand rows
+/// go into one transaction, and devices are told once, at the end. Fails as a whole only when the header is unusable.
 pub async fn import(app: &App, caller: &Caller, bytes: &[u8]) -> Result<CsvResult> {
-    let read = read(bytes)?;
-    let (mut rows, mut lines, mut submissions) = (Vec::new(), Vec::new(), Vec::new());
-    for (line, row) in read {
-        match row {
-            Ok(submission) => {
-                lines.push(line);
-                submissions.push(submission);
-            }
-            Err(error) => rows.push(CsvRow {
-                line,
-                value: String::new(),
-                result: Err(error),
-            }),
+    let scope = Scope::of(caller)?;
+    let mut file = Rows::open(bytes)?;
+    let mut rows = Vec::new();
+    loop {
+        let chunk: Vec<_> = file.by_ref().take(CHUNK).collect();
+        if chunk.is_empty() {
+            break;
         }
+        let (mut lines, mut submissions) = (Vec::with_capacity(chunk.len()), Vec::with_capacity(chunk.len()));
+        for (line, row) in chunk {
+            match row {
+                Ok(submission) => {
+                    lines.push(line);
+                    submissions.push(submission);
+                }
+                Err(error) => rows.push(CsvRow {
+                    line,
+                    value: String::new(),
+                    result: Err(error),
+                }),
+            }
+        }
+        let imported = super::import_some(app, caller, &scope, submissions).await?;
+        let done = lines.into_iter().zip(imported);
+        rows.extend(done.map(|(line, Imported { value, result })| CsvRow { line, value, result }));
     }
-    let imported = super::import_rows(app, caller, submissions).await?;
-    rows.extend(
-        lines
-            .into_iter()
-            .zip(imported)
-            .map(|(line, Imported { value, result })| CsvRow { line, value, result }),
-    );
+    app.hub.set_revision(settings::revision(&app.db).await?);
     rows.sort_by_key(|row| row.line);
     Ok(CsvResult { rows })
 }
@@ -70,28 +81,50 @@ const COLUMNS: [(&[&str], Setter); 16] = [
 ];
 const REQUIRED: [&str; 5] = ["indicatorType", "indicatorValue", "action", "title", "description"];
 
-fn read(bytes: &[u8]) -> Result<Vec<(u64, Result<Submission>)>> {
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let mut reader = csv::ReaderBuilder::new()
-        .flexible(true)
-        .trim(csv::Trim::All)
-        .from_reader(bytes);
-    let header = reader.byte_headers().map_err(|error| unreadable(&error))?.clone();
-    let setters = setters(&header)?;
-    let mut rows = Vec::new();
-    let mut record = csv::ByteRecord::new();
-    let mut lines = Lines { bytes, at: 0, line: 1 };
-    loop {
-        let start = reader.position().byte();
-        match reader.read_byte_record(&mut record) {
-            Ok(false) => return Ok(rows),
+/// The rows of a file, each with its line.
+struct Rows<'a> {
+    reader: csv::Reader<&'a [u8]>,
+    setters: Vec<Option<Setter>>,
+    lines: Lines<'a>,
+    record: csv::ByteRecord,
+    ended: bool,
+}
+
+impl<'a> Rows<'a> {
+    fn open(bytes: &'a [u8]) -> Result<Self> {
+        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+        let mut reader = csv::ReaderBuilder::new()
+            .flexible(true)
+            .trim(csv::Trim::All)
+            .from_reader(bytes);
+        let setters = setters(reader.byte_headers().map_err(|error| unreadable(&error))?)?;
+        Ok(Self {
+            reader,
+            setters,
+            lines: Lines { bytes, at: 0, line: 1 },
+            record: csv::ByteRecord::new(),
+            ended: false,
+        })
+    }
+}
+
+impl Iterator for Rows<'_> {
+    type Item = (u64, Result<Submission>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended {
+            return None;
+        }
+        let start = self.reader.position().byte();
+        match self.reader.read_byte_record(&mut self.record) {
+            Ok(false) => None,
             Ok(true) => {
-                let line = lines.of(record.position().map_or(start, csv::Position::byte));
-                rows.push((line, row(&record, &setters, header.len())));
+                let line = self.lines.of(self.record.position().map_or(start, csv::Position::byte));
+                Some((line, row(&self.record, &self.setters)))
             }
             Err(error) => {
-                rows.push((lines.of(start), Err(unreadable(&error))));
-                return Ok(rows);
+                self.ended = true;
+                Some((self.lines.of(start), Err(unreadable(&error))))
             }
         }
     }
@@ -160,7 +193,8 @@ fn setters(header: &csv::ByteRecord) -> Result<Vec<Option<Setter>>> {
     Ok(setters)
 }
 
-fn row(record: &csv::ByteRecord, setters: &[Option<Setter>], columns: usize) -> Result<Submission> {
+fn row(record: &csv::ByteRecord, setters: &[Option<Setter>]) -> Result<Submission> {
+    let columns = setters.len();
     if record.len() > columns {
         let problem = format!(
             "the row has {} fields, the header {columns}: text with commas needs quotes",
@@ -184,9 +218,9 @@ mod tests {
     use super::*;
 
     fn values(text: &str) -> Result<Vec<(u64, String)>, String> {
-        let rows = read(text.as_bytes()).map_err(|e| e.to_string())?;
+        let rows = Rows::open(text.as_bytes()).map_err(|e| e.to_string())?;
         let value = |row: Result<Submission>| row.map_or_else(|e| format!("! {e}"), |s| s.value.unwrap_or_default());
-        Ok(rows.into_iter().map(|(line, row)| (line, value(row))).collect())
+        Ok(rows.map(|(line, row)| (line, value(row))).collect())
     }
 
     #[test]

@@ -118,10 +118,10 @@ pub async fn batch_delete(
 }
 
 /// An item of an import's answer.
-pub(super) fn result(imported: &Imported) -> Value {
+fn result(imported: &Imported) -> Value {
     match &imported.result {
-        Ok(indicator) => json!({
-            "id": indicator.id.to_string(), "indicator": imported.value, "isFailed": false, "failureReason": null,
+        Ok(id) => json!({
+            "id": id.to_string(), "indicator": imported.value, "isFailed": false, "failureReason": null,
         }),
         Err(error) => json!({
             "id": null, "indicator": imported.value, "isFailed": true, "failureReason": reason(error),
@@ -129,7 +129,7 @@ pub(super) fn result(imported: &Imported) -> Value {
     }
 }
 
-fn reason(error: &Error) -> String {
+pub(super) fn reason(error: &Error) -> String {
     format!("{}: {error}", error.code())
 }
 

@@ -1,7 +1,7 @@
 use moat_indicators::{Domain, Prefix, UrlPattern};
 use moat_model::{Action, IndicatorId, IndicatorType, Severity, Timestamp};
 
-use super::{Indicator, Source};
+use super::{Indicator, Key, Source};
 use crate::error::{Error, Result};
 
 const MAX_VALUE: usize = 2048;
@@ -97,6 +97,10 @@ impl Draft {
             external_id: optional(from.external_id, "externalId", MAX_SHORT)?,
             device_groups: device_groups(from.device_groups)?,
         })
+    }
+
+    pub(super) fn key(&self) -> Key {
+        (self.kind, self.canonical.clone(), self.action)
     }
 
     pub(super) fn into_indicator(

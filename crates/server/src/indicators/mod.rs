@@ -7,6 +7,8 @@ pub mod defender;
 mod draft;
 mod store;
 
+use std::collections::{HashMap, HashSet};
+
 use moat_indicators::Explanation;
 use moat_model::{Action, IndicatorId, IndicatorType, Severity, Timestamp};
 use serde::Serialize;
@@ -26,8 +28,6 @@ use crate::{
 
 /// Most indicators in one import or batch deletion.
 pub const MAX_BATCH: usize = 500;
-/// CSV rows that are stored in one transaction.
-const CSV_CHUNK: usize = 1000;
 
 /// A stored indicator. Its serialised form is what the audit log shows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -62,7 +62,24 @@ pub struct Indicator {
     pub updated_by: String,
 }
 
+/// What makes two submissions the same indicator.
+type Key = (IndicatorType, String, Action);
+
 impl Indicator {
+    fn key(&self) -> Key {
+        (self.kind, self.canonical.clone(), self.action)
+    }
+
+    /// Whether nothing but the time and author of the last update tells them apart.
+    fn says_the_same(&self, other: &Self) -> bool {
+        let other = Self {
+            updated_at: self.updated_at,
+            updated_by: self.updated_by.clone(),
+            ..other.clone()
+        };
+        *self == other
+    }
+
     /// Whether a bundle says the same with either of them.
     fn is_same_on_devices(&self, other: &Self) -> bool {
         let parts = |i: &Self| {
@@ -145,7 +162,7 @@ pub async fn create_or_update(app: &App, caller: &Caller, submission: Submission
 pub struct Imported {
     /// The value as it came.
     pub value: String,
-    pub result: Result<Indicator>,
+    pub result: Result<IndicatorId>,
 }
 
 /// Stores up to [`MAX_BATCH`] indicators in one transaction: the good ones go in, each bad one is answered with its reason.
@@ -168,43 +185,119 @@ pub async fn import(app: &App, caller: &Caller, submissions: Vec<Submission>) ->
     Ok(imported)
 }
 
-/// Stores any number, a thousand to a transaction; devices are told once, at the end.
-async fn import_rows(app: &App, caller: &Caller, submissions: Vec<Submission>) -> Result<Vec<Imported>> {
-    let scope = Scope::of(caller)?;
-    let mut imported = Vec::with_capacity(submissions.len());
-    let mut rest = submissions.into_iter();
-    loop {
-        let chunk: Vec<_> = rest.by_ref().take(CSV_CHUNK).collect();
-        if chunk.is_empty() {
-            break;
-        }
-        imported.extend(import_some(app, caller, &scope, chunk).await?);
-    }
-    app.hub.set_revision(settings::revision(&app.db).await?);
-    Ok(imported)
-}
-
 async fn import_some(app: &App, caller: &Caller, scope: &Scope, submissions: Vec<Submission>) -> Result<Vec<Imported>> {
-    let mut imported = Vec::with_capacity(submissions.len());
-    let mut concern_devices = false;
+    let check = |submission| Draft::check(submission, app.config.allow_internal_addresses, now());
+    let checked: Vec<_> = submissions
+        .into_iter()
+        .map(|submission| (submission.value.clone().unwrap_or_default(), check(submission)))
+        .collect();
     let mut tx = app.db.begin().await?;
-    for submission in submissions {
-        let value = submission.value.clone().unwrap_or_default();
-        let result = match store_one(app, &mut tx, caller, scope, submission).await {
-            Ok((indicator, concerns_devices)) => {
-                concern_devices |= concerns_devices;
-                Ok(indicator)
-            }
-            Err(error) if error.status().is_server_error() => return Err(error),
+    let good: Vec<&Draft> = checked.iter().filter_map(|(_, draft)| draft.as_ref().ok()).collect();
+    let mut batch = Batch::prepare(&mut tx, caller, scope, &good).await?;
+    let mut imported = Vec::with_capacity(checked.len());
+    for (value, draft) in checked {
+        let result = match draft {
+            Ok(draft) => batch.store(&mut tx, draft).await,
             Err(error) => Err(error),
         };
-        imported.push(Imported { value, result });
+        match result {
+            Err(error) if error.status().is_server_error() => return Err(error),
+            result => imported.push(Imported {
+                value,
+                result: result.map(|indicator| indicator.id),
+            }),
+        }
     }
-    if concern_devices {
+    batch.flush(&mut tx).await?;
+    if batch.concerns_devices {
         settings::raise_revision(&mut tx).await?;
     }
     tx.commit().await?;
     Ok(imported)
+}
+
+/// Indicators that come together. New ones are written many to a statement; the others one by one.
+struct Batch<'a> {
+    caller: &'a Caller,
+    scope: &'a Scope,
+    known: HashMap<Key, Indicator>,
+    ids: std::ops::Range<u64>,
+    fresh: Vec<Indicator>,
+    concerns_devices: bool,
+}
+
+impl<'a> Batch<'a> {
+    async fn prepare(tx: &mut Transaction, caller: &'a Caller, scope: &'a Scope, drafts: &[&Draft]) -> Result<Self> {
+        let known = store::find_all(tx, drafts, scope).await?;
+        let fresh = |draft: &&&Draft| draft.id.is_none() && !known.contains_key(&draft.key());
+        let fresh: HashSet<Key> = drafts.iter().filter(fresh).map(|draft| draft.key()).collect();
+        let ids = store::reserve_ids(tx, fresh.len()).await?;
+        Ok(Self {
+            caller,
+            scope,
+            known,
+            ids,
+            fresh: Vec::new(),
+            concerns_devices: false,
+        })
+    }
+
+    async fn store(&mut self, tx: &mut Transaction, draft: Draft) -> Result<Indicator> {
+        let is_fresh = draft.id.is_none() && !self.known.contains_key(&draft.key());
+        let indicator = match is_fresh.then(|| self.ids.next()).flatten() {
+            Some(id) => {
+                let (source, by, name) = author(&self.caller.actor);
+                let indicator = draft.into_indicator(IndicatorId(id), source, now(), by, name);
+                self.concerns_devices |= indicator.kind.is_enforced();
+                self.fresh.push(indicator.clone());
+                indicator
+            }
+            None => {
+                self.flush(tx).await?;
+                let before = match draft.id {
+                    Some(_) => find(tx, &draft, self.scope).await?,
+                    None => self.known.get(&draft.key()).cloned(),
+                };
+                let (indicator, concerns_devices) = put(tx, self.caller, before, draft).await?;
+                self.concerns_devices |= concerns_devices;
+                indicator
+            }
+        };
+        self.known.insert(indicator.key(), indicator.clone());
+        Ok(indicator)
+    }
+
+    /// Writes what is new.
+    async fn flush(&mut self, tx: &mut Transaction) -> Result<()> {
+        let fresh = std::mem::take(&mut self.fresh);
+        store::insert(tx, &fresh).await?;
+        let ids: Vec<String> = fresh.iter().map(|indicator| indicator.id.to_string()).collect();
+        let changes: Vec<_> = fresh
+            .iter()
+            .zip(&ids)
+            .map(|(after, id)| change(id, None, Some(after)))
+            .collect();
+        audit::record_all(tx, &self.caller.actor, &changes).await
+    }
+}
+
+/// A row of the audit log.
+fn change<'a>(
+    id: &'a str,
+    before: Option<&'a Indicator>,
+    after: Option<&'a Indicator>,
+) -> audit::Change<'a, Indicator> {
+    audit::Change {
+        action: match (before, after) {
+            (None, _) => "create",
+            (Some(_), Some(_)) => "update",
+            (Some(_), None) => "delete",
+        },
+        noun: "indicator",
+        id,
+        before,
+        after,
+    }
 }
 
 /// Checks and stores one, and tells whether devices need a new bundle for it.
@@ -236,7 +329,7 @@ async fn find(tx: &mut Transaction, draft: &Draft, scope: &Scope) -> Result<Opti
 }
 
 /// Stores a draft, and tells whether devices need a new bundle for it: a connector that submits its whole list every hour
-/// must not make every device fetch what it has.
+/// must not make every device fetch what it has, nor fill the audit log with changes that are none.
 async fn put(
     tx: &mut Transaction,
     caller: &Caller,
@@ -256,20 +349,24 @@ async fn put(
             created_by_name: before.created_by_name.clone(),
             ..draft.into_indicator(before.id, source, at, by, name)
         },
-        None => draft.into_indicator(store::next_id(tx).await?, source, at, by, name),
+        None => {
+            let id = store::reserve_ids(tx, 1).await?.start;
+            draft.into_indicator(IndicatorId(id), source, at, by, name)
+        }
     };
+    if let Some(before) = before.as_ref().filter(|before| before.says_the_same(&after)) {
+        return Ok((before.clone(), false));
+    }
     match &before {
         Some(_) => store::update(tx, &after).await?,
-        None => store::insert(tx, &after).await?,
+        None => store::insert(tx, std::slice::from_ref(&after)).await?,
     }
-    let change = audit::Change {
-        action: if before.is_some() { "update" } else { "create" },
-        noun: "indicator",
-        id: &after.id.to_string(),
-        before: before.as_ref(),
-        after: Some(&after),
-    };
-    audit::record(tx, &caller.actor, change).await?;
+    audit::record(
+        tx,
+        &caller.actor,
+        change(&after.id.to_string(), before.as_ref(), Some(&after)),
+    )
+    .await?;
     let concerns_devices = after.kind.is_enforced() && before.is_none_or(|before| !before.is_same_on_devices(&after));
     Ok((after, concerns_devices))
 }
@@ -341,14 +438,7 @@ pub async fn delete_expired(app: &App) -> Result<usize> {
 
 async fn remove(tx: &mut Transaction, actor: &Actor, before: &Indicator) -> Result<()> {
     store::delete(tx, before.id).await?;
-    let change = audit::Change {
-        action: "delete",
-        noun: "indicator",
-        id: &before.id.to_string(),
-        before: Some(before),
-        after: None,
-    };
-    audit::record(tx, actor, change).await
+    audit::record(tx, actor, change(&before.id.to_string(), Some(before), None)).await
 }
 
 /// When the next indicator expires.

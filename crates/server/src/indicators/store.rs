@@ -1,7 +1,9 @@
+use std::collections::HashMap;
+
 use moat_model::{IndicatorId, Timestamp};
 use sqlx::{Any, AssertSqlSafe, Executor};
 
-use super::{Draft, Indicator, Scope, Source};
+use super::{Draft, Indicator, Key, Scope, Source};
 use crate::{
     db::{self, Db, Transaction},
     error::{Error, Result},
@@ -153,6 +155,32 @@ pub async fn find(tx: &mut Transaction, draft: &Draft, scope: &Scope) -> Result<
     row.map(Indicator::try_from).transpose()
 }
 
+/// Those of `drafts` that are there already, by type, canonical value and action.
+pub async fn find_all(tx: &mut Transaction, drafts: &[&Draft], scope: &Scope) -> Result<HashMap<Key, Indicator>> {
+    let mut found = HashMap::new();
+    let mut drafts = drafts.to_vec();
+    drafts.sort_by_key(|draft| draft.kind.as_str());
+    for same_type in drafts.chunk_by(|a, b| a.kind == b.kind) {
+        for some in same_type.chunks(VALUES) {
+            let values: Vec<&str> = some.iter().map(|draft| draft.canonical.as_str()).collect();
+            let kind = some.first().map_or("", |draft| draft.kind.as_str());
+            let mut clause = Clause::new("SELECT * FROM indicators WHERE type = ");
+            clause.bind_text(kind).push(" AND canonical IN ").bind_list(&values);
+            restrict(&mut clause, scope);
+            clause.push(" ORDER BY id DESC");
+            let arguments = clause.arguments()?;
+            let rows: Vec<Row> = sqlx::query_as_with(AssertSqlSafe(clause.sql), arguments)
+                .fetch_all(&mut **tx)
+                .await?;
+            for row in rows {
+                let indicator = Indicator::try_from(row)?;
+                found.insert(indicator.key(), indicator);
+            }
+        }
+    }
+    Ok(found)
+}
+
 fn restrict(clause: &mut Clause, scope: &Scope) {
     if let Scope::MadeBy(id) = scope {
         clause.push(" AND created_by = ").bind_text(id);
@@ -180,22 +208,32 @@ pub async fn next_expiry(db: &Db) -> Result<Option<Timestamp>> {
     Ok(query.fetch_one(db.read()).await?.map(Timestamp::from_micros))
 }
 
-/// The next number; numbers of deleted indicators are not given again.
-pub async fn next_id(tx: &mut Transaction) -> Result<IndicatorId> {
-    let next = db::meta(&mut **tx, "next_indicator_id")
+/// The next `count` numbers; numbers of deleted indicators are not given again.
+pub async fn reserve_ids(tx: &mut Transaction, count: usize) -> Result<std::ops::Range<u64>> {
+    let next: u64 = db::meta(&mut **tx, "next_indicator_id")
         .await?
         .and_then(|t| t.parse().ok())
         .unwrap_or(1);
-    db::set_meta(tx, "next_indicator_id", &(next + 1).to_string()).await?;
-    Ok(IndicatorId(next))
+    let end = next + count as u64;
+    if end > next {
+        db::set_meta(tx, "next_indicator_id", &end.to_string()).await?;
+    }
+    Ok(next..end)
 }
 
-pub async fn insert(tx: &mut Transaction, indicator: &Indicator) -> Result<()> {
-    let sql = "INSERT INTO indicators (value, canonical, type, action, application, title, description, recommended_actions, severity, \
-               category, mitre_techniques, expires_at, generate_alert, educate_url, bypass_hours, external_id, device_groups, \
-               source_type, created_at, created_by, created_by_name, updated_at, updated_by, id) VALUES \
-               ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)";
-    write(tx, sql, indicator).await
+/// Writes new indicators, many to a statement: each statement costs a hand-over to the database's thread and back.
+pub async fn insert(tx: &mut Transaction, indicators: &[Indicator]) -> Result<()> {
+    for rows in indicators.chunks(db::ROWS) {
+        let sql = format!(
+            "INSERT INTO indicators (value, canonical, type, action, application, title, description, recommended_actions, severity, \
+             category, mitre_techniques, expires_at, generate_alert, educate_url, bypass_hours, external_id, device_groups, \
+             source_type, created_at, created_by, created_by_name, updated_at, updated_by, id) VALUES {}",
+            db::placeholders(rows.len(), COLUMNS)
+        );
+        let query = rows.iter().try_fold(sqlx::query(AssertSqlSafe(sql)), bind)?;
+        query.execute(&mut **tx).await?;
+    }
+    Ok(())
 }
 
 pub async fn update(tx: &mut Transaction, indicator: &Indicator) -> Result<()> {
@@ -204,39 +242,44 @@ pub async fn update(tx: &mut Transaction, indicator: &Indicator) -> Result<()> {
                generate_alert = $13, educate_url = $14, bypass_hours = $15, external_id = $16, device_groups = $17, \
                source_type = $18, created_at = $19, created_by = $20, created_by_name = $21, updated_at = $22, updated_by = $23 \
                WHERE id = $24";
-    write(tx, sql, indicator).await
+    bind(sqlx::query(sql), indicator)?.execute(&mut **tx).await?;
+    Ok(())
 }
 
-async fn write(tx: &mut Transaction, sql: &'static str, i: &Indicator) -> Result<()> {
+const COLUMNS: usize = 24;
+/// Values that one query looks for.
+const VALUES: usize = 100;
+
+type Statement<'q> = sqlx::query::Query<'q, Any, sqlx::any::AnyArguments>;
+
+/// Binds the columns of an indicator, its id last.
+fn bind<'q>(query: Statement<'q>, i: &Indicator) -> Result<Statement<'q>> {
     let json = |list: &Vec<String>| serde_json::to_string(list).map_err(Error::internal);
-    sqlx::query(sql)
-        .bind(&i.value)
-        .bind(&i.canonical)
+    Ok(query
+        .bind(i.value.clone())
+        .bind(i.canonical.clone())
         .bind(i.kind.as_str())
         .bind(i.action.as_str())
-        .bind(&i.application)
-        .bind(&i.title)
-        .bind(&i.description)
-        .bind(&i.recommended_actions)
+        .bind(i.application.clone())
+        .bind(i.title.clone())
+        .bind(i.description.clone())
+        .bind(i.recommended_actions.clone())
         .bind(i.severity.as_str())
-        .bind(&i.category)
+        .bind(i.category.clone())
         .bind(json(&i.mitre_techniques)?)
         .bind(i.expires.map(Timestamp::as_micros))
         .bind(i64::from(i.generate_alert))
-        .bind(&i.educate_url)
+        .bind(i.educate_url.clone())
         .bind(i.bypass_hours.map(i64::from))
-        .bind(&i.external_id)
+        .bind(i.external_id.clone())
         .bind(json(&i.device_groups)?)
         .bind(i.source.as_str())
         .bind(i.created_at.as_micros())
-        .bind(&i.created_by)
-        .bind(&i.created_by_name)
+        .bind(i.created_by.clone())
+        .bind(i.created_by_name.clone())
         .bind(i.updated_at.as_micros())
-        .bind(&i.updated_by)
-        .bind(number(i.id))
-        .execute(&mut **tx)
-        .await?;
-    Ok(())
+        .bind(i.updated_by.clone())
+        .bind(number(i.id)))
 }
 
 pub async fn delete(tx: &mut Transaction, id: IndicatorId) -> Result<()> {
