@@ -65,7 +65,7 @@ pub async fn enroll(data: &DataFolder, options: &Options<'_>) -> Result<Identity
     // Only now: a refused enrolment leaves the identity that the folder holds.
     data.write(KEY, key.serialize_pem().as_bytes())?;
     data.write(CERTIFICATE, enrolled.certificate.as_bytes())?;
-    data.write(CA, ca.as_bytes())?;
+    data.write(CA, enrolled.ca.as_bytes())?;
     // What an earlier identity left is not this device's.
     for name in [
         crate::data_folder::OUTBOX,

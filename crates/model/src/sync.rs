@@ -35,6 +35,8 @@ pub struct Enrolled {
     pub management: Management,
     /// Client certificate, PEM.
     pub certificate: String,
+    /// The authority behind `device_url`, PEM. Not always the one behind the enrolment: that may have a public certificate.
+    pub ca: String,
     /// Where to check in from now on, such as `https://moat.example:8444`.
     pub device_url: String,
     /// Ed25519 public key that signs bundles, 64 hexadecimal digits.

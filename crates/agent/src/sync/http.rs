@@ -14,6 +14,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use tokio::{net::TcpSocket, sync::Mutex, time::timeout};
 use tokio_rustls::TlsConnector;
 
+use super::trust::Trust;
 use crate::tunnel::routing::MARK;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -51,14 +52,9 @@ impl Client {
         if base.scheme_str() != Some("https") || base.host().is_none() {
             bail!("{base} must be https://HOST or https://HOST:PORT");
         }
-        let mut roots = rustls::RootCertStore::empty();
-        for certificate in CertificateDer::pem_slice_iter(ca.as_bytes()) {
-            roots.add(certificate.context("the CA certificate is no PEM")?)?;
-        }
-        if roots.is_empty() {
-            bail!("the CA file holds no certificate");
-        }
-        let config = rustls::ClientConfig::builder().with_root_certificates(roots);
+        let config = rustls::ClientConfig::builder()
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(Trust::read(ca)?));
         let config = match identity {
             None => config.with_no_client_auth(),
             Some(identity) => {

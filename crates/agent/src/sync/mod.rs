@@ -5,6 +5,7 @@ mod check_in;
 pub mod http;
 mod push;
 mod renew;
+mod trust;
 
 use std::{sync::Arc, time::Duration};
 

@@ -156,6 +156,7 @@ pub async fn enroll(
         tenant: app.tenant.clone(),
         management: terms.management,
         certificate: certificate.pem,
+        ca: app.authority.pem().to_string(),
         device_url,
         bundle_key: app.keys.bundle_public(),
     })
