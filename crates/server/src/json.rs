@@ -136,17 +136,22 @@ impl FromRequestParts<App> for Origin {
     type Rejection = std::convert::Infallible;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Self::Rejection> {
-        if let Some(url) = &app.config.public_url {
-            return Ok(Self(url.clone()));
-        }
-        let host = parts.headers.get(header::HOST).and_then(|h| h.to_str().ok());
-        let host = host.or(parts.uri.authority().map(http::uri::Authority::as_str));
-        let safe = |host: &&str| {
-            host.parse::<http::uri::Authority>()
-                .is_ok_and(|a| !a.as_str().contains('@'))
-        };
-        Ok(Self(format!("https://{}", host.filter(safe).unwrap_or("localhost"))))
+        Ok(Self(origin_of(app, &parts.uri, &parts.headers)))
     }
+}
+
+/// How the caller reached this server, as `https://HOST`. HTTP/2 names the host in the address instead of a header.
+pub fn origin_of(app: &App, uri: &http::Uri, headers: &HeaderMap) -> String {
+    if let Some(url) = &app.config.public_url {
+        return url.clone();
+    }
+    let host = headers.get(header::HOST).and_then(|h| h.to_str().ok());
+    let host = host.or(uri.authority().map(http::uri::Authority::as_str));
+    let safe = |host: &&str| {
+        host.parse::<http::uri::Authority>()
+            .is_ok_and(|a| !a.as_str().contains('@'))
+    };
+    format!("https://{}", host.filter(safe).unwrap_or("localhost"))
 }
 
 /// Names are case-sensitive. A name that is wrong only in its case is refused: ignoring it would lose what it says.

@@ -8,7 +8,7 @@ use std::{
 
 use moat_model::Timestamp;
 
-use crate::{config::Config, error::Error, rate_limit::Limiter};
+use crate::{accounts::Hashing, config::Config, error::Error, rate_limit::Limiter};
 
 /// Counters kept at once. When they are used up, those that no longer count anything go first.
 const MAX_COUNTERS: usize = 20_000;
@@ -20,8 +20,12 @@ pub struct Limits {
     pub calls: CallLimits,
     /// Wrong enrolment tokens per address.
     pub enroll_failures: Limiter,
-    /// Wrong secrets and passwords per client, name or address.
+    /// Wrong secrets and passwords per address.
     pub sign_in_failures: Limiter,
+    /// Wrong passwords per administrator, from wherever. Higher, so that a stranger cannot easily lock somebody out.
+    pub sign_in_names: Limiter,
+    /// Passwords that are being hashed.
+    pub passwords: Hashing,
 }
 
 impl Default for Limits {
@@ -30,6 +34,8 @@ impl Default for Limits {
             calls: CallLimits::default(),
             enroll_failures: Limiter::new(30, MINUTE),
             sign_in_failures: Limiter::new(10, MINUTE),
+            sign_in_names: Limiter::new(60, MINUTE),
+            passwords: Hashing::default(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    net::{IpAddr, Ipv6Addr},
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -50,6 +51,21 @@ impl Limiter {
         Ok(())
     }
 
+    /// Counts a try by `keys` before it is made, so that many at once cannot slip through together.
+    pub fn attempt(&self, keys: Vec<String>) -> Result<Attempt<'_>> {
+        for key in &keys {
+            self.take(key)?;
+        }
+        Ok(Attempt { limiter: self, keys })
+    }
+
+    fn give_back(&self, key: &str) {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, count)) = counts.get_mut(key) {
+            *count = count.saturating_sub(1);
+        }
+    }
+
     /// Fails when `key` has used up its window; counts nothing.
     pub fn check(&self, key: &str) -> Result<()> {
         let now = Instant::now();
@@ -66,9 +82,49 @@ impl Limiter {
     }
 }
 
+/// A try that counts as failed until it is known to have succeeded.
+pub struct Attempt<'a> {
+    limiter: &'a Limiter,
+    keys: Vec<String>,
+}
+
+impl Attempt<'_> {
+    pub fn succeeded(self) {
+        self.keys.iter().for_each(|key| self.limiter.give_back(key));
+    }
+}
+
+/// Whom an address stands for: itself, or its /64, of which one host has all addresses (RFC 4291 §2.5.4).
+pub fn address_key(ip: IpAddr) -> String {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => ip.to_string(),
+        IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() & !u128::from(u64::MAX)).to_string(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tries_count_before_they_are_made_and_not_when_they_succeed() {
+        let limiter = Limiter::new(2, Duration::from_secs(60));
+        let keys = || vec!["a".to_string()];
+        let (first, second) = (limiter.attempt(keys()).unwrap(), limiter.attempt(keys()).unwrap());
+        assert!(limiter.attempt(keys()).is_err());
+        first.succeeded();
+        assert!(limiter.attempt(keys()).is_ok());
+        drop(second);
+        assert!(limiter.attempt(keys()).is_err());
+    }
+
+    #[test]
+    fn a_host_cannot_change_its_key_within_its_network() {
+        let key = |ip: &str| address_key(ip.parse().unwrap());
+        assert_eq!(key("2001:db8:1:2::5"), key("2001:db8:1:2:ffff::"));
+        assert_ne!(key("2001:db8:1:2::5"), key("2001:db8:1:3::5"));
+        assert_eq!(key("::ffff:192.0.2.1"), "192.0.2.1");
+    }
 
     #[test]
     fn a_key_is_refused_after_its_limit_and_others_are_not() {

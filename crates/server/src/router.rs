@@ -17,10 +17,8 @@ use crate::{
 pub fn main_router(app: App) -> Router {
     let routes = Router::new()
         .route("/healthz", get(healthz))
-        .route("/enroll", get(enrollment::device::page))
         .route("/device/v1/enroll", post(enrollment::device::enroll))
         .route("/access/check", get(access::check))
-        .route("/why/{token}", get(access::why::page))
         .route("/{tenant}/oauth2/v2.0/token", post(clients::oauth::token_v2))
         .route("/{tenant}/oauth2/token", post(clients::oauth::token_v1))
         .route("/{tenant}/oauth2/v2.0/authorize", get(clients::oauth::authorize))
@@ -30,7 +28,7 @@ pub fn main_router(app: App) -> Router {
         )
         .route("/{tenant}/discovery/v2.0/keys", get(clients::oauth::keys))
         .merge(api())
-        .merge(console());
+        .merge(console(&app));
     finish(routes, app)
 }
 
@@ -51,9 +49,11 @@ pub fn local_router(app: App, uid: u32) -> Router {
     finish(api(), app).layer(Extension(caller))
 }
 
-/// Pages for people.
-fn console() -> Router<App> {
+/// Pages for people: the console, and those that need no sign-in.
+fn console(app: &App) -> Router<App> {
     Router::new()
+        .route("/enroll", get(enrollment::device::page))
+        .route("/why/{token}", get(access::why::page))
         .route("/", get(console::overview))
         .route("/static/{version}/{name}", get(console::asset))
         .route("/events", get(console::events))
@@ -92,6 +92,9 @@ fn console() -> Router<App> {
         .route("/settings/gateways", post(console::create_gateway))
         .route("/settings/gateways/{id}/disable", post(console::disable_gateway))
         .route("/audit", get(console::audit_log))
+        .fallback(console::not_found)
+        .method_not_allowed_fallback(console::not_found)
+        .layer(middleware::from_fn_with_state(app.clone(), console::same_origin))
         .layer(middleware::from_fn(console::secure_headers))
 }
 

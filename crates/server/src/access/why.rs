@@ -4,14 +4,21 @@ use askama::Template;
 use axum::{
     extract::{Path, State},
     http::StatusCode,
-    response::{Html, IntoResponse, Response},
+    response::{IntoResponse as _, Response},
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use moat_model::DeviceId;
-use moat_policy::access::{self, Reason};
+use moat_policy::access::{self, Reason, Subject};
 use ring::hmac;
 
-use crate::{App, app::now, devices, error::Result, settings};
+use crate::{
+    App,
+    app::now,
+    console::{ConsoleError, Html},
+    devices,
+    error::Result,
+    settings,
+};
 
 const LIFETIME: i64 = 86_400;
 const TAG: usize = 32;
@@ -24,6 +31,10 @@ struct Page {
     allowed: bool,
     reasons: Vec<Reason>,
 }
+
+#[derive(Template)]
+#[template(path = "why_expired.html")]
+struct Expired;
 
 /// The page's address for a device; for a stranger, the page that tells how to enrol.
 pub fn link(app: &App, device: Option<DeviceId>) -> String {
@@ -38,33 +49,29 @@ pub fn link(app: &App, device: Option<DeviceId>) -> String {
     format!("{}/why/{}", app.base_url(), URL_SAFE_NO_PAD.encode(token))
 }
 
-pub async fn page(State(app): State<App>, Path(token): Path<String>) -> Response {
-    match render(&app, &token).await {
-        Ok(Some(html)) => Html(html).into_response(),
-        Ok(None) => (
-            StatusCode::NOT_FOUND,
-            "This link is not valid any more. Try the application again.\n",
-        )
-            .into_response(),
-        Err(error) => {
-            error.log();
-            (error.status(), "Something went wrong on our side. Try again later.\n").into_response()
-        }
+pub async fn page(State(app): State<App>, Path(token): Path<String>) -> Result<Response, ConsoleError> {
+    match subject(&app, &token).await? {
+        Some(subject) => Html(page_for(&app, &subject).await?).respond(),
+        None => Ok((StatusCode::NOT_FOUND, Html(Expired).respond()?).into_response()),
     }
 }
 
-async fn render(app: &App, token: &str) -> Result<Option<String>> {
+/// What the link is about; nothing when it is not ours or its time is over.
+async fn subject(app: &App, token: &str) -> Result<Option<Subject>> {
     let Some(id) = open(app, token) else { return Ok(None) };
     let device = devices::get(app, id).await?;
-    let decision = access::evaluate(&super::subject_of(app, &device).await?);
+    super::subject_of(app, &device).await.map(Some)
+}
+
+async fn page_for(app: &App, subject: &Subject) -> Result<Page> {
+    let decision = access::evaluate(subject);
     let settings = settings::get(&app.db).await?;
-    let page = Page {
+    Ok(Page {
         organisation: settings.organisation,
         help_url: settings.help_url,
         allowed: decision.allowed,
         reasons: decision.reasons,
-    };
-    page.render().map(Some).map_err(crate::Error::internal)
+    })
 }
 
 /// The device in a token that we signed and whose time is not over.

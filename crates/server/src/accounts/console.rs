@@ -108,7 +108,7 @@ pub async fn do_sign_in(
 ) -> Result<Response, ConsoleError> {
     let fields = read_fields(request).await?;
     let (name, next) = (fields.get("name").to_string(), fields.get("next").to_string());
-    match sign_in(&app, &name, fields.get("password"), &peer.ip().to_string()).await {
+    match sign_in(&app, &name, fields.get("password"), peer.ip()).await {
         Ok(session) => Ok((session.cookie(), Redirect::to(&local(&next))).into_response()),
         Err(error @ (Error::Unauthorized(_) | Error::TooManyRequests { .. })) => {
             let status = error.status();

@@ -1,13 +1,12 @@
 //! Administrators of the console: set-up link, passwords, sessions.
 
 pub mod console;
+mod password;
 pub mod session;
 mod store;
 
-use argon2::{
-    Argon2,
-    password_hash::{PasswordHash, PasswordHasher as _, PasswordVerifier as _, SaltString},
-};
+use std::net::IpAddr;
+
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -18,9 +17,11 @@ use crate::{
     caller::{Actor, Caller, Role},
     error::{Error, Result},
     json::{ApiError, Body},
+    rate_limit::address_key,
     secret,
 };
 
+pub use password::Hashing;
 pub use session::Session;
 
 const SETUP_LINK_LIFETIME: std::time::Duration = std::time::Duration::from_secs(86_400);
@@ -63,12 +64,15 @@ pub async fn setup_is_open(app: &App, token: &str) -> Result<bool> {
 
 /// Makes the first administrator and uses the link up.
 pub async fn set_up(app: &App, token: &str, name: &str, password: &str) -> Result<Session> {
-    let hash = hash_password(password).await?;
+    if !setup_is_open(app, token).await? {
+        return Err(setup_is_closed());
+    }
+    let hash = app.limits.passwords.hash(password).await?;
     let id = uuid::Uuid::now_v7().to_string();
     let name = name.trim();
     let mut tx = app.db.begin().await?;
     if !store::use_setup_link(&mut tx, &secret::hash(token)).await? || store::count(&mut tx).await? > 0 {
-        return Err(Error::Forbidden("this set-up link was used or has expired".into()));
+        return Err(setup_is_closed());
     }
     store::insert(&mut tx, &id, name, &hash).await?;
     let actor = Actor::Administrator {
@@ -88,24 +92,28 @@ pub async fn set_up(app: &App, token: &str, name: &str, password: &str) -> Resul
     session::open(app, &id, name).await
 }
 
-/// Signs in. Wrong attempts are limited by name and by address; an unknown name costs as much time as a wrong password.
-pub async fn sign_in(app: &App, name: &str, password: &str, address: &str) -> Result<Session> {
-    let (by_name, by_address) = (format!("name {name}"), format!("address {address}"));
-    app.limits.sign_in_failures.check(&by_name)?;
-    app.limits.sign_in_failures.check(&by_address)?;
-    let known = store::find(&app.db, name.trim()).await?;
-    let hash = known
-        .as_ref()
-        .map_or_else(|| DUMMY_HASH.to_string(), |row| row.password_hash.clone());
-    let right = verify_password(password, hash).await?;
-    match known.filter(|_| right) {
-        Some(row) => session::open(app, &row.id, &row.name).await,
-        None => {
-            let _ = app.limits.sign_in_failures.take(&by_name);
-            let _ = app.limits.sign_in_failures.take(&by_address);
-            Err(Error::Unauthorized("The name or the password is wrong.".into()))
-        }
-    }
+fn setup_is_closed() -> Error {
+    Error::Forbidden("this set-up link was used or has expired".into())
+}
+
+/// Signs in. Wrong attempts are limited by address and by name; an unknown name costs as much time as a wrong password.
+pub async fn sign_in(app: &App, name: &str, password: &str, address: IpAddr) -> Result<Session> {
+    let name = name.trim();
+    let by_address = app
+        .limits
+        .sign_in_failures
+        .attempt(vec![format!("address {}", address_key(address))])?;
+    // Hashed, because a stranger chooses its length.
+    let by_name = app.limits.sign_in_names.attempt(vec![secret::hash(name)])?;
+    let known = store::find(&app.db, name).await?;
+    let hash = known.as_ref().map(|row| row.password_hash.clone());
+    let right = app.limits.passwords.verify(password, hash).await?;
+    let Some(row) = known.filter(|_| right) else {
+        return Err(Error::Unauthorized("The name or the password is wrong.".into()));
+    };
+    by_address.succeeded();
+    by_name.succeeded();
+    session::open(app, &row.id, &row.name).await
 }
 
 /// Checks what a new administrator typed.
@@ -138,47 +146,4 @@ pub async fn admin_setup_link(
 ) -> Result<axum::Json<Value>, ApiError> {
     caller.require_any(&[Role::MoatAdministrate])?;
     Ok(axum::Json(json!({"link": setup_link(&app).await?})))
-}
-
-/// A hash that fits no password, for names that do not exist. Same parameters as real ones.
-const DUMMY_HASH: &str =
-    "$argon2id$v=19$m=19456,t=2,p=1$c29tZSBzYWx0IHRoYXQgaXMgbm9uZQ$6yNDCzDn6Z0Dh1ZGZ1uN0u0m5zj0mQnqQ4cyq6sV1mM";
-
-async fn hash_password(password: &str) -> Result<String> {
-    let password = password.to_string();
-    let hashed = tokio::task::spawn_blocking(move || {
-        let salt = SaltString::encode_b64(&secret::random_bytes::<16>())
-            .map_err(|e| Error::internal(anyhow::anyhow!("{e}")))?;
-        let hash = Argon2::default().hash_password(password.as_bytes(), &salt);
-        hash.map(|hash| hash.to_string())
-            .map_err(|e| Error::internal(anyhow::anyhow!("{e}")))
-    });
-    hashed.await.map_err(Error::internal)?
-}
-
-async fn verify_password(password: &str, hash: String) -> Result<bool> {
-    let password = password.to_string();
-    let verified = tokio::task::spawn_blocking(move || {
-        let hash =
-            PasswordHash::new(&hash).map_err(|e| Error::internal(anyhow::anyhow!("stored password hash: {e}")))?;
-        Ok(Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
-    });
-    verified.await.map_err(Error::internal)?
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_dummy_hash_is_a_hash() {
-        assert!(PasswordHash::new(DUMMY_HASH).is_ok());
-    }
-
-    #[tokio::test]
-    async fn passwords_verify_and_others_do_not() {
-        let hash = hash_password("correct horse battery").await.unwrap();
-        assert!(verify_password("correct horse battery", hash.clone()).await.unwrap());
-        assert!(!verify_password("correct horse batterY", hash).await.unwrap());
-    }
 }

@@ -10,7 +10,7 @@ use http::{HeaderMap, StatusCode, header};
 use serde_json::{Value, json};
 
 use super::{Client, Refused, token};
-use crate::{App, app::now, error::Error, json::Origin, listen::Peer};
+use crate::{App, app::now, error::Error, json::Origin, listen::Peer, rate_limit::address_key};
 
 const MAX_FORM: usize = 64 << 10;
 
@@ -141,7 +141,7 @@ async fn grant(
 }
 
 async fn authenticate(app: &App, peer: Option<Peer>, id: &str, secret: &str) -> Result<Client, Problem> {
-    let who = peer.map(|Peer(address)| format!("token {}", address.ip()));
+    let who = peer.map(|Peer(address)| format!("token {}", address_key(address.ip())));
     if let Some(who) = &who {
         app.limits.sign_in_failures.check(who)?;
     }

@@ -9,14 +9,17 @@ pub mod words;
 
 use askama::Template;
 use axum::{
+    extract::{Request, State},
     http::{HeaderValue, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 
 use crate::{
+    App,
     accounts::Session,
     error::{Error, Result},
+    json,
 };
 
 pub use assets::{asset, asset_version};
@@ -102,8 +105,32 @@ impl IntoResponse for ConsoleError {
     }
 }
 
+/// What a browser sees at an address where nothing is.
+pub async fn not_found() -> ConsoleError {
+    ConsoleError(Error::NotFound("There is no page at this address.".into()))
+}
+
+/// Refuses what another site makes a browser send. Programs send neither header and have no session to abuse.
+pub async fn same_origin(State(app): State<App>, request: Request, next: Next) -> Response {
+    if request.method().is_safe() || is_same_origin(&app, &request) {
+        return next.run(request).await;
+    }
+    let text = "This form was sent from another site. Open the page here and repeat what you did.";
+    ConsoleError(Error::Forbidden(text.into())).into_response()
+}
+
+fn is_same_origin(app: &App, request: &Request) -> bool {
+    let text = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
+    // Fetch Metadata Request Headers, §2.4.
+    if text("sec-fetch-site").is_some_and(|site| !matches!(site, "same-origin" | "none")) {
+        return false;
+    }
+    let own = json::origin_of(app, request.uri(), request.headers());
+    text("origin").is_none_or(|origin| origin.eq_ignore_ascii_case(own.trim_end_matches('/')))
+}
+
 /// Headers of every answer to a browser: nothing from elsewhere, nothing inline, no framing.
-pub async fn secure_headers(request: axum::extract::Request, next: Next) -> Response {
+pub async fn secure_headers(request: Request, next: Next) -> Response {
     const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
                           form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
     let mut response = next.run(request).await;

@@ -10,6 +10,7 @@ use crate::{
     App,
     devices::device::{DeviceBody, DeviceError},
     listen::Peer,
+    rate_limit::address_key,
 };
 
 pub async fn enroll(
@@ -19,10 +20,18 @@ pub async fn enroll(
     headers: HeaderMap,
     DeviceBody(body): DeviceBody<Enroll>,
 ) -> Result<Json<Enrolled>, DeviceError> {
-    let key = peer.ip().to_string();
+    let key = address_key(peer.ip());
     app.limits.enroll_failures.check(&key)?;
     let device_url = device_url(&app, &uri, &headers);
-    let enrolled = super::enroll(&app, &body.token, &body.csr, &body.device, device_url, &key).await;
+    let enrolled = super::enroll(
+        &app,
+        &body.token,
+        &body.csr,
+        &body.device,
+        device_url,
+        &peer.ip().to_string(),
+    )
+    .await;
     if enrolled.is_err() {
         let _ = app.limits.enroll_failures.take(&key);
     }

@@ -2,6 +2,7 @@
 
 mod access;
 mod alerts;
+mod console;
 mod devices;
 mod indicators;
 mod machines;

@@ -195,6 +195,11 @@ impl World {
         }
     }
 
+    /// How a browser names this server.
+    pub fn origin(&self) -> String {
+        format!("https://localhost:{}", self.address.port())
+    }
+
     /// Sends one request on a new connection.
     pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: impl Into<Vec<u8>>) -> Answer {
         send(&self.tls, self.address, method, path, headers, body.into()).await
