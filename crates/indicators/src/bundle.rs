@@ -181,7 +181,7 @@ mod tests {
             tenant: "t".into(),
             settings: Settings::default(),
             jailbreak_rules: b"{}".to_vec(),
-            indicators: crate::compile([], [1; 16]).unwrap(),
+            indicators: crate::compile([] as [crate::Entry; 0], [1; 16]).unwrap(),
         };
         (seal(&content, &key), key)
     }

@@ -1,4 +1,4 @@
-use std::{collections::HashMap, net::IpAddr};
+use std::{borrow::Borrow, collections::HashMap, net::IpAddr};
 
 use moat_model::{Action, IndicatorId, IndicatorType, Severity, Timestamp};
 use siphasher::sip::SipHasher24;
@@ -51,13 +51,13 @@ pub(crate) const NEVER: i64 = i64::MAX;
 
 /// Compiles indicators into the bytes that [`crate::IndicatorSet`] opens. Types that devices do not enforce are skipped.
 /// `salt` keys the hashes, so that nobody can prepare names that collide.
-pub fn compile(entries: impl IntoIterator<Item = Entry>, salt: [u8; 16]) -> Result<Vec<u8>, CompileError> {
+pub fn compile(entries: impl IntoIterator<Item = impl Borrow<Entry>>, salt: [u8; 16]) -> Result<Vec<u8>, CompileError> {
     let mut compiler = Compiler {
         hasher: SipHasher24::new_with_key(&salt),
         ..Compiler::default()
     };
     for entry in entries {
-        compiler.add(&entry)?;
+        compiler.add(entry.borrow())?;
     }
     compiler.finish(salt)
 }

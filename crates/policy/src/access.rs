@@ -21,8 +21,8 @@ pub enum Subject {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Device {
     pub risk: Risk,
-    /// The alert behind the risk.
-    pub because: Option<ActiveAlert>,
+    /// The alerts behind the risk, oldest first.
+    pub because: Vec<ActiveAlert>,
 }
 
 /// Why access is closed, and what opens it: for people.
@@ -65,17 +65,28 @@ pub fn evaluate(subject: &Subject) -> AccessDecision {
 }
 
 fn high_risk(device: &Device) -> Reason {
-    let (text, remedy) = match &device.because {
-        Some(alert) => (
-            format!("The device's risk is High because of the alert \"{}\".", alert.title),
-            "Access returns at once when the alert is resolved.".to_string(),
-        ),
-        None => (
+    let (text, remedy) = match device.because.as_slice() {
+        [] => (
             "The device's risk is High.".into(),
-            "Ask your administrator which alert to resolve.".into(),
+            "Ask your administrator which alert to resolve.",
+        ),
+        [alert] => (
+            format!("The device's risk is High because of the alert \"{}\".", alert.title),
+            "Access returns at once when the alert is resolved.",
+        ),
+        [first, others @ ..] => (
+            format!(
+                "The device's risk is High because of the alert \"{}\" and {} more.",
+                first.title,
+                others.len()
+            ),
+            "Access returns at once when all of them are resolved.",
         ),
     };
-    Reason { text, remedy }
+    Reason {
+        text,
+        remedy: remedy.into(),
+    }
 }
 
 #[cfg(test)]
@@ -85,11 +96,11 @@ mod tests {
 
     #[test]
     fn only_high_risk_and_strangers_stay_outside() {
-        let because = Some(ActiveAlert {
+        let because = vec![ActiveAlert {
             id: "1".into(),
             title: "Device is jailbroken".into(),
             severity: Severity::High,
-        });
+        }];
         for risk in Risk::ALL {
             let decision = evaluate(&Subject::Known(Device {
                 risk: *risk,
@@ -112,5 +123,21 @@ mod tests {
             because,
         }));
         assert!(decision.reasons[0].text.contains("jailbroken"));
+        assert!(decision.reasons[0].remedy.contains("the alert is resolved"));
+    }
+
+    #[test]
+    fn with_several_alerts_all_must_be_resolved() {
+        let alert = |title: &str| ActiveAlert {
+            id: title.into(),
+            title: title.into(),
+            severity: Severity::High,
+        };
+        let decision = evaluate(&Subject::Known(Device {
+            risk: Risk::High,
+            because: vec![alert("first"), alert("second"), alert("third")],
+        }));
+        assert!(decision.reasons[0].text.contains("\"first\" and 2 more"));
+        assert!(decision.reasons[0].remedy.contains("all of them"));
     }
 }

@@ -10,20 +10,24 @@ pub struct ActiveAlert {
     pub severity: Severity,
 }
 
-/// Risk of a device, and the alert that makes it so.
+/// Risk of a device, and the alerts that make it so: while one of them is active, it stays.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RiskDecision {
     pub risk: Risk,
-    pub because: Option<ActiveAlert>,
+    pub because: Vec<ActiveAlert>,
 }
 
-/// The first of the most severe alerts decides; give the alerts oldest first.
+/// The most severe alerts decide; they stay in the order in which they are given.
 #[must_use]
 pub fn evaluate(active: &[ActiveAlert]) -> RiskDecision {
-    let worst = active.iter().rev().max_by_key(|alert| alert.severity);
+    let worst = active.iter().map(|alert| alert.severity).max();
     RiskDecision {
-        risk: worst.map_or(Risk::None, |alert| alert.severity.into()),
-        because: worst.cloned(),
+        risk: worst.map_or(Risk::None, Into::into),
+        because: active
+            .iter()
+            .filter(|alert| Some(alert.severity) == worst)
+            .cloned()
+            .collect(),
     }
 }
 
@@ -41,12 +45,12 @@ mod tests {
     }
 
     #[test]
-    fn the_worst_alert_decides_and_is_named() {
+    fn the_worst_alerts_decide_and_are_named() {
         assert_eq!(
             evaluate(&[]),
             RiskDecision {
                 risk: Risk::None,
-                because: None
+                because: Vec::new()
             }
         );
         let decision = evaluate(&[
@@ -54,10 +58,8 @@ mod tests {
             alert("b", Severity::High),
             alert("c", Severity::High),
         ]);
-        assert_eq!(
-            (decision.risk, decision.because.unwrap().id.as_str()),
-            (Risk::High, "b")
-        );
+        let because: Vec<_> = decision.because.iter().map(|alert| alert.id.as_str()).collect();
+        assert_eq!((decision.risk, because), (Risk::High, vec!["b", "c"]));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use crate::{
     App, audit,
     caller::{Caller, Role},
+    devices,
     error::{Error, Result},
     json::{ApiError, Body, time},
     settings,
@@ -19,15 +20,13 @@ use crate::{
 
 pub async fn status(State(app): State<App>, caller: Caller) -> Result<Json<Value>, ApiError> {
     caller.require_any(&[Role::MoatAdministrate])?;
-    let devices: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM devices WHERE revoked_at IS NULL")
-        .fetch_one(app.db.read())
-        .await?;
     Ok(Json(json!({
         "tenant": app.tenant,
         "version": env!("CARGO_PKG_VERSION"),
         "url": app.base_url(),
         "devicePort": app.device_port(),
-        "devices": devices,
+        "devices": devices::store::count(&app.db).await?,
+        "unusableIndicators": app.bundles.unusable(),
         "connected": app.hub.connected(),
         "revision": *app.hub.revision().borrow(),
     })))

@@ -9,6 +9,7 @@ use moat_model::Timestamp;
 use crate::{
     bundles,
     config::Config,
+    console::ShownOnce,
     data_folder::DataFolder,
     db::{self, Db},
     keys::Keys,
@@ -29,6 +30,7 @@ pub struct Inner {
     pub hub: Hub,
     pub limits: Limits,
     pub bundles: bundles::Cache,
+    pub shown_once: ShownOnce,
     /// GUID of this organisation, made at first start.
     pub tenant: String,
     pub data: DataFolder,
@@ -61,6 +63,7 @@ impl App {
             hub: Hub::new(revision),
             limits,
             bundles: bundles::Cache::default(),
+            shown_once: ShownOnce::default(),
             tenant,
             data,
             main_address: OnceLock::new(),

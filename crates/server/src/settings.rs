@@ -1,6 +1,7 @@
 //! Settings for devices, and the policy revision that every change of what a bundle carries raises.
 
 use moat_model::Settings;
+use sqlx::{Any, Executor};
 
 use crate::{
     App,
@@ -13,7 +14,12 @@ use crate::{
 
 /// The settings in force.
 pub async fn get(db: &Db) -> Result<Settings> {
-    match db::meta(db.read(), "settings").await? {
+    read(db.read()).await
+}
+
+/// The same, within a transaction.
+pub async fn read(executor: impl Executor<'_, Database = Any>) -> Result<Settings> {
+    match db::meta(executor, "settings").await? {
         Some(json) => serde_json::from_str(&json).map_err(Error::internal),
         None => Ok(Settings::default()),
     }

@@ -8,16 +8,16 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use moat_model::DeviceId;
+use moat_model::{DeviceId, Risk};
 use moat_policy::{
     access::{self, AccessDecision, Device, Subject},
-    risk::ActiveAlert,
+    risk,
 };
 use rustls_pki_types::{CertificateDer, pem::PemObject as _};
 use serde_json::json;
 
 use crate::{
-    App,
+    App, alerts,
     app::now,
     devices::{self, DeviceRow},
     error::{Error, Result},
@@ -70,25 +70,13 @@ pub async fn subject_of(app: &App, device: &DeviceRow) -> Result<Subject> {
     if device.revoked_at.is_some() {
         return Ok(Subject::Revoked);
     }
-    let because = match &device.risk_alert_id {
-        None => None,
-        Some(alert) => {
-            let query = sqlx::query_as("SELECT id, title, severity FROM alerts WHERE id = $1").bind(alert.clone());
-            let row: Option<(String, String, String)> = query.fetch_optional(app.db.read()).await?;
-            row.map(|(id, title, severity)| {
-                Ok::<_, Error>(ActiveAlert {
-                    id,
-                    title,
-                    severity: severity.parse().map_err(Error::internal)?,
-                })
-            })
-            .transpose()?
-        }
+    let risk = device.risk()?;
+    // Only a High risk closes anything: the others need no reason.
+    let because = match risk {
+        Risk::High => risk::evaluate(&alerts::store::active(app.db.read(), device.device_id()?).await?).because,
+        _ => Vec::new(),
     };
-    Ok(Subject::Known(Device {
-        risk: device.risk()?,
-        because,
-    }))
+    Ok(Subject::Known(Device { risk, because }))
 }
 
 fn answer(app: &App, device: Option<DeviceId>, decision: &AccessDecision) -> Response {

@@ -89,6 +89,8 @@ struct AlertPage {
     evidence: Vec<(i64, String)>,
     history: Vec<HistoryRow>,
     error: Option<String>,
+    /// A comment that was not saved.
+    comment: String,
 }
 
 impl AlertPage {
@@ -106,7 +108,7 @@ impl AlertPage {
 }
 
 pub async fn show(State(app): State<App>, session: Session, Path(id): Path<String>) -> Result<Response, ConsoleError> {
-    render(&app, &session, &id, None).await
+    render(&app, &session, &id, None, String::new()).await
 }
 
 pub async fn update(State(app): State<App>, Path(id): Path<String>, form: Form) -> Result<Response, ConsoleError> {
@@ -117,7 +119,8 @@ pub async fn update(State(app): State<App>, Path(id): Path<String>, form: Form) 
     match changed {
         Ok(()) => Ok(Redirect::to(&format!("/alerts/{id}")).into_response()),
         Err(error @ (Error::Invalid { .. } | Error::Conflict(_))) => {
-            render(&app, &form.session, &id, Some(error.to_string())).await
+            let comment = form.fields.get("comment").to_string();
+            render(&app, &form.session, &id, Some(error.to_string()), comment).await
         }
         Err(error) => Err(error.into()),
     }
@@ -141,14 +144,21 @@ fn change_of(form: &Form) -> Result<Change> {
     }
     Ok(Change {
         status: word(form.fields.text("status"))?,
-        assigned_to: form.fields.text("assignedTo"),
+        // An emptied field takes the alert from whoever had it.
+        assigned_to: Some(form.fields.get("assignedTo").trim().to_string()),
         classification: word(form.fields.text("classification"))?,
         determination: word(form.fields.text("determination"))?,
         comment: form.fields.text("comment"),
     })
 }
 
-async fn render(app: &App, session: &Session, id: &str, error: Option<String>) -> Result<Response, ConsoleError> {
+async fn render(
+    app: &App,
+    session: &Session,
+    id: &str,
+    error: Option<String>,
+    comment: String,
+) -> Result<Response, ConsoleError> {
     let alert = triage::get(app, &session.caller(), id).await?;
     let evidence = triage::evidence(&app.db, id).await?;
     let evidence = evidence
@@ -162,6 +172,7 @@ async fn render(app: &App, session: &Session, id: &str, error: Option<String>) -
         evidence,
         history,
         error,
+        comment,
     })
     .respond()
 }

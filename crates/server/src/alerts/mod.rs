@@ -103,11 +103,11 @@ pub async fn resolve_by_itself(
 
 /// Sets the device's risk from its open alerts and names the one that decides.
 pub async fn recompute_risk(tx: &mut Transaction, device: DeviceId) -> Result<risk::RiskDecision> {
-    let active = store::active(tx, device).await?;
+    let active = store::active(&mut **tx, device).await?;
     let decision = risk::evaluate(&active);
     sqlx::query("UPDATE devices SET risk = $1, risk_alert_id = $2 WHERE id = $3")
         .bind(decision.risk.as_str())
-        .bind(decision.because.as_ref().map(|alert| alert.id.clone()))
+        .bind(decision.because.first().map(|alert| alert.id.clone()))
         .bind(device.to_string())
         .execute(&mut **tx)
         .await?;

@@ -108,6 +108,16 @@ pub async fn page(db: &Db, query: &Query, device: Option<&str>) -> Result<Page<A
         .await
 }
 
+/// Open alerts, the most severe first, then the newest.
+pub async fn most_urgent(db: &Db, limit: u32) -> Result<Vec<AlertRow>> {
+    let mut from = Clause::new(FROM);
+    from.push(" WHERE a.resolved_at IS NULL");
+    let severity = "CASE a.severity WHEN 'High' THEN 0 WHEN 'Medium' THEN 1 WHEN 'Low' THEN 2 ELSE 3 END";
+    let query = Query::parse(Some(&format!("$top={limit}")))?;
+    let order = format!("{severity}, a.created_at DESC, a.id DESC");
+    Ok(TABLE.page(db, COLUMNS, &from, &query, &order).await?.rows)
+}
+
 pub async fn get(executor: impl sqlx::Executor<'_, Database = sqlx::Any>, id: &str) -> Result<Option<AlertRow>> {
     let query = AssertSqlSafe(format!("SELECT {COLUMNS} {FROM} WHERE a.id = $1"));
     Ok(sqlx::query_as(query)

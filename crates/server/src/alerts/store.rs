@@ -1,6 +1,6 @@
 use moat_model::{AlertKind, DeviceId, Evidence, Severity, Timestamp};
 use moat_policy::risk::ActiveAlert;
-use sqlx::FromRow;
+use sqlx::{Any, Executor, FromRow};
 
 use super::Incident;
 use crate::{
@@ -82,12 +82,12 @@ pub async fn set_resolved(tx: &mut Transaction, id: &str, at: Timestamp) -> Resu
 }
 
 /// The open alerts of a device, oldest first.
-pub async fn active(tx: &mut Transaction, device: DeviceId) -> Result<Vec<ActiveAlert>> {
+pub async fn active(executor: impl Executor<'_, Database = Any>, device: DeviceId) -> Result<Vec<ActiveAlert>> {
     let query =
         "SELECT id, title, severity FROM alerts WHERE device_id = $1 AND resolved_at IS NULL ORDER BY created_at, id";
     let rows: Vec<(String, String, String)> = sqlx::query_as(query)
         .bind(device.to_string())
-        .fetch_all(&mut **tx)
+        .fetch_all(executor)
         .await?;
     let parse = |(id, title, severity): (String, String, String)| {
         Ok(ActiveAlert {

@@ -34,6 +34,12 @@ pub async fn list(app: &App, caller: &Caller, query: &Query, device: Option<&str
     search::page(&app.db, query, device).await
 }
 
+/// The open alerts that somebody should look at first.
+pub async fn most_urgent(app: &App, caller: &Caller, limit: u32) -> Result<Vec<AlertRow>> {
+    caller.require_any(READ)?;
+    search::most_urgent(&app.db, limit).await
+}
+
 pub async fn get(app: &App, caller: &Caller, id: &str) -> Result<AlertRow> {
     caller.require_any(READ)?;
     search::get(app.db.read(), id).await?.ok_or_else(|| unknown(id))
@@ -166,7 +172,7 @@ async fn write_history(tx: &mut Transaction, caller: &Caller, before: &AlertRow,
         ),
     ];
     for (name, new, before) in values {
-        if let Some(new) = new.filter(|new| before.as_ref() != Some(new)) {
+        if let Some(new) = new.filter(|new| before.as_deref().unwrap_or_default() != new) {
             lines.push(("changed", format!("{name} {} → {new}", old(before))));
         }
     }

@@ -1,12 +1,14 @@
 //! Bundles: what a device is given, compiled and signed once per device group and revision.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use axum::{
     extract::State,
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
-use moat_indicators::{BundleContent, Entry, compile, seal};
+use moat_indicators::{Bundle, BundleContent, CompileError, Entry, IndicatorSet, compile, seal};
 use moat_model::{IndicatorId, Timestamp};
 use tokio::sync::Mutex;
 
@@ -18,6 +20,7 @@ use crate::{
     error::{Error, Result},
     rules,
     secret::random_bytes,
+    settings,
 };
 
 /// Device groups whose newest bundle is kept in memory.
@@ -25,7 +28,17 @@ const CACHED_GROUPS: usize = 32;
 
 /// The newest bundle of each group. The lock is held while one is compiled, so that a thousand devices cause one compilation.
 #[derive(Default)]
-pub struct Cache(Mutex<Vec<(String, u64, Bytes)>>);
+pub struct Cache {
+    newest: Mutex<Vec<(String, u64, Bytes)>>,
+    /// Stored indicators that the last compilation had to leave out.
+    unusable: AtomicUsize,
+}
+
+impl Cache {
+    pub fn unusable(&self) -> usize {
+        self.unusable.load(Ordering::Relaxed)
+    }
+}
 
 /// `GET /device/v1/bundle`.
 pub async fn get(
@@ -52,7 +65,7 @@ pub async fn get(
 /// The newest bundle for a device group, with its version.
 pub async fn newest(app: &App, group: &str) -> Result<(u64, Bytes)> {
     let revision = *app.hub.revision().borrow();
-    let mut cache = app.bundles.0.lock().await;
+    let mut cache = app.bundles.newest.lock().await;
     if let Some((_, version, bytes)) = cache
         .iter()
         .find(|(name, version, _)| name == group && *version >= revision)
@@ -69,22 +82,21 @@ pub async fn newest(app: &App, group: &str) -> Result<(u64, Bytes)> {
 }
 
 async fn build(app: &App, group: &str) -> Result<(u64, Bytes)> {
-    // One read transaction: the revision and the rows it stands for belong together.
+    // One read transaction: the revision and what it stands for belong together.
     let mut tx = app.db.read().begin().await?;
     let version = db::meta(&mut *tx, "policy_revision")
         .await?
         .and_then(|t| t.parse().ok())
         .unwrap_or(1);
-    let rows = enforced(&mut tx, now()).await?;
+    let lines = enforced(&mut tx, now()).await?;
+    let settings = settings::read(&mut *tx).await?;
+    let jailbreak_rules = rules::read(&mut *tx).await?.into_bytes();
     tx.commit().await?;
-    let settings = crate::settings::get(&app.db).await?;
-    let jailbreak_rules = rules::current(&app.db).await?.into_bytes();
     let tenant = app.tenant.clone();
     let key = app.keys.bundle.clone();
     let group = group.to_string();
-    let bundle = tokio::task::spawn_blocking(move || -> Result<Bytes> {
-        let entries = rows.into_iter().filter(|row| row.is_for(&group)).map(|row| row.entry);
-        let indicators = compile(entries, random_bytes()).map_err(Error::internal)?;
+    let bundle = tokio::task::spawn_blocking(move || -> Result<(Bytes, usize)> {
+        let (indicators, unusable) = compile_usable(&lines, &group)?;
         let content = BundleContent {
             version,
             created: now(),
@@ -93,19 +105,51 @@ async fn build(app: &App, group: &str) -> Result<(u64, Bytes)> {
             jailbreak_rules,
             indicators,
         };
-        Ok(Bytes::from(seal(&content, &key)))
+        Ok((Bytes::from(seal(&content, &key)), unusable))
     });
-    Ok((version, bundle.await.map_err(Error::internal)??))
+    let (bytes, unusable) = bundle.await.map_err(Error::internal)??;
+    app.bundles.unusable.store(unusable, Ordering::Relaxed);
+    Ok((version, bytes))
 }
 
-/// Compiled live indicators for a device group, for questions that the server answers itself.
-pub async fn indicators(app: &App, group: &str) -> Result<moat_indicators::IndicatorSet> {
-    let mut tx = app.db.read().begin().await?;
-    let rows = enforced(&mut tx, now()).await?;
-    tx.commit().await?;
-    let entries = rows.into_iter().filter(|row| row.is_for(group)).map(|row| row.entry);
-    let bytes = compile(entries, random_bytes()).map_err(Error::internal)?;
-    moat_indicators::IndicatorSet::open(bytes).map_err(Error::internal)
+/// Live indicators of a device group as its devices have them, for questions that the server answers itself.
+pub async fn indicators(app: &App, group: &str) -> Result<IndicatorSet> {
+    let (_, bytes) = newest(app, group).await?;
+    let bundle = Bundle::open(bytes, &app.keys.bundle.verifying_key()).map_err(Error::internal)?;
+    Ok(bundle.indicators().clone())
+}
+
+/// Compiles what can be compiled, and counts the rest: one row that is wrong must not keep the others from all devices.
+fn compile_usable(lines: &[String], group: &str) -> Result<(Vec<u8>, usize)> {
+    let mut unusable = 0;
+    let mut entries = Vec::with_capacity(lines.len());
+    for line in lines {
+        match Row::parse(line) {
+            Ok(row) if row.is_for(group) => entries.push(row.entry),
+            Ok(_) => {}
+            Err(error) => {
+                unusable += 1;
+                tracing::error!(%error, "a stored indicator cannot be read: it is left out of bundles");
+            }
+        }
+    }
+    let salt = random_bytes();
+    let indicators = match compile(&entries, salt) {
+        Err(CompileError::TooLarge) => return Err(Error::internal(CompileError::TooLarge)),
+        Ok(indicators) => indicators,
+        Err(_) => {
+            entries.retain(|entry| match compile([entry], salt) {
+                Ok(_) => true,
+                Err(error) => {
+                    unusable += 1;
+                    tracing::error!(%error, "a stored indicator cannot be compiled: it is left out of bundles");
+                    false
+                }
+            });
+            compile(&entries, salt).map_err(Error::internal)?
+        }
+    };
+    Ok((indicators, unusable))
 }
 
 /// Between the fields of [`Row`]; no field but the last can hold one.
@@ -118,7 +162,7 @@ struct Row {
 }
 
 /// One text per row: with a hundred thousand indicators most of the time until they are enforced would go into columns.
-async fn enforced(tx: &mut db::Transaction, now: Timestamp) -> Result<Vec<Row>> {
+async fn enforced(tx: &mut db::Transaction, now: Timestamp) -> Result<Vec<String>> {
     let fields = [
         "device_groups",
         "CAST(id AS TEXT)",
@@ -137,12 +181,7 @@ async fn enforced(tx: &mut db::Transaction, now: Timestamp) -> Result<Vec<Row>> 
         fields.join(" || '\u{1f}' || ")
     );
     let lines = sqlx::query_scalar::<_, String>(sqlx::AssertSqlSafe(query)).bind(now.as_micros());
-    lines
-        .fetch_all(&mut **tx)
-        .await?
-        .iter()
-        .map(|line| Row::parse(line))
-        .collect()
+    Ok(lines.fetch_all(&mut **tx).await?)
 }
 
 impl Row {

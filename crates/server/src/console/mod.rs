@@ -3,8 +3,10 @@
 mod assets;
 mod audit_log;
 mod live;
+mod once;
 mod overview;
 mod settings;
+mod store;
 pub mod words;
 
 use askama::Template;
@@ -25,6 +27,7 @@ use crate::{
 pub use assets::{asset, asset_version};
 pub use audit_log::page as audit_log;
 pub use live::events;
+pub use once::{Shown, ShownOnce};
 pub use overview::page as overview;
 pub use settings::{
     create_client, create_gateway, disable_client, disable_gateway, page as settings, save as save_settings,

@@ -9,16 +9,18 @@ use axum::{
 };
 use moat_model::Assessment;
 use moat_policy::access::{self, AccessDecision};
-use sqlx::FromRow;
 
-use super::{DeviceRow, admin::parse_id, search};
+use super::{
+    DeviceRow,
+    admin::parse_id,
+    search::{self, EventRow},
+};
 use crate::{
     App,
     access::subject_of,
     accounts::{Session, session::Form},
     alerts::triage::{self, AlertRow},
     console::{ConsoleError, Frame, Html, escape, words},
-    db::Db,
     error::{Error, Result},
     odata,
 };
@@ -36,9 +38,14 @@ struct ListPage {
 }
 
 /// Filters that are links: name in the address, label, OData.
-const FILTERS: [(&str, &str, &str); 5] = [
+const FILTERS: [(&str, &str, &str); 6] = [
     ("high", "High risk", "riskScore eq 'High'"),
     ("medium", "Medium risk", "riskScore eq 'Medium'"),
+    (
+        "jailbroken",
+        "Jailbroken or suspected",
+        "moatJailbreak ne 'none' and onboardingStatus eq 'onboarded'",
+    ),
     (
         "impaired",
         "Web protection off",
@@ -120,14 +127,7 @@ struct DevicePage {
     error: Option<String>,
 }
 
-/// One line of a device's timeline.
-#[derive(Debug, FromRow)]
-pub struct EventRow {
-    pub time: i64,
-    pub kind: String,
-    pub body: String,
-}
-
+/// A line of a device's timeline.
 impl EventRow {
     /// The event in words.
     fn words(&self) -> String {
@@ -188,18 +188,9 @@ async fn render(app: &App, session: &Session, id: &str, error: Option<String>) -
         alerts: triage::list(app, &session.caller(), &query, Some(&device.id))
             .await?
             .rows,
-        timeline: timeline(&app.db, &device.id).await?,
+        timeline: search::timeline(&app.db, &device.id).await?,
         device,
         error,
     };
     Html(page).respond()
-}
-
-/// What the device reported, newest first.
-async fn timeline(db: &Db, device: &str) -> Result<Vec<EventRow>> {
-    let query = "SELECT time, kind, body FROM device_events WHERE device_id = $1 ORDER BY time DESC, seq DESC LIMIT 50";
-    Ok(sqlx::query_as(query)
-        .bind(device.to_string())
-        .fetch_all(db.read())
-        .await?)
 }

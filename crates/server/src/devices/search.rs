@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use sqlx::AssertSqlSafe;
+use sqlx::{AssertSqlSafe, FromRow};
 
 use super::DeviceRow;
 use crate::{
@@ -56,6 +56,10 @@ const TABLE: Table = Table(&[
     property("lastExternalIpAddress", Kind::Text("d.last_external_ip")),
     property("rbacGroupName", Kind::Text("d.device_group")),
     property("rbacGroupId", Kind::Text("d.device_group")),
+    property(
+        "moatJailbreak",
+        Kind::Word("d.jailbreak_level", &["none", "suspected", "confirmed"]),
+    ),
     property("exposureLevel", Kind::AlwaysNull),
     property("deviceValue", Kind::Word("'Normal'", &["Normal", "Low", "High"])),
     property("aadDeviceId", Kind::AlwaysNull),
@@ -73,6 +77,23 @@ const fn property(name: &'static str, kind: Kind) -> Property {
 pub async fn page(db: &Db, query: &Query) -> Result<Page<DeviceRow>> {
     let from = Clause::new("FROM devices d WHERE 1 = 1");
     TABLE.page(db, "d.*", &from, query, "d.last_seen_at DESC, d.id").await
+}
+
+/// What a device reported.
+#[derive(Debug, FromRow)]
+pub struct EventRow {
+    pub time: i64,
+    pub kind: String,
+    pub body: String,
+}
+
+/// What the device reported last, newest first.
+pub async fn timeline(db: &Db, device: &str) -> Result<Vec<EventRow>> {
+    let query = "SELECT time, kind, body FROM device_events WHERE device_id = $1 ORDER BY time DESC, seq DESC LIMIT 50";
+    Ok(sqlx::query_as(query)
+        .bind(device.to_string())
+        .fetch_all(db.read())
+        .await?)
 }
 
 /// The device with this name; the one seen last when there are several.

@@ -60,6 +60,12 @@ impl DeviceRow {
     }
 }
 
+/// How many devices are enrolled.
+pub async fn count(db: &Db) -> Result<i64> {
+    let query = "SELECT COUNT(*) FROM devices WHERE revoked_at IS NULL";
+    Ok(sqlx::query_scalar(query).fetch_one(db.read()).await?)
+}
+
 pub async fn insert(
     tx: &mut Transaction,
     device: DeviceId,

@@ -5,29 +5,36 @@ use axum::{
 };
 use moat_model::Management;
 
-use super::{IssuedToken, NewToken, TokenRow, create_token, list_tokens, revoke_token};
+use super::{NewToken, TokenRow, create_token, list_tokens, revoke_token};
 use crate::{
     App,
     accounts::{
         Session,
         session::{Fields, Form},
     },
-    console::{ConsoleError, Frame, Html, words},
+    console::{ConsoleError, Frame, Html, Shown, words},
     error::Error,
 };
+
+const PAGE: &str = "/enrollment";
 
 #[derive(Template)]
 #[template(path = "enrollment.html")]
 struct Page {
     frame: Frame,
     rows: Vec<TokenRow>,
-    issued: Option<IssuedToken>,
+    /// A link that was just made.
+    link: Option<String>,
     typed: Fields,
     error: Option<String>,
 }
 
 pub async fn list(State(app): State<App>, session: Session) -> Result<Response, ConsoleError> {
-    render(&app, &session, None, Fields::default(), None).await
+    let shown = app.shown_once.take(&session, PAGE);
+    let link = shown
+        .and_then(|shown| shown.lines.into_iter().next())
+        .map(|(_, link)| link);
+    render(&app, &session, link, Fields::default(), None).await
 }
 
 pub async fn create(State(app): State<App>, form: Form) -> Result<Response, ConsoleError> {
@@ -43,7 +50,14 @@ pub async fn create(State(app): State<App>, form: Form) -> Result<Response, Cons
         device_group: form.fields.get("group").trim().to_string(),
     };
     match create_token(&app, &form.session.caller(), new).await {
-        Ok(issued) => render(&app, &form.session, Some(issued), Fields::default(), None).await,
+        Ok(issued) => {
+            let shown = Shown {
+                what: "Your enrolment link".into(),
+                lines: vec![("Link", issued.link)],
+            };
+            app.shown_once.put(&form.session, PAGE, shown);
+            Ok(Redirect::to(PAGE).into_response())
+        }
         Err(Error::Invalid { message, .. }) => render(&app, &form.session, None, form.fields, Some(message)).await,
         Err(error) => Err(error.into()),
     }
@@ -51,13 +65,13 @@ pub async fn create(State(app): State<App>, form: Form) -> Result<Response, Cons
 
 pub async fn revoke(State(app): State<App>, Path(id): Path<String>, form: Form) -> Result<Response, ConsoleError> {
     revoke_token(&app, &form.session.caller(), &id).await?;
-    Ok(Redirect::to("/enrollment").into_response())
+    Ok(Redirect::to(PAGE).into_response())
 }
 
 async fn render(
     app: &App,
     session: &Session,
-    issued: Option<IssuedToken>,
+    link: Option<String>,
     typed: Fields,
     error: Option<String>,
 ) -> Result<Response, ConsoleError> {
@@ -65,7 +79,7 @@ async fn render(
     Html(Page {
         frame: Frame::new(session, "enrollment"),
         rows,
-        issued,
+        link,
         typed,
         error,
     })

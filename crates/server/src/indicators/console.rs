@@ -36,12 +36,22 @@ struct ListPage {
     error: Option<String>,
     asked: Asked,
     imported: Option<Imported>,
+    /// What is wrong with the file as a whole.
+    import_error: Option<String>,
+}
+
+impl ListPage {
+    /// Whether the box is ticked: as it was typed, and in a new form.
+    fn raises_alert(&self) -> bool {
+        self.error.is_none() || self.typed.get("generateAlert") == "on"
+    }
 }
 
 /// A question to the explain box, and its answer.
 #[derive(Default)]
 struct Asked {
     value: String,
+    group: String,
     answer: Option<Explanation>,
     error: Option<String>,
 }
@@ -57,18 +67,20 @@ pub async fn list(
     session: Session,
     Query(query): Query<HashMap<String, String>>,
 ) -> Result<Response, ConsoleError> {
+    let text = |name: &str| query.get(name).map(|text| text.trim().to_string()).unwrap_or_default();
     let mut asked = Asked {
-        value: query.get("explain").cloned().unwrap_or_default(),
+        value: text("explain"),
+        group: text("group"),
         ..Asked::default()
     };
-    if !asked.value.trim().is_empty() {
-        match explain(&app, &session.caller(), &asked.value, "").await {
+    if !asked.value.is_empty() {
+        match explain(&app, &session.caller(), &asked.value, &asked.group).await {
             Ok(answer) => asked.answer = Some(answer),
             Err(Error::Invalid { message, .. }) => asked.error = Some(message),
             Err(error) => return Err(error.into()),
         }
     }
-    let search = query.get("q").map(|q| q.trim().to_string()).unwrap_or_default();
+    let search = text("q");
     let skip = query.get("skip").and_then(|skip| skip.parse().ok()).unwrap_or(0);
     render(
         &app,
@@ -126,7 +138,7 @@ pub async fn import(State(app): State<App>, form: Form) -> Result<Response, Cons
         }
         Err(Error::Invalid { message, .. }) => View {
             typed: form.fields,
-            error: Some(message),
+            import_error: Some(message),
             ..View::default()
         },
         Err(error) => return Err(error.into()),
@@ -142,6 +154,7 @@ struct View {
     error: Option<String>,
     asked: Asked,
     imported: Option<Imported>,
+    import_error: Option<String>,
 }
 
 async fn render(app: &App, session: &Session, view: View) -> Result<Response, ConsoleError> {
@@ -168,6 +181,7 @@ async fn render(app: &App, session: &Session, view: View) -> Result<Response, Co
         error: view.error,
         asked: view.asked,
         imported: view.imported,
+        import_error: view.import_error,
     })
     .respond()
 }

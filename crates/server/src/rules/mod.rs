@@ -4,6 +4,7 @@ use axum::{Json, extract::State};
 use moat_policy::jailbreak::{BUILT_IN, Rules};
 use serde::Serialize;
 use serde_json::{Value, value::RawValue};
+use sqlx::{Any, Executor};
 
 use crate::{
     App,
@@ -23,8 +24,13 @@ struct Version<'a> {
 
 /// The rules in force, as JSON text.
 pub async fn current(db: &Db) -> Result<String> {
+    read(db.read()).await
+}
+
+/// The same, within a transaction.
+pub async fn read(executor: impl Executor<'_, Database = Any>) -> Result<String> {
     let query = sqlx::query_scalar("SELECT body FROM jailbreak_rules ORDER BY created_at DESC, id DESC LIMIT 1");
-    let stored: Option<String> = query.fetch_optional(db.read()).await?;
+    let stored: Option<String> = query.fetch_optional(executor).await?;
     Ok(stored.unwrap_or_else(|| String::from_utf8_lossy(BUILT_IN).into_owned()))
 }
 

@@ -120,3 +120,97 @@ async fn every_page_has_the_headers_and_a_way_back() {
     let api = world.send(Method::GET, "/api/nothing", &[], "").await;
     assert_eq!(api.outcome(), "404 NotFound");
 }
+
+/// A signed-in browser, as far as a program is one.
+struct Browser<'a> {
+    world: &'a World,
+    cookie: String,
+}
+
+impl Browser<'_> {
+    async fn start(world: &World) -> Browser<'_> {
+        set_up(world).await;
+        let answer = sign_in(world, "ana", PASSWORD).await;
+        let cookie = answer.headers["set-cookie"].to_str().unwrap();
+        Browser {
+            world,
+            cookie: cookie.split(';').next().unwrap().to_string(),
+        }
+    }
+
+    async fn get(&self, path: &str) -> Answer {
+        self.world
+            .send(Method::GET, path, &[("cookie", &self.cookie)], "")
+            .await
+    }
+
+    async fn post(&self, path: &str, fields: &str) -> Answer {
+        let page = self.get("/settings").await.text;
+        let csrf = page
+            .split("name=\"csrf\" value=\"")
+            .nth(1)
+            .unwrap()
+            .split('"')
+            .next()
+            .unwrap();
+        let fields = format!("csrf={csrf}&{fields}").replace(' ', "+");
+        post(self.world, path, &[("cookie", &self.cookie)], &fields).await
+    }
+}
+
+#[tokio::test]
+async fn a_secret_is_shown_once_and_made_once() {
+    let world = World::start().await;
+    let browser = Browser::start(&world).await;
+    for (form, fields, page, secret) in [
+        (
+            "/enrollment",
+            "hours=1&uses=1&management=managed&group=",
+            "/enrollment",
+            "/enroll#",
+        ),
+        (
+            "/settings/clients",
+            "name=siem&role=Alert.Read.All",
+            "/settings",
+            "Client secret",
+        ),
+        ("/settings/gateways", "name=intranet", "/settings", "<dt>Key"),
+    ] {
+        let made = browser.post(form, fields).await;
+        assert_eq!(
+            (made.status.as_u16(), made.headers["location"].to_str().unwrap()),
+            (303, page)
+        );
+        assert!(browser.get(page).await.text.contains(secret), "{form}");
+        assert!(!browser.get(page).await.text.contains(secret), "{form}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_typed_stays_and_the_error_stands_beside_it() {
+    let world = World::start().await;
+    let browser = Browser::start(&world).await;
+    let refused = browser
+        .post("/indicators", "value=bad+domain&action=Warn&severity=High&title=mine")
+        .await;
+    assert!(refused.text.contains("value=\"bad domain\"") && refused.text.contains("<option selected>Warn"));
+    assert!(
+        !refused.text.contains("name=\"generateAlert\" checked"),
+        "it was not ticked"
+    );
+    let file = browser.post("/indicators/import", "csv=colour%0Ared").await;
+    assert!(file.text.contains("<details open><summary>Import CSV") && file.text.contains("no column"));
+    let settings = "organisation=Acme&helpUrl=&checkInSeconds=often&postureIntervalSeconds=60&bypassDurationHours=24";
+    let refused = browser.post("/settings", settings).await;
+    assert!(
+        refused
+            .text
+            .contains("The time between check-ins must be a whole number.")
+    );
+    assert!(refused.text.contains("value=\"Acme\""));
+    assert!(
+        !browser.get("/settings").await.text.contains("Acme"),
+        "nothing was saved"
+    );
+}

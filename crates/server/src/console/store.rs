@@ -1,0 +1,31 @@
+//! SQL of the overview.
+
+use sqlx::FromRow;
+
+use crate::{db::Db, error::Result};
+
+/// Numbers of the fleet, each the length of a list behind it.
+#[derive(Debug, FromRow)]
+pub struct Counts {
+    pub devices: i64,
+    pub high_risk: i64,
+    pub jailbroken: i64,
+    pub unprotected: i64,
+    pub silent: i64,
+    pub open_alerts: i64,
+    pub open_reports: i64,
+    pub indicators: i64,
+}
+
+pub async fn counts(db: &Db) -> Result<Counts> {
+    let query = "SELECT \
+        (SELECT COUNT(*) FROM devices WHERE revoked_at IS NULL) AS devices, \
+        (SELECT COUNT(*) FROM devices WHERE revoked_at IS NULL AND risk = 'High') AS high_risk, \
+        (SELECT COUNT(*) FROM devices WHERE revoked_at IS NULL AND jailbreak_level <> 'none') AS jailbroken, \
+        (SELECT COUNT(*) FROM devices WHERE revoked_at IS NULL AND silent_since IS NULL AND web_protection <> 'on') AS unprotected, \
+        (SELECT COUNT(*) FROM devices WHERE revoked_at IS NULL AND silent_since IS NOT NULL) AS silent, \
+        (SELECT COUNT(*) FROM alerts WHERE resolved_at IS NULL) AS open_alerts, \
+        (SELECT COUNT(*) FROM site_reports WHERE status = 'open') AS open_reports, \
+        (SELECT COUNT(*) FROM indicators) AS indicators";
+    Ok(sqlx::query_as(query).fetch_one(db.read()).await?)
+}
