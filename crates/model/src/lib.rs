@@ -17,6 +17,7 @@
 
 mod alert;
 mod device;
+mod directory;
 mod indicator;
 mod posture;
 mod settings;
@@ -25,6 +26,7 @@ mod time;
 
 pub use alert::{AlertKind, AlertStatus, Classification, Determination, Evidence};
 pub use device::{DeviceId, DeviceInfo, HealthStatus, Management, Risk, ThreatLevel, WebProtection};
+pub use directory::{GroupId, PolicyId, Target, UserId};
 pub use indicator::{Action, IndicatorId, IndicatorType, Severity};
 pub use posture::{Assessment, Finding, JailbreakLevel};
 pub use settings::Settings;

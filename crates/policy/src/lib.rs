@@ -14,5 +14,8 @@
 
 pub mod access;
 pub mod jailbreak;
+mod reason;
 pub mod risk;
 pub mod silence;
+
+pub use reason::Reason;
