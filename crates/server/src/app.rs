@@ -93,6 +93,12 @@ impl Inner {
         format!("https://{}", std::net::SocketAddr::new(ip, listener.port()))
     }
 
+    /// Follows a change of people, groups or policies: every device is judged anew.
+    pub async fn policies_changed(&self) -> crate::error::Result<()> {
+        self.hub.changed();
+        Ok(())
+    }
+
     /// The port that devices check in on, once it is bound.
     pub fn device_port(&self) -> u16 {
         self.device_port

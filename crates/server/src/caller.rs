@@ -40,7 +40,7 @@ impl fmt::Display for Actor {
 
 macro_rules! roles {
     ($($(#[$meta:meta])* $variant:ident => $word:literal),+ $(,)?) => {
-        /// An application permission, spelled as the Defender API spells it.
+        /// An application permission, spelled as the Defender API and Graph spell it.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum Role { $($(#[$meta])* $variant),+ }
 
@@ -72,6 +72,31 @@ roles! {
     MachineReadAll => "Machine.Read.All",
     MachineReadWriteAll => "Machine.ReadWrite.All",
     UrlReadAll => "URL.Read.All",
+    UserReadAll => "User.Read.All",
+    UserReadWriteAll => "User.ReadWrite.All",
+    GroupReadAll => "Group.Read.All",
+    GroupReadWriteAll => "Group.ReadWrite.All",
+    GroupMemberReadAll => "GroupMember.Read.All",
+    GroupMemberReadWriteAll => "GroupMember.ReadWrite.All",
+    /// Compliance policies, their assignments and the tenant's settings.
+    ConfigurationReadAll => "DeviceManagementConfiguration.Read.All",
+    ConfigurationReadWriteAll => "DeviceManagementConfiguration.ReadWrite.All",
+    /// App protection policies and registrations.
+    AppsReadAll => "DeviceManagementApps.Read.All",
+    AppsReadWriteAll => "DeviceManagementApps.ReadWrite.All",
+    ManagedDevicesReadAll => "DeviceManagementManagedDevices.Read.All",
+    ManagedDevicesReadWriteAll => "DeviceManagementManagedDevices.ReadWrite.All",
+    /// Lock, retire, wipe.
+    ManagedDevicesPrivilegedAll => "DeviceManagementManagedDevices.PrivilegedOperations.All",
+    /// Connectors and notification templates.
+    ServiceConfigReadAll => "DeviceManagementServiceConfig.Read.All",
+    ServiceConfigReadWriteAll => "DeviceManagementServiceConfig.ReadWrite.All",
+    PolicyReadAll => "Policy.Read.All",
+    PolicyReadWriteConditionalAccess => "Policy.ReadWrite.ConditionalAccess",
+    SecurityAlertReadAll => "SecurityAlert.Read.All",
+    SecurityAlertReadWriteAll => "SecurityAlert.ReadWrite.All",
+    ThreatAssessmentReadAll => "ThreatAssessment.Read.All",
+    ThreatAssessmentReadWriteAll => "ThreatAssessment.ReadWrite.All",
     /// Everything else that an administrator may do: enrolment tokens, clients, gateways, settings.
     MoatAdministrate => "Moat.Administrate",
 }

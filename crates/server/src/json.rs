@@ -33,6 +33,13 @@ pub struct ApiError {
 
 pub type ApiResult<T = Response> = Result<T, ApiError>;
 
+/// What an error says, kept with its answer for faces that write errors in another shape.
+#[derive(Debug, Clone)]
+pub struct Refusal {
+    pub code: &'static str,
+    pub message: String,
+}
+
 impl ApiError {
     pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
         Self {
@@ -74,6 +81,10 @@ impl IntoResponse for ApiError {
         if let Some(seconds) = self.retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }
+        response.extensions_mut().insert(Refusal {
+            code: self.code,
+            message: self.message,
+        });
         response
     }
 }

@@ -22,6 +22,8 @@ mod devices;
 mod enrollment;
 mod error;
 mod gateways;
+mod graph;
+mod groups;
 mod indicators;
 mod jobs;
 mod json;
@@ -39,6 +41,7 @@ mod rules;
 mod secret;
 mod serve;
 mod settings;
+mod users;
 
 pub use accounts::setup_link;
 pub use app::App;

@@ -1,14 +1,19 @@
 //! Every route of the server, in one place.
 
+mod graph;
+
 use axum::{
-    Extension, Router, middleware,
+    Extension, Router,
+    extract::Request,
+    middleware::{self, Next},
+    response::Response,
     routing::{delete, get, post},
 };
 use tower_http::{catch_panic::CatchPanicLayer, limit::RequestBodyLimitLayer, trace::TraceLayer};
 
 use crate::{
     Actor, App, Caller, access, accounts, admin, alerts, bundles, clients, console, devices, enrollment, gateways,
-    indicators,
+    graph as face, indicators,
     json::{self, MAX_BODY, MAX_JSON},
     reports, rules,
 };
@@ -29,7 +34,7 @@ pub fn main_router(app: App) -> Router {
         .route("/{tenant}/discovery/v2.0/keys", get(clients::oauth::keys))
         .merge(api())
         .merge(console(&app));
-    finish(routes, app)
+    canonical(finish(routes, app))
 }
 
 /// For enrolled devices, over mutual TLS.
@@ -46,7 +51,35 @@ pub fn device_router(app: App) -> Router {
 /// For the administrator of the machine itself: the same API, already authorised.
 pub fn local_router(app: App, uid: u32) -> Router {
     let caller = Caller::with_all_roles(Actor::Local { uid });
-    finish(api(), app).layer(Extension(caller))
+    canonical(finish(api(), app)).layer(Extension(caller))
+}
+
+/// The Graph routes alone, for the requests inside a batch.
+pub fn graph(app: App) -> Router {
+    canonical(finish(graph::router(), app))
+}
+
+/// Writes the paths of Graph requests as the routes have them, before they are routed.
+fn canonical(routes: Router) -> Router {
+    static WORDS: std::sync::LazyLock<Vec<&'static str>> = std::sync::LazyLock::new(graph::words);
+    async fn rewrite(mut request: Request, next: Next) -> Response {
+        if let std::borrow::Cow::Owned(path) = face::canonical(request.uri().path(), &WORDS) {
+            let mut parts = request.uri().clone().into_parts();
+            let query = request
+                .uri()
+                .query()
+                .map(|query| format!("?{query}"))
+                .unwrap_or_default();
+            parts.path_and_query = format!("{path}{query}").parse().ok();
+            if let Ok(uri) = http::Uri::from_parts(parts) {
+                *request.uri_mut() = uri;
+            }
+        }
+        next.run(request).await
+    }
+    Router::new()
+        .fallback_service(routes)
+        .layer(middleware::from_fn(rewrite))
 }
 
 /// Pages for people: the console, and those that need no sign-in.
@@ -104,6 +137,7 @@ fn api() -> Router<App> {
         .nest("/api", defender())
         .nest("/api/v1.0", defender())
         .nest("/admin", administration())
+        .merge(graph::router())
 }
 
 fn defender() -> Router<App> {

@@ -4,6 +4,8 @@ use crate::error::{Error, Result};
 /// Largest `$top`, and the page size without one.
 pub const MAX_TOP: u32 = 10_000;
 
+const OPTIONS: [&str; 7] = ["filter", "top", "skip", "orderby", "expand", "select", "count"];
+
 /// The query options of one request.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Query {
@@ -16,6 +18,8 @@ pub struct Query {
     /// Properties to answer; empty means all.
     pub select: Vec<String>,
     pub count: bool,
+    /// Rows of a page without `$top`.
+    default_page: Option<u32>,
     /// The other options, as they came, for the link to the next page.
     rest: Vec<(String, String)>,
 }
@@ -31,12 +35,20 @@ impl Query {
 
     /// Parses the part of a URL after `?`.
     pub fn parse(raw: Option<&str>) -> Result<Self> {
+        Self::parse_graph(raw, false)
+    }
+
+    /// The same as Graph takes it: on its beta the `$` in front of an option may be missing.
+    pub fn parse_graph(raw: Option<&str>, dollar_is_optional: bool) -> Result<Self> {
         let pairs = decode_pairs(raw.unwrap_or_default())
             .ok_or_else(|| Error::invalid("ODataError", "the query is not UTF-8 with %-escapes"))?;
         let mut query = Self::default();
         let mut seen: Vec<String> = Vec::new();
         for (name, value) in pairs {
-            let option = name.to_ascii_lowercase();
+            let mut option = name.to_ascii_lowercase();
+            if dollar_is_optional && OPTIONS.contains(&option.as_str()) {
+                option.insert(0, '$');
+            }
             if option.starts_with('$') {
                 if seen.contains(&option) {
                     return Err(Error::invalid("ODataError", format!("{option} is given twice")));
@@ -65,7 +77,7 @@ impl Query {
             "$top" | "$stop" => self.top = Some(top(option, value)?),
             "$skip" => self.skip = number("$skip", value)?,
             "$orderby" => self.order = order(value)?,
-            "$expand" => self.expand = names(value),
+            "$expand" => self.expand = expansions(value),
             "$select" => self.select = names(value),
             "$count" => {
                 self.count = match value {
@@ -89,19 +101,43 @@ impl Query {
 
     /// Rows of one page.
     pub fn page(&self) -> u32 {
-        self.top.unwrap_or(MAX_TOP)
+        self.top.or(self.default_page).unwrap_or(MAX_TOP)
+    }
+
+    /// The same query, with pages of `rows` where it has no `$top`.
+    #[must_use]
+    pub fn with_page(mut self, rows: u32) -> Self {
+        self.default_page = Some(rows);
+        self
+    }
+
+    /// The same query, asking for nothing but the number of rows.
+    #[must_use]
+    pub fn counting(mut self) -> Self {
+        (self.count, self.top) = (true, Some(0));
+        self
+    }
+
+    /// Where the page after this one is, in Graph's reading: `$top` is the size of a page.
+    pub fn following(&self, address: &str) -> String {
+        let mut link = self.link(address);
+        if let Some(top) = self.top {
+            link.push_str(&format!("&$top={top}"));
+        }
+        link
     }
 
     /// Where the next page is, given that this one was full and that there is more. None with an explicit `$top`: that is all the caller wants.
     pub fn next_link(&self, address: &str) -> Option<String> {
-        if self.top.is_some() {
-            return None;
-        }
+        self.top.is_none().then(|| self.link(address))
+    }
+
+    fn link(&self, address: &str) -> String {
         let mut link = format!("{address}?$skip={}", self.skip + u64::from(self.page()));
         for (name, value) in &self.rest {
             link.push_str(&format!("&{}={}", encode(name), encode(value)));
         }
-        Some(link)
+        link
     }
 
     /// Keeps only the selected properties of an entity, and its `@odata` annotations.
@@ -129,6 +165,24 @@ impl Query {
             )),
         }
     }
+}
+
+/// The names in an `$expand`, without the options in parentheses behind them.
+fn expansions(value: &str) -> Vec<String> {
+    let (mut names, mut name, mut depth) = (Vec::new(), String::new(), 0_u32);
+    for c in value.chars().chain([',']) {
+        match c {
+            '(' => depth += 1,
+            ')' => depth = depth.saturating_sub(1),
+            ',' if depth == 0 => {
+                names.extend(Some(name.trim().to_string()).filter(|name| !name.is_empty()));
+                name.clear();
+            }
+            c if depth == 0 => name.push(c),
+            _ => {}
+        }
+    }
+    names
 }
 
 fn number(option: &'static str, value: &str) -> Result<u64> {
@@ -254,6 +308,21 @@ mod tests {
         ] {
             assert_eq!(Query::parse(Some(raw)).unwrap_err().to_string(), problem, "{raw}");
         }
+    }
+
+    #[test]
+    fn graph_reads_options_its_own_way() {
+        let raw = Some("top=5&$expand=assignments,scheduledActionsForRule($expand=a,b;$top=2)&$filter=a eq 1");
+        let query = Query::parse_graph(raw, true).unwrap();
+        assert_eq!(query.expand, ["assignments", "scheduledActionsForRule"]);
+        assert_eq!((query.top, Query::parse(raw).unwrap().top), (Some(5), None));
+        let link = query.following("https://h/beta/x");
+        assert!(
+            link.starts_with("https://h/beta/x?$skip=5&") && link.ends_with("&$top=5"),
+            "{link}"
+        );
+        assert_eq!(query.next_link("https://h/beta/x"), None);
+        assert_eq!(Query::parse(None).unwrap().with_page(7).page(), 7);
     }
 
     #[test]

@@ -1,0 +1,186 @@
+//! Microsoft Graph as a face: what its resources share. Each noun has its own `graph.rs`; the routes stand in
+//! [`crate::router`]. Facts: the Graph documentation on query parameters, errors and JSON batching.
+
+mod batch;
+mod paths;
+mod shape;
+
+use std::convert::Infallible;
+
+use axum::{
+    Json,
+    extract::FromRequestParts,
+    response::{IntoResponse as _, Response},
+};
+use http::{StatusCode, request::Parts};
+use serde_json::{Map, Value};
+
+use crate::{
+    App,
+    error::{Error, Result},
+    json::origin_of,
+    odata::{Page, Query},
+};
+
+pub use batch::batch;
+pub use paths::canonical;
+pub use shape::shape;
+
+/// Rows of a page without `$top`.
+const PAGE: u32 = 1_000;
+
+/// The two roots. `beta` has everything that `v1.0` has, and more fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Version {
+    V1,
+    Beta,
+}
+
+impl Version {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::V1 => "v1.0",
+            Self::Beta => "beta",
+        }
+    }
+}
+
+/// How a request reached the face: under which version, by which address, with which query.
+pub struct Graph {
+    pub version: Version,
+    /// `https://HOST/v1.0`
+    root: String,
+    query: Option<String>,
+}
+
+impl FromRequestParts<App> for Graph {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Infallible> {
+        let version = parts.extensions.get().copied().unwrap_or(Version::V1);
+        Ok(Self {
+            version,
+            root: format!("{}/{}", origin_of(app, &parts.uri, &parts.headers), version.as_str()),
+            query: parts.uri.query().map(String::from),
+        })
+    }
+}
+
+impl Graph {
+    /// The query options. On beta the `$` may be missing.
+    pub fn query(&self) -> Result<Query> {
+        let query = Query::parse_graph(self.query.as_deref(), self.version == Version::Beta)?;
+        Ok(query.with_page(PAGE))
+    }
+
+    /// One entity of a set such as `deviceManagement/managedDevices`.
+    pub fn entity(&self, set: &str, entity: Value) -> Response {
+        self.answer(StatusCode::OK, set, entity)
+    }
+
+    /// The answer to a POST that made an entity.
+    pub fn created(&self, set: &str, entity: Value) -> Response {
+        self.answer(StatusCode::CREATED, set, entity)
+    }
+
+    fn answer(&self, status: StatusCode, set: &str, mut entity: Value) -> Response {
+        if let Ok(query) = self.query() {
+            query.select_from(&mut entity);
+        }
+        entity["@odata.context"] = format!("{}/$metadata#{set}/$entity", self.root).into();
+        (status, Json(entity)).into_response()
+    }
+
+    /// A page of entities that the database filtered and cut.
+    pub fn page<R>(&self, set: &str, path: &str, page: &Page<R>, mut value: Vec<Value>, query: &Query) -> Response {
+        let mut answer = Map::new();
+        answer.insert("@odata.context".into(), format!("{}/$metadata#{set}", self.root).into());
+        if let Some(count) = page.count {
+            answer.insert("@odata.count".into(), count.into());
+        }
+        if page.has_more {
+            answer.insert("@odata.nextLink".into(), query.following(&self.address(path)).into());
+        }
+        value.iter_mut().for_each(|entity| query.select_from(entity));
+        answer.insert("value".into(), value.into());
+        Json(Value::Object(answer)).into_response()
+    }
+
+    /// A short list that is always answered whole.
+    pub fn whole(&self, set: &str, value: Vec<Value>) -> Response {
+        let query = self.query().unwrap_or_default();
+        let page = Page {
+            count: query.count.then(|| i64::try_from(value.len()).unwrap_or(i64::MAX)),
+            rows: Vec::<()>::new(),
+            has_more: false,
+        };
+        self.page(set, set, &page, value, &query)
+    }
+
+    /// The address of a path below the root of this version.
+    pub fn address(&self, path: &str) -> String {
+        format!("{}/{path}", self.root)
+    }
+
+    /// Takes away what only beta has, when this is v1.0.
+    pub fn only_beta(&self, entity: &mut Value, names: &[&str]) {
+        if self.version == Version::V1
+            && let Some(fields) = entity.as_object_mut()
+        {
+            fields.retain(|name, _| !names.contains(&name.as_str()));
+        }
+    }
+}
+
+/// The number of a `/$count`, as text.
+pub fn count(count: i64) -> Response {
+    count.to_string().into_response()
+}
+
+/// A request body as an object.
+pub fn object(body: Value) -> Result<Map<String, Value>> {
+    match body {
+        Value::Object(fields) => Ok(fields),
+        _ => Err(Error::invalid("BadRequest", "the body must be a JSON object")),
+    }
+}
+
+/// A field of text; none when it is absent or null.
+pub fn text(fields: &Map<String, Value>, name: &str) -> Result<Option<String>> {
+    match fields.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.clone())),
+        Some(_) => Err(Error::invalid("BadRequest", format!("{name} must be a text"))),
+    }
+}
+
+/// A field that is true or false; none when it is absent or null.
+pub fn flag(fields: &Map<String, Value>, name: &str) -> Result<Option<bool>> {
+    match fields.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::Bool(flag)) => Ok(Some(*flag)),
+        Some(_) => Err(Error::invalid("BadRequest", format!("{name} must be true or false"))),
+    }
+}
+
+/// The text of a field that must be there.
+pub fn required(fields: &Map<String, Value>, name: &str) -> Result<String> {
+    text(fields, name)?
+        .filter(|text| !text.trim().is_empty())
+        .ok_or_else(|| Error::invalid("BadRequest", format!("{name} is missing or empty")))
+}
+
+/// The id at the end of `{"@odata.id": "https://HOST/v1.0/directoryObjects/ID"}`.
+pub fn reference(body: Value) -> Result<uuid::Uuid> {
+    let fields = object(body)?;
+    let address = required(&fields, "@odata.id")?;
+    let last = address.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+    // Also directoryObjects('ID').
+    let id = last.rsplit("('").next().unwrap_or(last).trim_end_matches("')");
+    id.parse().map_err(|_| {
+        Error::invalid(
+            "BadRequest",
+            "@odata.id must end in the id of a directory object, such as https://HOST/v1.0/directoryObjects/ID",
+        )
+    })
+}

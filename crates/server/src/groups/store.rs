@@ -1,0 +1,213 @@
+use moat_model::GroupId;
+use sqlx::{Any, Executor, FromRow};
+use uuid::Uuid;
+
+use crate::{
+    app::now,
+    db::{Db, Transaction},
+    error::Result,
+    odata::{Clause, Kind, Page, Property, Query, Table},
+};
+
+#[derive(Debug, Clone, FromRow)]
+pub struct GroupRow {
+    pub id: String,
+    pub display_name: String,
+    pub description: Option<String>,
+    pub mail_nickname: String,
+    pub created_at: i64,
+}
+
+impl GroupRow {
+    pub fn new(id: GroupId) -> Self {
+        Self {
+            id: id.to_string(),
+            display_name: String::new(),
+            description: None,
+            mail_nickname: String::new(),
+            created_at: now().as_micros(),
+        }
+    }
+}
+
+/// A member of a group: a user, a device or another group.
+#[derive(Debug, Clone, FromRow)]
+pub struct Member {
+    pub id: String,
+    /// user, device or group
+    pub kind: String,
+    pub display_name: String,
+    /// Principal name of a user.
+    pub principal: Option<String>,
+}
+
+const TABLE: Table = Table(&[
+    Property {
+        name: "id",
+        kind: Kind::Text("g.id"),
+    },
+    Property {
+        name: "displayName",
+        kind: Kind::Text("g.display_name"),
+    },
+    Property {
+        name: "description",
+        kind: Kind::Text("g.description"),
+    },
+    Property {
+        name: "mailNickname",
+        kind: Kind::Text("g.mail_nickname"),
+    },
+    Property {
+        name: "createdDateTime",
+        kind: Kind::Time("g.created_at"),
+    },
+    Property {
+        name: "mailEnabled",
+        kind: Kind::Flag("0"),
+    },
+    Property {
+        name: "securityEnabled",
+        kind: Kind::Flag("1"),
+    },
+]);
+
+/// Rows (id, kind) as members with their names.
+const NAMED: &str = "SELECT m.id, m.kind, COALESCE(u.display_name, g.display_name, d.name, '') AS display_name, \
+                     u.user_principal_name AS principal FROM m LEFT JOIN users u ON u.id = m.id \
+                     LEFT JOIN directory_groups g ON g.id = m.id LEFT JOIN devices d ON d.id = m.id ORDER BY display_name, m.id";
+
+pub async fn page(db: &Db, query: &Query) -> Result<Page<GroupRow>> {
+    let from = Clause::new("FROM directory_groups g WHERE 1 = 1");
+    TABLE.page(db, "g.*", &from, query, "g.display_name, g.id").await
+}
+
+pub async fn get(executor: impl Executor<'_, Database = Any>, id: GroupId) -> Result<Option<GroupRow>> {
+    let query = sqlx::query_as("SELECT * FROM directory_groups WHERE id = $1").bind(id.to_string());
+    Ok(query.fetch_optional(executor).await?)
+}
+
+pub async fn insert(tx: &mut Transaction, group: &GroupRow) -> Result<()> {
+    let query = sqlx::query(
+        "INSERT INTO directory_groups (id, display_name, description, mail_nickname, created_at, updated_at) \
+         VALUES ($1, $2, $3, $4, $5, $5)",
+    );
+    let query = query
+        .bind(group.id.clone())
+        .bind(group.display_name.clone())
+        .bind(group.description.clone())
+        .bind(group.mail_nickname.clone())
+        .bind(group.created_at);
+    query.execute(&mut **tx).await?;
+    Ok(())
+}
+
+pub async fn update(tx: &mut Transaction, group: &GroupRow) -> Result<()> {
+    let query = sqlx::query(
+        "UPDATE directory_groups SET display_name = $1, description = $2, mail_nickname = $3, updated_at = $4 WHERE id = $5",
+    );
+    let query = query
+        .bind(group.display_name.clone())
+        .bind(group.description.clone())
+        .bind(group.mail_nickname.clone())
+        .bind(now().as_micros())
+        .bind(group.id.clone());
+    query.execute(&mut **tx).await?;
+    Ok(())
+}
+
+pub async fn delete(tx: &mut Transaction, id: GroupId) -> Result<()> {
+    for sql in [
+        "DELETE FROM group_members WHERE group_id = $1 OR member_id = $1",
+        "DELETE FROM directory_groups WHERE id = $1",
+    ] {
+        sqlx::query(sql).bind(id.to_string()).execute(&mut **tx).await?;
+    }
+    Ok(())
+}
+
+/// Names of policies that are assigned to a group or keep it out.
+pub async fn policies_naming(tx: &mut Transaction, id: GroupId) -> Result<Vec<String>> {
+    let query = "SELECT DISTINCT p.display_name FROM policies p JOIN policy_targets t ON t.policy_id = p.id \
+                 WHERE t.group_id = $1 ORDER BY 1";
+    Ok(sqlx::query_scalar(query)
+        .bind(id.to_string())
+        .fetch_all(&mut **tx)
+        .await?)
+}
+
+pub async fn members(db: &Db, id: GroupId) -> Result<Vec<Member>> {
+    let query = format!("WITH m AS (SELECT member_id AS id, kind FROM group_members WHERE group_id = $1) {NAMED}");
+    named(db, query, id).await
+}
+
+pub async fn transitive_members(db: &Db, id: GroupId) -> Result<Vec<Member>> {
+    let query = format!(
+        "WITH RECURSIVE m AS (SELECT member_id AS id, kind FROM group_members WHERE group_id = $1 \
+         UNION SELECT x.member_id, x.kind FROM group_members x JOIN m ON x.group_id = m.id) {NAMED}"
+    );
+    named(db, query, id).await
+}
+
+async fn named(db: &Db, query: String, id: GroupId) -> Result<Vec<Member>> {
+    let query = sqlx::query_as(sqlx::AssertSqlSafe(query)).bind(id.to_string());
+    Ok(query.fetch_all(db.read()).await?)
+}
+
+/// The groups that contain a member, directly or through others.
+const UP: &str = "WITH RECURSIVE up AS (SELECT group_id AS id FROM group_members WHERE member_id = $1 \
+                  UNION SELECT x.group_id FROM group_members x JOIN up ON x.member_id = up.id)";
+
+pub async fn groups_of(executor: impl Executor<'_, Database = Any>, member: &str) -> Result<Vec<GroupRow>> {
+    let query =
+        format!("{UP} SELECT * FROM directory_groups WHERE id IN (SELECT id FROM up) ORDER BY display_name, id");
+    let query = sqlx::query_as(sqlx::AssertSqlSafe(query)).bind(member.to_string());
+    Ok(query.fetch_all(executor).await?)
+}
+
+/// Ids of the groups that contain a member, directly or through others.
+pub async fn ids_of(executor: impl Executor<'_, Database = Any>, member: &str) -> Result<Vec<String>> {
+    let query = format!("{UP} SELECT id FROM up");
+    let query = sqlx::query_scalar(sqlx::AssertSqlSafe(query)).bind(member.to_string());
+    Ok(query.fetch_all(executor).await?)
+}
+
+/// Whether `group` contains `member`, directly or through others.
+pub async fn contains(tx: &mut Transaction, group: GroupId, member: Uuid) -> Result<bool> {
+    let up = ids_of(&mut **tx, &member.to_string()).await?;
+    Ok(up.contains(&group.to_string()))
+}
+
+/// What an id names.
+pub async fn kind_of(tx: &mut Transaction, id: Uuid) -> Result<Option<&'static str>> {
+    for (kind, sql) in [
+        ("user", "SELECT COUNT(*) FROM users WHERE id = $1"),
+        ("group", "SELECT COUNT(*) FROM directory_groups WHERE id = $1"),
+        ("device", "SELECT COUNT(*) FROM devices WHERE id = $1"),
+    ] {
+        let count: i64 = sqlx::query_scalar(sql)
+            .bind(id.to_string())
+            .fetch_one(&mut **tx)
+            .await?;
+        if count > 0 {
+            return Ok(Some(kind));
+        }
+    }
+    Ok(None)
+}
+
+/// Adds a member; false when it was one already.
+pub async fn add_member(tx: &mut Transaction, group: GroupId, member: Uuid, kind: &str) -> Result<bool> {
+    let query = "INSERT INTO group_members (group_id, member_id, kind) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+    let query = sqlx::query(query)
+        .bind(group.to_string())
+        .bind(member.to_string())
+        .bind(kind.to_string());
+    Ok(query.execute(&mut **tx).await?.rows_affected() == 1)
+}
+
+pub async fn remove_member(tx: &mut Transaction, group: GroupId, member: Uuid) -> Result<bool> {
+    let query = sqlx::query("DELETE FROM group_members WHERE group_id = $1 AND member_id = $2");
+    let query = query.bind(group.to_string()).bind(member.to_string());
+    Ok(query.execute(&mut **tx).await?.rows_affected() == 1)
+}

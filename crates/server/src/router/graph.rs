@@ -1,0 +1,100 @@
+//! The routes of Microsoft Graph, with the roles that each needs: the table that the router, docs/api-coverage.md and
+//! the tests of rights read.
+
+use axum::{
+    Extension, Router, middleware,
+    routing::{MethodRouter, delete, get, patch, post},
+};
+
+use crate::{
+    App, Role,
+    graph::{self, Version},
+    groups, users,
+};
+
+/// One route.
+#[derive(Debug, Clone, Copy)]
+pub struct Route {
+    pub method: &'static str,
+    /// Below the version, such as `/users/{id}`.
+    pub path: &'static str,
+    /// Not under `/v1.0`.
+    pub beta_only: bool,
+    /// A caller needs one of these.
+    pub roles: &'static [Role],
+    /// What it does, for people.
+    pub about: &'static str,
+}
+
+macro_rules! routes {
+    ($($method:ident $path:literal => $handler:path, $roles:expr, $about:literal $(, $beta:ident)?;)+) => {
+        /// Every route of the Graph face, in the order of the documentation.
+        pub const ROUTES: &[Route] = &[$(Route {
+            method: stringify!($method),
+            path: $path,
+            beta_only: routes!(@beta $($beta)?),
+            roles: $roles,
+            about: $about,
+        }),+];
+
+        fn handlers() -> Vec<MethodRouter<App>> {
+            vec![$($method($handler)),+]
+        }
+    };
+    (@beta beta) => { true };
+    (@beta) => { false };
+}
+
+routes! {
+    post "/$batch" => graph::batch, &[], "up to 20 requests in one, each with its own rights";
+    get "/users" => users::graph::list, users::READ, "list users";
+    post "/users" => users::graph::create, users::WRITE, "create a user";
+    get "/users/$count" => users::graph::count, users::READ, "how many users there are";
+    get "/users/{id}" => users::graph::get, users::READ, "a user by id or principal name";
+    patch "/users/{id}" => users::graph::update, users::WRITE, "change a user";
+    delete "/users/{id}" => users::graph::delete, users::WRITE, "delete a user";
+    get "/users/{id}/transitiveMemberOf" => users::graph::transitive_member_of, users::READ, "groups that a user is in, also through others";
+    get "/users/{id}/transitiveMemberOf/graph.group" => users::graph::transitive_member_of, users::READ, "the same, as groups";
+    get "/groups" => groups::graph::list, groups::READ, "list groups";
+    post "/groups" => groups::graph::create, groups::WRITE, "create a group";
+    get "/groups/$count" => groups::graph::count, groups::READ, "how many groups there are";
+    get "/groups/{id}" => groups::graph::get, groups::READ, "a group";
+    patch "/groups/{id}" => groups::graph::update, groups::WRITE, "change a group";
+    delete "/groups/{id}" => groups::graph::delete, groups::WRITE, "delete a group that no policy names";
+    get "/groups/{id}/members" => groups::graph::members, groups::READ, "users, devices and groups in a group";
+    post "/groups/{id}/members/$ref" => groups::graph::add_member, groups::WRITE_MEMBERS, "add a member";
+    delete "/groups/{id}/members/{member}/$ref" => groups::graph::remove_member, groups::WRITE_MEMBERS, "remove a member";
+    get "/groups/{id}/transitiveMembers" => groups::graph::transitive_members, groups::READ, "members, also of the groups within";
+}
+
+/// Both versions.
+pub fn router() -> Router<App> {
+    Router::new()
+        .nest("/v1.0", version(Version::V1))
+        .nest("/beta", version(Version::Beta))
+        .layer(middleware::from_fn(graph::shape))
+}
+
+fn version(version: Version) -> Router<App> {
+    let mut router = Router::new();
+    for (route, handler) in ROUTES.iter().zip(handlers()) {
+        if version == Version::Beta || !route.beta_only {
+            router = router.route(route.path, handler);
+        }
+    }
+    router
+        .fallback(async || http::StatusCode::NOT_FOUND)
+        .layer(Extension(version))
+}
+
+/// The literal segments of all routes, for paths in another letter case.
+pub fn words() -> Vec<&'static str> {
+    let mut words: Vec<_> = ROUTES
+        .iter()
+        .flat_map(|route| route.path.split('/'))
+        .filter(|segment| !segment.is_empty() && !segment.starts_with('{'))
+        .collect();
+    words.sort_unstable();
+    words.dedup();
+    words
+}
