@@ -14,8 +14,9 @@ use crate::{App, app::now, error::Error, json::Origin, listen::Peer, rate_limit:
 
 const MAX_FORM: usize = 64 << 10;
 
-/// Hosts of the Defender API, and the names that scripts ask for by habit. Here they all mean this server.
-const KNOWN_HOSTS: [&str; 5] = [
+/// Hosts of Graph and the Defender API, and the names that scripts ask for by habit. Here they all mean this server.
+const KNOWN_HOSTS: [&str; 6] = [
+    "graph.microsoft.com",
     "api.securitycenter.microsoft.com",
     "api.security.microsoft.com",
     "api.securitycenter.windows.com",

@@ -5,7 +5,9 @@ mod check_in;
 pub mod console;
 pub mod defender;
 pub mod device;
+pub mod graph;
 mod incidents;
+pub mod managed;
 pub mod search;
 pub mod store;
 
@@ -58,6 +60,38 @@ pub async fn request_posture(app: &App, caller: &Caller, id: DeviceId) -> Result
     store::request_posture(&mut tx, id).await?;
     tx.commit().await?;
     Ok(false)
+}
+
+/// Asks a connected device to check in now; others do so when they come back.
+pub async fn request_sync(app: &App, caller: &Caller, id: DeviceId) -> Result<()> {
+    caller.require_any(managed::ACT)?;
+    get(app, id).await?;
+    app.hub.command(id, Command::CheckIn);
+    Ok(())
+}
+
+/// Says whose device it is, or that it is nobody's.
+pub async fn set_user(app: &App, caller: &Caller, id: DeviceId, user: Option<&str>) -> Result<()> {
+    caller.require_any(managed::WRITE)?;
+    let user = match user {
+        Some(key) => Some(crate::users::find(app, key).await?),
+        None => None,
+    };
+    let mut tx = app.db.begin().await?;
+    if !store::set_user(&mut tx, id, user.as_ref().map(|user| user.id.as_str())).await? {
+        return Err(Error::not_found("device", id));
+    }
+    let after = user.map(|user| user.user_principal_name);
+    let change = audit::Change {
+        action: "set user",
+        noun: "device",
+        id: &id.to_string(),
+        before: None,
+        after: Some(&after),
+    };
+    audit::record(&mut tx, &caller.actor, change).await?;
+    tx.commit().await?;
+    app.policies_changed().await
 }
 
 /// Longest tag, in bytes.

@@ -39,6 +39,11 @@ pub struct DeviceRow {
     pub silent_since: Option<i64>,
     pub revoked_at: Option<i64>,
     pub revoked_by: Option<String>,
+    pub user_id: Option<String>,
+    pub compliance_state: String,
+    /// Reasons as JSON.
+    pub compliance_reasons: String,
+    pub compliance_grace_until: Option<i64>,
 }
 
 impl DeviceRow {
@@ -72,12 +77,13 @@ pub async fn insert(
     info: &DeviceInfo,
     management: Management,
     group: &str,
+    user: Option<&str>,
     peer: &str,
 ) -> Result<()> {
     sqlx::query(
         "INSERT INTO devices (id, name, os_platform, os_version, model, agent_version, management, device_group, enrolled_at, \
          last_seen_at, last_ip, last_external_ip, web_protection, bundle_version, jailbreak_level, risk, acknowledged_seq, \
-         dropped_events) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, '', $10, $11, 0, $12, $13, 0, 0)",
+         dropped_events, user_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, '', $10, $11, 0, $12, $13, 0, 0, $14)",
     )
     .bind(device.to_string())
     .bind(info.name.clone())
@@ -92,6 +98,7 @@ pub async fn insert(
     .bind(WebProtection::Stopped.as_str())
     .bind(JailbreakLevel::None.as_str())
     .bind(Risk::None.as_str())
+    .bind(user.map(String::from))
     .execute(&mut **tx)
     .await?;
     Ok(())
@@ -146,6 +153,13 @@ pub async fn revoke(tx: &mut Transaction, id: DeviceId, by: &str) -> Result<bool
         sqlx::query("UPDATE device_certificates SET revoked_at = $1 WHERE device_id = $2 AND revoked_at IS NULL");
     query.bind(at).bind(id.to_string()).execute(&mut **tx).await?;
     Ok(done)
+}
+
+/// Says whose device it is; false when there is no such device.
+pub async fn set_user(tx: &mut Transaction, id: DeviceId, user: Option<&str>) -> Result<bool> {
+    let query = sqlx::query("UPDATE devices SET user_id = $1 WHERE id = $2");
+    let query = query.bind(user.map(String::from)).bind(id.to_string());
+    Ok(query.execute(&mut **tx).await?.rows_affected() == 1)
 }
 
 pub async fn request_posture(tx: &mut Transaction, id: DeviceId) -> Result<()> {

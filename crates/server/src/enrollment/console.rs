@@ -48,6 +48,7 @@ pub async fn create(State(app): State<App>, form: Form) -> Result<Response, Cons
             Management::Managed
         },
         device_group: form.fields.get("group").trim().to_string(),
+        user: form.fields.text("user"),
     };
     match create_token(&app, &form.session.caller(), new).await {
         Ok(issued) => {

@@ -27,6 +27,8 @@ pub struct NewToken {
     pub max_uses: u32,
     pub management: Management,
     pub device_group: String,
+    /// Id or principal name of the person whose devices these are.
+    pub user: Option<String>,
 }
 
 impl Default for NewToken {
@@ -36,6 +38,7 @@ impl Default for NewToken {
             max_uses: 1,
             management: Management::Managed,
             device_group: String::new(),
+            user: None,
         }
     }
 }
@@ -58,11 +61,17 @@ struct TokenRecord<'a> {
     device_group: &'a str,
     max_uses: u32,
     expires_at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<&'a str>,
 }
 
 pub async fn create_token(app: &App, caller: &Caller, new: NewToken) -> Result<IssuedToken> {
     caller.require_any(&[Role::MoatAdministrate])?;
     check(&new)?;
+    let user = match &new.user {
+        Some(key) => Some(crate::users::find(app, key).await?),
+        None => None,
+    };
     let token = secret::generate();
     let id = uuid::Uuid::now_v7().to_string();
     let expires_at = now().saturating_add(std::time::Duration::from_secs(new.lifetime_seconds));
@@ -72,6 +81,7 @@ pub async fn create_token(app: &App, caller: &Caller, new: NewToken) -> Result<I
         &id,
         &secret::hash(&token),
         &new,
+        user.as_ref().map(|user| user.id.as_str()),
         &caller.actor.to_string(),
         expires_at,
     )
@@ -81,6 +91,7 @@ pub async fn create_token(app: &App, caller: &Caller, new: NewToken) -> Result<I
         device_group: &new.device_group,
         max_uses: new.max_uses,
         expires_at: expires_at.to_string(),
+        user: user.as_ref().map(|user| user.user_principal_name.as_str()),
     };
     let change = audit::Change {
         action: "create",
@@ -139,7 +150,8 @@ pub async fn enroll(
         .issue_device(device, csr, app.config.device_certificate_days)?;
     let mut tx = app.db.begin().await?;
     let terms = store::use_token(&mut tx, &secret::hash(token)).await?;
-    crate::devices::store::insert(&mut tx, device, info, terms.management, &terms.device_group, peer).await?;
+    let (group, user) = (terms.device_group.as_str(), terms.user_id.as_deref());
+    crate::devices::store::insert(&mut tx, device, info, terms.management, group, user, peer).await?;
     crate::devices::store::insert_certificate(&mut tx, device, &certificate).await?;
     let change = audit::Change {
         action: "enroll",

@@ -20,12 +20,14 @@ pub struct TokenRow {
     pub created_by: String,
     pub expires_at: i64,
     pub revoked_at: Option<i64>,
+    pub user_id: Option<String>,
 }
 
 /// What a device that uses a token becomes.
 pub struct Terms {
     pub management: Management,
     pub device_group: String,
+    pub user_id: Option<String>,
 }
 
 pub async fn insert(
@@ -33,12 +35,13 @@ pub async fn insert(
     id: &str,
     hash: &str,
     new: &NewToken,
+    user: Option<&str>,
     by: &str,
     expires_at: Timestamp,
 ) -> Result<()> {
     sqlx::query(
-        "INSERT INTO enrollment_tokens (id, token_hash, management, device_group, max_uses, uses, created_at, created_by, expires_at) \
-         VALUES ($1, $2, $3, $4, $5, 0, $6, $7, $8)",
+        "INSERT INTO enrollment_tokens (id, token_hash, management, device_group, max_uses, uses, created_at, created_by, expires_at, \
+         user_id) VALUES ($1, $2, $3, $4, $5, 0, $6, $7, $8, $9)",
     )
     .bind(id.to_string())
     .bind(hash.to_string())
@@ -48,13 +51,14 @@ pub async fn insert(
     .bind(now().as_micros())
     .bind(by.to_string())
     .bind(expires_at.as_micros())
+    .bind(user.map(String::from))
     .execute(&mut **tx)
     .await?;
     Ok(())
 }
 
 pub async fn list(db: &Db) -> Result<Vec<TokenRow>> {
-    let query = "SELECT id, management, device_group, max_uses, uses, created_at, created_by, expires_at, revoked_at \
+    let query = "SELECT id, management, device_group, max_uses, uses, created_at, created_by, expires_at, revoked_at, user_id \
                  FROM enrollment_tokens ORDER BY created_at DESC LIMIT 1000";
     Ok(sqlx::query_as(query).fetch_all(db.read()).await?)
 }
@@ -72,7 +76,7 @@ pub async fn revoke(tx: &mut Transaction, id: &str) -> Result<bool> {
 
 /// Uses a token once. The writing transaction is exclusive, so it cannot be used more often than it says.
 pub async fn use_token(tx: &mut Transaction, hash: &str) -> Result<Terms> {
-    let query = "SELECT id, management, device_group, max_uses, uses, created_at, created_by, expires_at, revoked_at \
+    let query = "SELECT id, management, device_group, max_uses, uses, created_at, created_by, expires_at, revoked_at, user_id \
                  FROM enrollment_tokens WHERE token_hash = $1";
     let token: Option<TokenRow> = sqlx::query_as(query)
         .bind(hash.to_string())
@@ -103,5 +107,6 @@ pub async fn use_token(tx: &mut Transaction, hash: &str) -> Result<Terms> {
     Ok(Terms {
         management: token.management.parse().map_err(Error::internal)?,
         device_group: token.device_group,
+        user_id: token.user_id,
     })
 }

@@ -8,6 +8,7 @@ use axum::{
 
 use crate::{
     App, Role,
+    devices::{self, managed},
     graph::{self, Version},
     groups, users,
 };
@@ -55,6 +56,7 @@ routes! {
     delete "/users/{id}" => users::graph::delete, users::WRITE, "delete a user";
     get "/users/{id}/transitiveMemberOf" => users::graph::transitive_member_of, users::READ, "groups that a user is in, also through others";
     get "/users/{id}/transitiveMemberOf/graph.group" => users::graph::transitive_member_of, users::READ, "the same, as groups";
+    get "/users/{id}/managedDevices" => devices::graph::of_user, managed::READ, "a user's devices";
     get "/groups" => groups::graph::list, groups::READ, "list groups";
     post "/groups" => groups::graph::create, groups::WRITE, "create a group";
     get "/groups/$count" => groups::graph::count, groups::READ, "how many groups there are";
@@ -65,6 +67,11 @@ routes! {
     post "/groups/{id}/members/$ref" => groups::graph::add_member, groups::WRITE_MEMBERS, "add a member";
     delete "/groups/{id}/members/{member}/$ref" => groups::graph::remove_member, groups::WRITE_MEMBERS, "remove a member";
     get "/groups/{id}/transitiveMembers" => groups::graph::transitive_members, groups::READ, "members, also of the groups within";
+    get "/deviceManagement/managedDevices" => devices::graph::list, managed::READ, "devices with user, compliance and threat state";
+    get "/deviceManagement/managedDevices/$count" => devices::graph::count, managed::READ, "how many devices there are";
+    get "/deviceManagement/managedDevices/{id}" => devices::graph::get, managed::READ, "a device";
+    post "/deviceManagement/managedDevices/{id}/users/$ref" => devices::graph::set_user, managed::WRITE, "say whose device it is", beta;
+    post "/deviceManagement/managedDevices/{id}/syncDevice" => devices::graph::sync, managed::ACT, "ask the device to check in now";
 }
 
 /// Both versions.
