@@ -16,6 +16,8 @@
 )]
 
 mod alert;
+pub mod compliance;
+mod connector;
 mod device;
 mod directory;
 mod indicator;
@@ -25,6 +27,7 @@ pub mod sync;
 mod time;
 
 pub use alert::{AlertKind, AlertStatus, Classification, Determination, Evidence};
+pub use connector::{Connector, ConnectorId, PartnerState};
 pub use device::{DeviceId, DeviceInfo, HealthStatus, Management, Risk, ThreatLevel, WebProtection};
 pub use directory::{GroupId, PolicyId, Target, UserId};
 pub use indicator::{Action, IndicatorId, IndicatorType, Severity};
