@@ -93,8 +93,16 @@ impl Inner {
         format!("https://{}", std::net::SocketAddr::new(ip, listener.port()))
     }
 
-    /// Follows a change of people, groups or policies: every device is judged anew.
-    pub async fn policies_changed(&self) -> crate::error::Result<()> {
+    /// Commits a change of people, groups, connectors or policies. Every device is judged anew in the same transaction.
+    pub async fn commit_policy(&self, mut tx: db::Transaction) -> crate::error::Result<()> {
+        crate::compliance::assess::fleet(&mut tx).await?;
+        tx.commit().await?;
+        self.hub.changed();
+        Ok(())
+    }
+
+    /// Follows a change of one device.
+    pub async fn device_changed(&self, _device: moat_model::DeviceId) -> crate::error::Result<()> {
         self.hub.changed();
         Ok(())
     }

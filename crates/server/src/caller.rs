@@ -91,6 +91,8 @@ roles! {
     /// Connectors and notification templates.
     ServiceConfigReadAll => "DeviceManagementServiceConfig.Read.All",
     ServiceConfigReadWriteAll => "DeviceManagementServiceConfig.ReadWrite.All",
+    /// A threat-defence partner's heartbeats and threat levels.
+    PartnerReport => "Moat.PartnerReport",
     PolicyReadAll => "Policy.Read.All",
     PolicyReadWriteConditionalAccess => "Policy.ReadWrite.ConditionalAccess",
     SecurityAlertReadAll => "SecurityAlert.Read.All",

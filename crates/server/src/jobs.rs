@@ -9,7 +9,7 @@ use tokio::{sync::watch, time::sleep};
 use crate::{
     App, alerts,
     app::now,
-    devices::{DeviceRow, store},
+    devices::{self, DeviceRow, store},
     error::Result,
     indicators,
 };
@@ -77,7 +77,7 @@ async fn mark_silent(app: &App, device: &DeviceRow, since: Timestamp) -> Result<
         return Ok(());
     }
     alerts::raise(&mut tx, &incident).await?;
-    alerts::recompute_risk(&mut tx, id).await?;
+    devices::reassess(&mut tx, id).await?;
     tx.commit().await?;
     app.hub.changed();
     Ok(())

@@ -12,7 +12,7 @@ use axum::{
 use tower_http::{catch_panic::CatchPanicLayer, limit::RequestBodyLimitLayer, trace::TraceLayer};
 
 use crate::{
-    Actor, App, Caller, access, accounts, admin, alerts, bundles, clients, console, devices, enrollment, gateways,
+    Actor, App, Caller, access, accounts, admin, alerts, bundles, clients, connectors, console, devices, enrollment, gateways,
     graph as face, indicators,
     json::{self, MAX_BODY, MAX_JSON},
     reports, rules,
@@ -137,6 +137,7 @@ fn api() -> Router<App> {
         .nest("/api", defender())
         .nest("/api/v1.0", defender())
         .nest("/admin", administration())
+        .nest("/partner/v1", partner())
         .merge(graph::router())
 }
 
@@ -176,6 +177,16 @@ fn defender() -> Router<App> {
         .route("/machines/{id}", get(devices::defender::get))
         .route("/machines/{id}/alerts", get(alerts::defender::of_machine))
         .route("/machines/{id}/tags", post(devices::defender::tag))
+}
+
+/// What third-party partners of threat defence send.
+fn partner() -> Router<App> {
+    Router::new()
+        .route("/connectors/{id}/heartbeat", post(connectors::partner::heartbeat))
+        .route(
+            "/connectors/{id}/devices/{device}",
+            get(connectors::partner::get).put(connectors::partner::report),
+        )
 }
 
 fn administration() -> Router<App> {

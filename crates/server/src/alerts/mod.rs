@@ -3,6 +3,7 @@
 pub mod console;
 pub mod defender;
 pub mod domains;
+pub mod graph;
 mod search;
 pub mod store;
 pub mod triage;

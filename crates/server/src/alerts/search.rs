@@ -92,6 +92,33 @@ const TABLE: Table = Table(&[
     property("resolvedTime", Kind::Time("a.resolved_at")),
 ]);
 
+/// The same under Graph's names and words.
+const GRAPH: Table = Table(&[
+    property("id", Kind::Text("a.id")),
+    property("assignedTo", Kind::Text("a.assigned_to")),
+    property(
+        "severity",
+        Kind::Word("a.severity", &["Unknown", "Informational", "Low", "Medium", "High"]),
+    ),
+    property("status", Kind::Word("a.status", &["Unknown", "New", "InProgress", "Resolved"])),
+    property(
+        "classification",
+        Kind::Word(
+            "COALESCE(a.classification, 'Unknown')",
+            &["Unknown", "FalsePositive", "TruePositive", "InformationalExpectedActivity"],
+        ),
+    ),
+    property("determination", Kind::Text("a.determination")),
+    property("serviceSource", Kind::Text("'microsoftDefenderForEndpoint'")),
+    property("category", Kind::Text("a.category")),
+    property("title", Kind::Text("a.title")),
+    property("createdDateTime", Kind::Time("a.created_at")),
+    property("lastUpdateDateTime", Kind::Time("a.updated_at")),
+    property("firstActivityDateTime", Kind::Time("a.first_event_at")),
+    property("lastActivityDateTime", Kind::Time("a.last_event_at")),
+    property("resolvedDateTime", Kind::Time("a.resolved_at")),
+]);
+
 const fn property(name: &'static str, kind: Kind) -> Property {
     Property { name, kind }
 }
@@ -104,6 +131,14 @@ pub async fn page(db: &Db, query: &Query, device: Option<&str>) -> Result<Page<A
         from.push(" AND a.device_id = ").bind_text(device);
     }
     TABLE
+        .page(db, COLUMNS, &from, query, "a.created_at DESC, a.id DESC")
+        .await
+}
+
+/// A page for Graph, newest first unless the query says otherwise.
+pub async fn graph_page(db: &Db, query: &Query) -> Result<Page<AlertRow>> {
+    let from = Clause::new(&format!("{FROM} WHERE 1 = 1"));
+    GRAPH
         .page(db, COLUMNS, &from, query, "a.created_at DESC, a.id DESC")
         .await
 }

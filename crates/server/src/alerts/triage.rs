@@ -4,13 +4,14 @@ use moat_model::{AlertKind, AlertStatus, Classification, Determination, DeviceId
 use serde::Serialize;
 
 pub use super::search::{AlertRow, EvidenceRow, HistoryRow, comments_of, evidence_of, history};
-use super::{Incident, note, raise, recompute_risk, search};
+use super::{Incident, note, raise, search};
 use crate::{
     App,
     app::now,
     audit,
     caller::{Caller, Role},
     db::{Db, Transaction},
+    devices,
     error::{Error, Result},
     odata::{Page, Query},
 };
@@ -59,7 +60,7 @@ pub async fn update(app: &App, caller: &Caller, ids: &[String], change: &Change)
         let before = search::get(&mut *tx, id).await?.ok_or_else(|| unknown(id))?;
         apply(&mut tx, caller, &before, change).await?;
         let device: DeviceId = before.device_id.parse().map_err(Error::internal)?;
-        recompute_risk(&mut tx, device).await?;
+        devices::reassess(&mut tx, device).await?;
         let change = audit::Change {
             action: "update",
             noun: "alert",
@@ -301,7 +302,7 @@ pub async fn create(app: &App, caller: &Caller, reference: Reference) -> Result<
     };
     let id = raise(&mut tx, &incident).await?;
     note(&mut tx, &id, &caller.actor, "changed", "raised by hand from an event").await?;
-    recompute_risk(&mut tx, reference.device).await?;
+    devices::reassess(&mut tx, reference.device).await?;
     let after = serde_json::json!({"title": incident.title, "severity": incident.severity, "device": reference.device});
     let change = audit::Change {
         action: "create",

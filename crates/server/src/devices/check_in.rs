@@ -24,14 +24,14 @@ pub async fn check_in(app: &App, device: &DeviceRow, mut check_in: CheckIn, peer
     let (acknowledged, posture_requested) = store_events(&mut tx, id, &check_in).await?;
     alerts::resolve_by_itself(&mut tx, id, AlertKind::DeviceSilent, "", "the device reported again").await?;
     store::update_state(&mut tx, id, &check_in.device, &check_in.state, peer).await?;
-    let decision = alerts::recompute_risk(&mut tx, id).await?;
+    let standing = super::reassess(&mut tx, id).await?;
     tx.commit().await?;
     app.hub.changed();
     Ok(CheckInReply {
         acknowledged,
         bundle_version: *app.hub.revision().borrow(),
         commands: posture_requested.then_some(Command::RunPosture).into_iter().collect(),
-        access: access_of(decision),
+        access: access_of(standing.risk),
     })
 }
 

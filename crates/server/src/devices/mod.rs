@@ -12,11 +12,14 @@ pub mod search;
 pub mod store;
 
 use moat_model::{DeviceId, sync::Command};
+use moat_policy::{compliance::ComplianceDecision, risk::RiskDecision};
 use serde::Serialize;
 
 use crate::{
-    App, audit,
+    App, alerts, audit,
     caller::{Caller, Role},
+    compliance,
+    db::Transaction,
     error::{Error, Result},
 };
 
@@ -27,6 +30,21 @@ pub async fn get(app: &App, id: DeviceId) -> Result<DeviceRow> {
     store::get(&app.db, id)
         .await?
         .ok_or_else(|| Error::not_found("device", id))
+}
+
+/// What alerts and policies make of a device.
+pub struct Standing {
+    pub risk: RiskDecision,
+    /// None for a device that is not in use any more.
+    pub compliance: Option<ComplianceDecision>,
+}
+
+/// Judges a device anew after something about it changed: alerts make its risk, risk and posture its compliance.
+pub async fn reassess(tx: &mut Transaction, id: DeviceId) -> Result<Standing> {
+    Ok(Standing {
+        risk: alerts::recompute_risk(tx, id).await?,
+        compliance: compliance::assess::device(tx, id).await?,
+    })
 }
 
 /// Takes a device's certificates away. It is locked out from this moment; what it holds on itself stays in force.
@@ -90,8 +108,7 @@ pub async fn set_user(app: &App, caller: &Caller, id: DeviceId, user: Option<&st
         after: Some(&after),
     };
     audit::record(&mut tx, &caller.actor, change).await?;
-    tx.commit().await?;
-    app.policies_changed().await
+    app.commit_policy(tx).await
 }
 
 /// Longest tag, in bytes.

@@ -153,6 +153,7 @@ pub async fn enroll(
     let (group, user) = (terms.device_group.as_str(), terms.user_id.as_deref());
     crate::devices::store::insert(&mut tx, device, info, terms.management, group, user, peer).await?;
     crate::devices::store::insert_certificate(&mut tx, device, &certificate).await?;
+    crate::devices::reassess(&mut tx, device).await?;
     let change = audit::Change {
         action: "enroll",
         noun: "device",

@@ -184,3 +184,63 @@ pub fn reference(body: Value) -> Result<uuid::Uuid> {
         )
     })
 }
+
+/// Reads the typed part of a body. An error names the field, as Graph spells it, and what is wrong with it.
+pub fn typed<T: serde::de::DeserializeOwned>(fields: &Map<String, Value>) -> Result<T> {
+    serde_json::from_value(Value::Object(fields.clone())).map_err(|whole| {
+        // Each field alone tells which one it is; a type that needs several fields tells by itself.
+        let single = fields.iter().find_map(|(name, value)| {
+            let alone = Map::from_iter([(name.clone(), value.clone())]);
+            let error = serde_json::from_value::<T>(Value::Object(alone)).err()?;
+            (!error.to_string().starts_with("missing field")).then(|| format!("{name}: {error}"))
+        });
+        Error::invalid("BadRequest", single.unwrap_or_else(|| whole.to_string()))
+    })
+}
+
+/// Refuses names that a resource does not have: a misspelt setting would silently not hold.
+pub fn only_known(fields: &Map<String, Value>, known: &[&str]) -> Result<()> {
+    let unknown = fields
+        .keys()
+        .find(|name| !name.contains("@odata.") && !known.contains(&name.as_str()));
+    match unknown {
+        None => Ok(()),
+        Some(name) => {
+            let near = known.iter().find(|k| k.eq_ignore_ascii_case(name));
+            let hint = near.map(|near| format!("; names are case-sensitive: {near}")).unwrap_or_default();
+            let shown: String = name.chars().take(80).collect();
+            Err(Error::invalid("BadRequest", format!("there is no property {shown}{hint}")))
+        }
+    }
+}
+
+/// The targets in `{"assignments": [{"target": {…}}]}`.
+pub fn targets(body: Value) -> Result<Vec<moat_model::Target>> {
+    let mut fields = object(body)?;
+    let Some(Value::Array(assignments)) = fields.remove("assignments") else {
+        return Err(Error::invalid("BadRequest", "assignments is missing or no list"));
+    };
+    if assignments.len() > 1_000 {
+        return Err(Error::invalid("BadRequest", "assignments has more than 1000 entries"));
+    }
+    assignments.into_iter().map(target).collect()
+}
+
+/// The target of one assignment.
+pub fn target(assignment: Value) -> Result<moat_model::Target> {
+    let wrong = |why: &dyn std::fmt::Display| Error::invalid("BadRequest", format!("assignments: target: {why}"));
+    let mut target = object(assignment)?
+        .remove("target")
+        .ok_or_else(|| wrong(&"it is missing"))?;
+    // Filters are not there; SDKs send their empty fields.
+    if let Some(fields) = target.as_object_mut() {
+        let filter = fields.get("deviceAndAppManagementAssignmentFilterType").and_then(Value::as_str);
+        if filter.is_some_and(|kind| kind != "none") {
+            return Err(wrong(&"assignment filters are not supported; use groups"));
+        }
+        if !fields.contains_key("@odata.type") {
+            return Err(wrong(&"@odata.type is missing, such as #microsoft.graph.groupAssignmentTarget"));
+        }
+    }
+    serde_json::from_value(target).map_err(|error| wrong(&error))
+}

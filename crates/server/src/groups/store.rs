@@ -1,3 +1,5 @@
+use std::collections::{BTreeSet, HashMap};
+
 use moat_model::GroupId;
 use sqlx::{Any, Executor, FromRow};
 use uuid::Uuid;
@@ -5,7 +7,7 @@ use uuid::Uuid;
 use crate::{
     app::now,
     db::{Db, Transaction},
-    error::Result,
+    error::{Error, Result},
     odata::{Clause, Kind, Page, Property, Query, Table},
 };
 
@@ -170,6 +172,29 @@ pub async fn ids_of(executor: impl Executor<'_, Database = Any>, member: &str) -
     let query = format!("{UP} SELECT id FROM up");
     let query = sqlx::query_scalar(sqlx::AssertSqlSafe(query)).bind(member.to_string());
     Ok(query.fetch_all(executor).await?)
+}
+
+/// For every member of any group: the groups that contain it, directly or through others.
+pub async fn closure(executor: impl Executor<'_, Database = Any>) -> Result<HashMap<String, Vec<GroupId>>> {
+    let rows: Vec<(String, String)> = sqlx::query_as("SELECT member_id, group_id FROM group_members")
+        .fetch_all(executor)
+        .await?;
+    let mut up: HashMap<&str, Vec<&str>> = HashMap::new();
+    for (member, group) in &rows {
+        up.entry(member).or_default().push(group);
+    }
+    let mut closure = HashMap::with_capacity(up.len());
+    for member in up.keys() {
+        let mut found: BTreeSet<&str> = BTreeSet::new();
+        let mut next: Vec<&str> = vec![member];
+        while let Some(at) = next.pop() {
+            let above = up.get(at).into_iter().flatten();
+            next.extend(above.filter(|group| found.insert(group)));
+        }
+        let ids = found.iter().map(|id| id.parse()).collect::<Result<Vec<GroupId>, _>>();
+        closure.insert((*member).to_string(), ids.map_err(Error::internal)?);
+    }
+    Ok(closure)
 }
 
 /// Whether `group` contains `member`, directly or through others.

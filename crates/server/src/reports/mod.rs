@@ -1,6 +1,8 @@
 //! Sites that users reported: filed from check-ins, decided by people.
 
 pub mod console;
+pub mod graph;
+mod search;
 
 use axum::{
     Json,
@@ -9,7 +11,7 @@ use axum::{
 use moat_model::{Action, DeviceId, IndicatorType, Severity, Timestamp, sync::ReportKind};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use sqlx::FromRow;
+use sqlx::{AssertSqlSafe, FromRow};
 
 use crate::{
     App,
@@ -34,9 +36,11 @@ pub struct ReportRow {
     pub url: String,
     pub comment: String,
     pub kind: String,
+    pub category: String,
     pub reported_at: i64,
     pub status: String,
     pub indicator_id: Option<i64>,
+    pub closed_at: Option<i64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
@@ -62,32 +66,69 @@ pub async fn file(
             .take(MAX_URL)
             .collect::<String>()
     };
-    let kind = match kind {
-        ReportKind::Unsafe => "unsafe",
-        ReportKind::Mistake => "mistake",
-    };
-    sqlx::query("INSERT INTO site_reports (id, device_id, url, comment, kind, reported_at, status) VALUES ($1, $2, $3, $4, $5, $6, 'open')")
+    sqlx::query(INSERT)
         .bind(uuid::Uuid::now_v7().to_string())
         .bind(device.to_string())
+        .bind("")
         .bind(short(url))
         .bind(short(comment))
-        .bind(kind)
+        .bind(word(kind))
+        .bind("")
         .bind(at.as_micros())
         .execute(&mut **tx)
         .await?;
     Ok(())
 }
 
+/// Files a report of an API client.
+pub async fn from_api(app: &App, caller: &Caller, url: &str, kind: ReportKind, category: &str) -> Result<ReportRow> {
+    if url.len() > MAX_URL || moat_indicators::UrlPattern::parse(url).is_err() {
+        return Err(Error::invalid("InvalidUrl", "url must be an http or https address of at most 2000 bytes"));
+    }
+    let id = uuid::Uuid::now_v7().to_string();
+    let mut tx = app.db.begin().await?;
+    sqlx::query(INSERT)
+        .bind(id.clone())
+        .bind(None::<String>)
+        .bind(caller.actor.to_string())
+        .bind(url.to_string())
+        .bind("")
+        .bind(word(kind))
+        .bind(category.to_string())
+        .bind(now().as_micros())
+        .execute(&mut *tx)
+        .await?;
+    let change = audit::Change {
+        action: "create",
+        noun: "site report",
+        id: &id,
+        before: None,
+        after: Some(&url),
+    };
+    audit::record(&mut tx, &caller.actor, change).await?;
+    tx.commit().await?;
+    app.hub.changed();
+    get(&app.db, &id).await
+}
+
+const INSERT: &str = "INSERT INTO site_reports (id, device_id, requested_by, url, comment, kind, category, reported_at, status) \
+                      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'open')";
+
+const fn word(kind: ReportKind) -> &'static str {
+    match kind {
+        ReportKind::Unsafe => "unsafe",
+        ReportKind::Mistake => "mistake",
+    }
+}
+
 pub async fn list(db: &Db) -> Result<Vec<ReportRow>> {
-    let query = "SELECT r.id, r.device_id, d.name AS device_name, r.url, r.comment, r.kind, r.reported_at, r.status, r.indicator_id \
-                 FROM site_reports r JOIN devices d ON d.id = r.device_id ORDER BY r.reported_at DESC, r.id DESC LIMIT $1";
-    Ok(sqlx::query_as(query).bind(LISTED).fetch_all(db.read()).await?)
+    let query = format!("SELECT {} {} ORDER BY r.reported_at DESC, r.id DESC LIMIT $1", search::COLUMNS, search::FROM);
+    Ok(sqlx::query_as(AssertSqlSafe(query)).bind(LISTED).fetch_all(db.read()).await?)
 }
 
 pub async fn get(db: &Db, id: &str) -> Result<ReportRow> {
-    let query = "SELECT r.id, r.device_id, d.name AS device_name, r.url, r.comment, r.kind, r.reported_at, r.status, r.indicator_id \
-                 FROM site_reports r JOIN devices d ON d.id = r.device_id WHERE r.id = $1";
-    let row = sqlx::query_as(query)
+    let query = format!("SELECT {} {} WHERE r.id = $1", search::COLUMNS, search::FROM);
+    let row = sqlx::query_as(AssertSqlSafe(query))
         .bind(id.to_string())
         .fetch_optional(db.read())
         .await?;

@@ -7,10 +7,10 @@ use axum::{
 };
 
 use crate::{
-    App, Role,
+    App, Role, alerts, compliance, connectors,
     devices::{self, managed},
     graph::{self, Version},
-    groups, users,
+    groups, reports, users,
 };
 
 /// One route.
@@ -72,6 +72,33 @@ routes! {
     get "/deviceManagement/managedDevices/{id}" => devices::graph::get, managed::READ, "a device";
     post "/deviceManagement/managedDevices/{id}/users/$ref" => devices::graph::set_user, managed::WRITE, "say whose device it is", beta;
     post "/deviceManagement/managedDevices/{id}/syncDevice" => devices::graph::sync, managed::ACT, "ask the device to check in now";
+    get "/deviceManagement" => compliance::graph::device_management, compliance::READ, "settings of compliance for every device";
+    patch "/deviceManagement" => compliance::graph::set_device_management, compliance::WRITE, "change them";
+    get "/deviceManagement/deviceCompliancePolicies" => compliance::graph::list, compliance::READ, "list compliance policies; $expand=assignments,scheduledActionsForRule";
+    post "/deviceManagement/deviceCompliancePolicies" => compliance::graph::create, compliance::WRITE, "create an iosCompliancePolicy";
+    get "/deviceManagement/deviceCompliancePolicies/{id}" => compliance::graph::get, compliance::READ, "a compliance policy";
+    patch "/deviceManagement/deviceCompliancePolicies/{id}" => compliance::graph::update, compliance::WRITE, "change a compliance policy";
+    delete "/deviceManagement/deviceCompliancePolicies/{id}" => compliance::graph::delete, compliance::WRITE, "delete a compliance policy";
+    post "/deviceManagement/deviceCompliancePolicies/{id}/assign" => compliance::graph::assign, compliance::WRITE, "replace its assignments";
+    get "/deviceManagement/deviceCompliancePolicies/{id}/assignments" => compliance::graph::assignments, compliance::READ, "whom it is assigned to";
+    post "/deviceManagement/deviceCompliancePolicies/{id}/assignments" => compliance::graph::add_assignment, compliance::WRITE, "add an assignment";
+    get "/deviceManagement/deviceCompliancePolicies/{id}/scheduledActionsForRule" => compliance::graph::scheduled_actions, compliance::READ, "its actions for noncompliance";
+    post "/deviceManagement/deviceCompliancePolicies/{id}/scheduleActionsForRules" => compliance::graph::schedule_actions, compliance::WRITE, "replace its actions for noncompliance";
+    get "/deviceManagement/deviceCompliancePolicies/{id}/deviceStatuses" => compliance::graph::device_statuses, compliance::READ, "what it says of each device";
+    get "/deviceManagement/deviceCompliancePolicies/{id}/deviceStatusOverview" => compliance::graph::device_status_overview, compliance::READ, "how many devices are in which state";
+    get "/deviceManagement/mobileThreatDefenseConnectors" => connectors::graph::list, connectors::READ, "connectors with their states";
+    post "/deviceManagement/mobileThreatDefenseConnectors" => connectors::graph::create, connectors::WRITE, "set a partner up";
+    get "/deviceManagement/mobileThreatDefenseConnectors/{id}" => connectors::graph::get, connectors::READ, "a connector";
+    patch "/deviceManagement/mobileThreatDefenseConnectors/{id}" => connectors::graph::update, connectors::WRITE, "its switches and thresholds";
+    delete "/deviceManagement/mobileThreatDefenseConnectors/{id}" => connectors::graph::delete, connectors::WRITE, "take a partner away";
+    get "/security/alerts_v2" => alerts::graph::list, alerts::graph::READ, "alerts, newest first";
+    get "/security/alerts_v2/$count" => alerts::graph::count, alerts::graph::READ, "how many alerts there are";
+    get "/security/alerts_v2/{id}" => alerts::graph::get, alerts::graph::READ, "an alert with its evidence";
+    patch "/security/alerts_v2/{id}" => alerts::graph::update, alerts::graph::WRITE, "status, assignedTo, classification, determination";
+    post "/security/alerts_v2/{id}/comments" => alerts::graph::comment, alerts::graph::WRITE, "add a comment";
+    get "/informationProtection/threatAssessmentRequests" => reports::graph::list, reports::graph::READ, "reported sites";
+    post "/informationProtection/threatAssessmentRequests" => reports::graph::create, reports::graph::WRITE, "report a site (urlAssessmentRequest)";
+    get "/informationProtection/threatAssessmentRequests/{id}" => reports::graph::get, reports::graph::READ, "a report; $expand=results";
 }
 
 /// Both versions.

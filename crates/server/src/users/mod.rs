@@ -81,8 +81,7 @@ pub async fn create(app: &App, caller: &Caller, change: Change) -> Result<UserRo
         after: Some(&Record::of(&user)),
     };
     audit::record(&mut tx, &caller.actor, change).await?;
-    tx.commit().await?;
-    app.policies_changed().await?;
+    app.commit_policy(tx).await?;
     Ok(user)
 }
 
@@ -103,12 +102,11 @@ pub async fn update(app: &App, caller: &Caller, key: &str, change: Change) -> Re
         after: Some(&Record::of(&user)),
     };
     audit::record(&mut tx, &caller.actor, change).await?;
-    tx.commit().await?;
-    app.policies_changed().await?;
+    app.commit_policy(tx).await?;
     Ok(user)
 }
 
-/// Deletes a user. Devices stay, without a user.
+/// Deletes a user. Their devices stay, and are not compliant: their user does not exist.
 pub async fn delete(app: &App, caller: &Caller, key: &str) -> Result<()> {
     caller.require_any(WRITE)?;
     let mut tx = app.db.begin().await?;
@@ -123,8 +121,7 @@ pub async fn delete(app: &App, caller: &Caller, key: &str) -> Result<()> {
         after: None,
     };
     audit::record(&mut tx, &caller.actor, change).await?;
-    tx.commit().await?;
-    app.policies_changed().await
+    app.commit_policy(tx).await
 }
 
 fn apply(user: &mut UserRow, change: Change) -> Result<()> {

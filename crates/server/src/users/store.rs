@@ -118,7 +118,6 @@ pub async fn update(tx: &mut Transaction, user: &UserRow) -> Result<()> {
 pub async fn delete(tx: &mut Transaction, id: &str) -> Result<()> {
     for sql in [
         "DELETE FROM group_members WHERE member_id = $1",
-        "UPDATE devices SET user_id = NULL WHERE user_id = $1",
         "DELETE FROM users WHERE id = $1",
     ] {
         sqlx::query(sql).bind(id.to_string()).execute(&mut **tx).await?;

@@ -101,3 +101,41 @@ CREATE TABLE noncompliance_actions (
     done_at BIGINT NOT NULL,
     PRIMARY KEY (device_id, policy_id, action_id)
 );
+
+-- What third-party partners said of a device last.
+CREATE TABLE partner_reports (
+    connector_id TEXT NOT NULL REFERENCES connectors (id),
+    device_id TEXT NOT NULL REFERENCES devices (id),
+    -- secured, low, medium, high
+    threat_level TEXT NOT NULL,
+    agent_active BIGINT NOT NULL,
+    reason TEXT NOT NULL,
+    reported_at BIGINT NOT NULL,
+    PRIMARY KEY (connector_id, device_id)
+);
+
+-- Reports come from API clients too, who have no device.
+CREATE TABLE site_reports_with_requesters (
+    id TEXT PRIMARY KEY,
+    device_id TEXT REFERENCES devices (id),
+    -- Who reported it over the API.
+    requested_by TEXT NOT NULL,
+    url TEXT NOT NULL,
+    comment TEXT NOT NULL,
+    -- unsafe or mistake
+    kind TEXT NOT NULL,
+    -- spam, phishing, malware; empty where nobody said
+    category TEXT NOT NULL,
+    reported_at BIGINT NOT NULL,
+    -- open, blocked, allowed, dismissed
+    status TEXT NOT NULL,
+    indicator_id BIGINT,
+    closed_at BIGINT,
+    closed_by TEXT
+);
+INSERT INTO site_reports_with_requesters (id, device_id, requested_by, url, comment, kind, category, reported_at, status,
+    indicator_id, closed_at, closed_by)
+SELECT id, device_id, '', url, comment, kind, '', reported_at, status, indicator_id, closed_at, closed_by FROM site_reports;
+DROP TABLE site_reports;
+ALTER TABLE site_reports_with_requesters RENAME TO site_reports;
+CREATE INDEX site_reports_by_time ON site_reports (reported_at);

@@ -1,0 +1,299 @@
+//! What the database knows that compliance is judged by: of one device, or of all of them in a few queries.
+
+use std::collections::HashMap;
+
+use moat_model::{
+    Connector, DeviceId, GroupId, JailbreakLevel, Risk, Severity, Target, ThreatLevel, Timestamp,
+    compliance::ComplianceTenantSettings,
+};
+use moat_policy::{
+    compliance::{AgentState, DeviceFacts, Partner, Previous, ThreatReport},
+    risk::ActiveAlert,
+};
+use sqlx::{AnyConnection, FromRow};
+
+use super::{Body, tenant};
+use crate::{
+    connectors::{self, OWN},
+    error::{Error, Result},
+    groups,
+    policies::{self, Kind, targets},
+};
+
+/// A compliance policy, read and ready.
+pub struct Policy {
+    pub id: moat_model::PolicyId,
+    pub name: String,
+    pub body: Body,
+    pub targets: Vec<Target>,
+}
+
+/// What holds for every device.
+pub struct Organisation {
+    pub tenant: ComplianceTenantSettings,
+    pub connectors: Vec<(String, Connector)>,
+    pub policies: Vec<Policy>,
+}
+
+/// A device's row, as far as compliance reads and writes it.
+#[derive(Debug, Clone, FromRow)]
+pub struct DeviceColumns {
+    pub id: String,
+    os_platform: String,
+    os_version: String,
+    jailbreak_level: String,
+    has_posture: i64,
+    last_seen_at: i64,
+    silent_since: Option<i64>,
+    web_protection: String,
+    risk: String,
+    pub user_id: Option<String>,
+    user_exists: i64,
+    pub compliance_state: String,
+    pub compliance_reasons: String,
+    pub compliance_grace_until: Option<i64>,
+    pub compliance_next_at: Option<i64>,
+}
+
+/// What a third-party partner said.
+struct Report {
+    connector: String,
+    level: ThreatLevel,
+    agent_active: bool,
+    reason: String,
+    at: Timestamp,
+}
+
+/// What was stored of a device and a policy.
+#[derive(Debug, Clone)]
+pub struct Stored {
+    pub policy: String,
+    pub status: String,
+    pub settings: String,
+    pub previous: Previous,
+}
+
+/// The devices to judge, with everything about each.
+pub struct Fleet {
+    pub devices: Vec<DeviceColumns>,
+    alerts: HashMap<String, Vec<(bool, ActiveAlert)>>,
+    reports: HashMap<String, Vec<Report>>,
+    pub stored: HashMap<String, Vec<Stored>>,
+    groups: HashMap<String, Vec<GroupId>>,
+}
+
+impl Organisation {
+    pub async fn load(connection: &mut AnyConnection) -> Result<Self> {
+        let mut by_policy: HashMap<String, Vec<Target>> = HashMap::new();
+        for (policy, target) in targets::all(&mut *connection).await? {
+            by_policy.entry(policy).or_default().push(target);
+        }
+        let mut read = Vec::new();
+        for row in policies::store::all(&mut *connection, Kind::Compliance).await? {
+            read.push(Policy {
+                id: row.id.parse().map_err(Error::internal)?,
+                body: Body::of(&row)?,
+                targets: by_policy.remove(&row.id).unwrap_or_default(),
+                name: row.display_name,
+            });
+        }
+        let connectors = connectors::store::all(&mut *connection).await?;
+        Ok(Self {
+            tenant: tenant::get(&mut *connection).await?,
+            connectors: connectors
+                .into_iter()
+                .map(|named| (named.display_name, connectors::heard(named.connector)))
+                .collect(),
+            policies: read,
+        })
+    }
+}
+
+impl Fleet {
+    /// One device, or every device in use when `only` is none.
+    pub async fn load(connection: &mut AnyConnection, only: Option<DeviceId>) -> Result<Self> {
+        let only = only.map(|id| id.to_string()).unwrap_or_default();
+        let devices = devices(connection, &only).await?;
+        let groups = match (only.is_empty(), devices.first()) {
+            (true, _) => groups::store::closure(connection).await?,
+            (false, Some(device)) => groups_of(connection, device).await?,
+            (false, None) => HashMap::new(),
+        };
+        Ok(Self {
+            alerts: alerts(connection, &only).await?,
+            reports: reports(connection, &only).await?,
+            stored: stored(connection, &only).await?,
+            groups,
+            devices,
+        })
+    }
+
+    pub fn groups_of(&self, member: &str) -> &[GroupId] {
+        self.groups.get(member).map_or(&[], Vec::as_slice)
+    }
+
+    pub fn facts(&self, device: &DeviceColumns) -> Result<DeviceFacts> {
+        let alerts = self.alerts.get(&device.id).map_or(&[][..], Vec::as_slice);
+        let level: JailbreakLevel = device.jailbreak_level.parse().map_err(Error::internal)?;
+        Ok(DeviceFacts {
+            platform: device.os_platform.clone(),
+            os_version: Some(device.os_version.clone()).filter(|version| !version.is_empty()),
+            jailbreak: (device.has_posture != 0).then_some(level),
+            jailbreak_alert: alerts.iter().find(|(jailbreak, _)| *jailbreak).map(|(_, alert)| alert.clone()),
+            last_check_in: Some(Timestamp::from_micros(device.last_seen_at)),
+            // A device that was never anybody's needs no user; one whose user is gone does.
+            enrolled_user_exists: device.user_id.is_none() || device.user_exists != 0,
+            ..DeviceFacts::default()
+        })
+    }
+
+    /// Everything that open alerts and partners say of a device.
+    pub fn threats(&self, device: &DeviceColumns) -> Result<Threats> {
+        let alerts = self.alerts.get(&device.id).map_or(&[][..], Vec::as_slice);
+        let risk: Risk = device.risk.parse().map_err(Error::internal)?;
+        let known = device.has_posture != 0;
+        let active = device.silent_since.is_none() && device.web_protection == "on";
+        let mut threats = vec![Threat {
+            connector: OWN.to_string(),
+            agent: match (known, active) {
+                (false, _) => AgentState::Missing,
+                (true, false) => AgentState::Inactive,
+                (true, true) => AgentState::Active,
+            },
+            report: known.then(|| ThreatReport {
+                level: risk.into(),
+                at: Timestamp::from_micros(device.last_seen_at),
+            }),
+            alerts: alerts.iter().map(|(_, alert)| alert.clone()).collect(),
+        }];
+        let reports = self.reports.get(&device.id).map_or(&[][..], Vec::as_slice);
+        threats.extend(reports.iter().map(Threat::of));
+        Ok(Threats(threats))
+    }
+}
+
+/// What partners know of one device.
+pub struct Threats(Vec<Threat>);
+
+struct Threat {
+    connector: String,
+    agent: AgentState,
+    report: Option<ThreatReport>,
+    alerts: Vec<ActiveAlert>,
+}
+
+impl Threat {
+    fn of(report: &Report) -> Self {
+        let severity = match report.level {
+            ThreatLevel::Secured => None,
+            ThreatLevel::Low => Some(Severity::Low),
+            ThreatLevel::Medium => Some(Severity::Medium),
+            ThreatLevel::High => Some(Severity::High),
+        };
+        let named = severity.filter(|_| !report.reason.is_empty());
+        Self {
+            connector: report.connector.clone(),
+            agent: if report.agent_active { AgentState::Active } else { AgentState::Inactive },
+            report: Some(ThreatReport { level: report.level, at: report.at }),
+            alerts: named
+                .map(|severity| ActiveAlert {
+                    id: String::new(),
+                    title: report.reason.clone(),
+                    severity,
+                })
+                .into_iter()
+                .collect(),
+        }
+    }
+}
+
+impl Threats {
+    /// Every connector with what its partner knows.
+    pub fn partners<'a>(&'a self, organisation: &'a Organisation) -> Vec<Partner<'a>> {
+        let partner = |(name, connector): &'a (String, Connector)| {
+            let id = connector.id.to_string();
+            let threat = self.0.iter().find(|threat| threat.connector == id);
+            Partner {
+                name,
+                own: connector.id == OWN,
+                connector,
+                minimum_os_version: None,
+                agent: threat.map_or(AgentState::Missing, |threat| threat.agent),
+                report: threat.and_then(|threat| threat.report),
+                alerts: threat.map_or(&[], |threat| &threat.alerts),
+            }
+        };
+        organisation.connectors.iter().map(partner).collect()
+    }
+}
+
+async fn devices(connection: &mut AnyConnection, only: &str) -> Result<Vec<DeviceColumns>> {
+    let query = "SELECT d.id, d.os_platform, d.os_version, d.jailbreak_level, \
+                 CASE WHEN d.posture IS NULL THEN 0 ELSE 1 END AS has_posture, d.last_seen_at, d.silent_since, d.web_protection, \
+                 d.risk, d.user_id, COALESCE(u.account_enabled, 0) AS user_exists, d.compliance_state, d.compliance_reasons, \
+                 d.compliance_grace_until, d.compliance_next_at FROM devices d LEFT JOIN users u ON u.id = d.user_id \
+                 WHERE d.revoked_at IS NULL AND ($1 = '' OR d.id = $1)";
+    Ok(sqlx::query_as(query).bind(only.to_string()).fetch_all(connection).await?)
+}
+
+async fn alerts(connection: &mut AnyConnection, only: &str) -> Result<HashMap<String, Vec<(bool, ActiveAlert)>>> {
+    let query = "SELECT device_id, kind, id, title, severity FROM alerts WHERE resolved_at IS NULL \
+                 AND ($1 = '' OR device_id = $1) ORDER BY created_at, id";
+    type Columns = (String, String, String, String, String);
+    let rows: Vec<Columns> = sqlx::query_as(query).bind(only.to_string()).fetch_all(connection).await?;
+    let mut found: HashMap<String, Vec<(bool, ActiveAlert)>> = HashMap::new();
+    for (device, kind, id, title, severity) in rows {
+        let severity = severity.parse().map_err(Error::internal)?;
+        let alert = ActiveAlert { id, title, severity };
+        found.entry(device).or_default().push((kind == "Jailbreak", alert));
+    }
+    Ok(found)
+}
+
+async fn reports(connection: &mut AnyConnection, only: &str) -> Result<HashMap<String, Vec<Report>>> {
+    let query = "SELECT device_id, connector_id, threat_level, agent_active, reason, reported_at FROM partner_reports \
+                 WHERE ($1 = '' OR device_id = $1)";
+    type Columns = (String, String, String, i64, String, i64);
+    let rows: Vec<Columns> = sqlx::query_as(query).bind(only.to_string()).fetch_all(connection).await?;
+    let mut found: HashMap<String, Vec<Report>> = HashMap::new();
+    for (device, connector, level, active, reason, at) in rows {
+        found.entry(device).or_default().push(Report {
+            connector,
+            level: level.parse().map_err(Error::internal)?,
+            agent_active: active != 0,
+            reason,
+            at: Timestamp::from_micros(at),
+        });
+    }
+    Ok(found)
+}
+
+async fn stored(connection: &mut AnyConnection, only: &str) -> Result<HashMap<String, Vec<Stored>>> {
+    let query = "SELECT device_id, policy_id, status, settings, noncompliant_since, error_since FROM device_policy_states \
+                 WHERE ($1 = '' OR device_id = $1)";
+    type Columns = (String, String, String, String, Option<i64>, Option<i64>);
+    let rows: Vec<Columns> = sqlx::query_as(query).bind(only.to_string()).fetch_all(connection).await?;
+    let mut found: HashMap<String, Vec<Stored>> = HashMap::new();
+    for (device, policy, status, settings, noncompliant, error) in rows {
+        found.entry(device).or_default().push(Stored {
+            policy,
+            status,
+            settings,
+            previous: Previous {
+                noncompliant_since: noncompliant.map(Timestamp::from_micros),
+                error_since: error.map(Timestamp::from_micros),
+            },
+        });
+    }
+    Ok(found)
+}
+
+async fn groups_of(connection: &mut AnyConnection, device: &DeviceColumns) -> Result<HashMap<String, Vec<GroupId>>> {
+    let mut found = HashMap::new();
+    for member in [Some(&device.id), device.user_id.as_ref()].into_iter().flatten() {
+        let ids = groups::store::ids_of(&mut *connection, member).await?;
+        let ids = ids.iter().map(|id| id.parse()).collect::<Result<Vec<GroupId>, _>>();
+        found.insert(member.clone(), ids.map_err(Error::internal)?);
+    }
+    Ok(found)
+}

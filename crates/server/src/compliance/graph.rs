@@ -1,0 +1,376 @@
+//! `/deviceManagement/deviceCompliancePolicies` in Graph's shape.
+
+use axum::{
+    extract::{Path, State},
+    response::IntoResponse as _,
+};
+use http::StatusCode;
+use moat_model::{
+    PolicyId,
+    compliance::{ComplianceTenantSettings, IosComplianceSettings, NoncomplianceAction},
+};
+use serde_json::{Map, Value, json};
+
+use super::{Body, Draft, READ, WRITE, store, tenant};
+use crate::{
+    App,
+    caller::Caller,
+    error::{Error, Result},
+    graph::{self, Graph, text},
+    json::{self, ApiResult, time},
+    policies::{self, Kind, PolicyRow, targets},
+};
+
+const SET: &str = "deviceManagement/deviceCompliancePolicies";
+const TYPE: &str = "#microsoft.graph.iosCompliancePolicy";
+
+/// Properties of the base type, besides those of the settings.
+const BASE: &[&str] = &[
+    "id",
+    "createdDateTime",
+    "lastModifiedDateTime",
+    "displayName",
+    "description",
+    "version",
+    "roleScopeTagIds",
+    "scheduledActionsForRule",
+    "assignments",
+];
+
+pub async fn list(State(app): State<App>, caller: Caller, graph: Graph) -> ApiResult {
+    caller.require_any(READ)?;
+    let query = graph.query()?;
+    query.check_expand(&["assignments", "scheduledActionsForRule"])?;
+    let page = policies::store::page(&app.db, Kind::Compliance, &query).await?;
+    let mut value = Vec::with_capacity(page.rows.len());
+    for row in &page.rows {
+        value.push(expanded(&app, &graph, row, &query.expand).await?);
+    }
+    Ok(graph.page(SET, SET, &page, value, &query))
+}
+
+pub async fn get(State(app): State<App>, caller: Caller, graph: Graph, Path(id): Path<String>) -> ApiResult {
+    let query = graph.query()?;
+    query.check_expand(&["assignments", "scheduledActionsForRule"])?;
+    let policy = super::get(&app, &caller, parse(&id)?).await?;
+    let entity = expanded(&app, &graph, &policy, &query.expand).await?;
+    Ok(graph.entity(SET, entity))
+}
+
+pub async fn create(
+    State(app): State<App>,
+    caller: Caller,
+    graph: Graph,
+    json::Body(body): json::Body<Value>,
+) -> ApiResult {
+    let fields = graph::object(body)?;
+    let draft = draft(&fields, None)?;
+    let policy = super::create(&app, &caller, draft).await?;
+    Ok(graph.created(SET, render(&graph, &policy)?))
+}
+
+pub async fn update(
+    State(app): State<App>,
+    caller: Caller,
+    graph: Graph,
+    Path(id): Path<String>,
+    json::Body(body): json::Body<Value>,
+) -> ApiResult {
+    let fields = graph::object(body)?;
+    let change = |row: &PolicyRow, before: Body| draft(&fields, Some((row, before)));
+    let policy = super::update(&app, &caller, parse(&id)?, change).await?;
+    Ok(graph.entity(SET, render(&graph, &policy)?))
+}
+
+pub async fn delete(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> ApiResult {
+    super::delete(&app, &caller, parse(&id)?).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// Replaces all assignments; answers them.
+pub async fn assign(
+    State(app): State<App>,
+    caller: Caller,
+    graph: Graph,
+    Path(id): Path<String>,
+    json::Body(body): json::Body<Value>,
+) -> ApiResult {
+    caller.require_any(WRITE)?;
+    let id = parse(&id)?;
+    policies::assign(&app, &caller, Kind::Compliance, id, &graph::targets(body)?).await?;
+    let value = assignments_of(&app, id).await?;
+    Ok(graph.whole("Collection(microsoft.graph.deviceCompliancePolicyAssignment)", value))
+}
+
+pub async fn assignments(State(app): State<App>, caller: Caller, graph: Graph, Path(id): Path<String>) -> ApiResult {
+    let policy = super::get(&app, &caller, parse(&id)?).await?;
+    let value = assignments_of(&app, parse(&policy.id)?).await?;
+    Ok(graph.whole(&format!("{SET}('{}')/assignments", policy.id), value))
+}
+
+/// Adds one assignment.
+pub async fn add_assignment(
+    State(app): State<App>,
+    caller: Caller,
+    graph: Graph,
+    Path(id): Path<String>,
+    json::Body(body): json::Body<Value>,
+) -> ApiResult {
+    caller.require_any(WRITE)?;
+    let id = parse(&id)?;
+    let added = graph::target(body)?;
+    let mut all = targets::of_policy(app.db.read(), id).await?;
+    all.push(added);
+    policies::assign(&app, &caller, Kind::Compliance, id, &all).await?;
+    let last = assignments_of(&app, id).await?.pop().unwrap_or_default();
+    Ok(graph.created(&format!("{SET}('{id}')/assignments"), last))
+}
+
+/// Replaces the actions for noncompliance.
+pub async fn schedule_actions(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+    json::Body(body): json::Body<Value>,
+) -> ApiResult {
+    let mut fields = graph::object(body)?;
+    let rules = fields
+        .remove("deviceComplianceScheduledActionForRules")
+        .ok_or_else(|| Error::invalid("BadRequest", "deviceComplianceScheduledActionForRules is missing"))?;
+    let actions = actions(&rules)?;
+    let change = |row: &PolicyRow, before: Body| {
+        Ok(Draft {
+            display_name: row.display_name.clone(),
+            description: row.description.clone(),
+            body: Body { actions, ..before },
+        })
+    };
+    super::update(&app, &caller, parse(&id)?, change).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+pub async fn scheduled_actions(
+    State(app): State<App>,
+    caller: Caller,
+    graph: Graph,
+    Path(id): Path<String>,
+) -> ApiResult {
+    let policy = super::get(&app, &caller, parse(&id)?).await?;
+    let value = vec![rule(&policy, &Body::of(&policy)?)];
+    Ok(graph.whole(&format!("{SET}('{}')/scheduledActionsForRule", policy.id), value))
+}
+
+/// What the policy says of each device.
+pub async fn device_statuses(
+    State(app): State<App>,
+    caller: Caller,
+    graph: Graph,
+    Path(id): Path<String>,
+) -> ApiResult {
+    let policy = super::get(&app, &caller, parse(&id)?).await?;
+    let query = graph.query()?;
+    let page = store::statuses(&app.db, &policy.id, &query).await?;
+    let value = page.rows.iter().map(|row| render_status(&policy, row)).collect();
+    let path = format!("{SET}/{}/deviceStatuses", policy.id);
+    Ok(graph.page(&format!("{SET}('{}')/deviceStatuses", policy.id), &path, &page, value, &query))
+}
+
+/// How many devices are in which state.
+pub async fn device_status_overview(
+    State(app): State<App>,
+    caller: Caller,
+    graph: Graph,
+    Path(id): Path<String>,
+) -> ApiResult {
+    let policy = super::get(&app, &caller, parse(&id)?).await?;
+    let counts = store::overview(&app.db, &policy.id).await?;
+    let count = |status: &str| counts.iter().find(|(s, _)| s == status).map_or(0, |(_, n)| *n);
+    let overview = json!({
+        "id": policy.id,
+        "pendingCount": count("unknown"),
+        "notApplicableCount": count("notApplicable"),
+        "successCount": count("compliant"),
+        "errorCount": count("error"),
+        "failedCount": count("nonCompliant"),
+        "lastUpdateDateTime": time(policy.updated_at),
+        "configurationVersion": policy.version,
+    });
+    Ok(graph.entity(&format!("{SET}('{}')/deviceStatusOverview", policy.id), overview))
+}
+
+/// `GET /deviceManagement`: settings that hold for every device.
+pub async fn device_management(State(app): State<App>, caller: Caller, graph: Graph) -> ApiResult {
+    caller.require_any(READ)?;
+    let settings = tenant::get(app.db.read()).await?;
+    Ok(graph.entity("deviceManagement", render_tenant(&app, &graph, settings)))
+}
+
+/// `PATCH /deviceManagement` with `{"settings": {…}}`.
+pub async fn set_device_management(
+    State(app): State<App>,
+    caller: Caller,
+    graph: Graph,
+    json::Body(body): json::Body<Value>,
+) -> ApiResult {
+    let mut fields = graph::object(body)?;
+    let change = graph::object(fields.remove("settings").unwrap_or_default())
+        .map_err(|_| Error::invalid("BadRequest", "settings is missing or no object"))?;
+    let known = serde_json::to_value(ComplianceTenantSettings::default()).map_err(Error::internal)?;
+    let known: Vec<&str> = known.as_object().into_iter().flat_map(Map::keys).map(String::as_str).collect();
+    graph::only_known(&change, &known)?;
+    let settings = tenant::update(&app, &caller, |before| merged(&before, &change)).await?;
+    Ok(graph.entity("deviceManagement", render_tenant(&app, &graph, settings)))
+}
+
+fn render_tenant(app: &App, graph: &Graph, settings: ComplianceTenantSettings) -> Value {
+    let mut settings = json!(settings);
+    graph.only_beta(&mut settings, &["enhancedJailBreak"]);
+    json!({"id": app.tenant, "settings": settings})
+}
+
+/// A draft from a body, on top of what is stored already.
+fn draft(fields: &Map<String, Value>, before: Option<(&PolicyRow, Body)>) -> Result<Draft> {
+    match fields.get("@odata.type").and_then(Value::as_str) {
+        Some(TYPE) => {}
+        None if before.is_some() => {}
+        None => return Err(Error::invalid("BadRequest", format!("@odata.type is missing: {TYPE}"))),
+        Some(other) => {
+            let shown: String = other.chars().take(80).collect();
+            return Err(Error::invalid("BadRequest", format!("@odata.type {shown} is not supported: {TYPE}")));
+        }
+    }
+    let own = serde_json::to_value(IosComplianceSettings::default()).map_err(Error::internal)?;
+    let own: Vec<&str> = own.as_object().into_iter().flat_map(Map::keys).map(String::as_str).collect();
+    graph::only_known(fields, &[BASE, &own].concat())?;
+    let settings: Map<String, Value> = fields
+        .iter()
+        .filter(|(name, _)| own.contains(&name.as_str()))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    let stored = before.as_ref().map_or_else(IosComplianceSettings::default, |(_, body)| body.settings.clone());
+    let settings = merged(&stored, &settings)?;
+    let actions = match (fields.get("scheduledActionsForRule"), &before) {
+        (Some(rules), _) => actions(rules)?,
+        (None, Some((_, body))) => body.actions.clone(),
+        (None, None) => {
+            let text = "scheduledActionsForRule is missing: one rule with exactly one action of the type block";
+            return Err(Error::invalid("BadRequest", text));
+        }
+    };
+    let row = before.as_ref().map(|(row, _)| *row);
+    Ok(Draft {
+        display_name: match (text(fields, "displayName")?, row) {
+            (Some(name), _) => name,
+            (None, Some(row)) => row.display_name.clone(),
+            (None, None) => return Err(Error::invalid("BadRequest", "displayName is missing")),
+        },
+        description: match fields.contains_key("description") {
+            true => text(fields, "description")?,
+            false => row.and_then(|row| row.description.clone()),
+        },
+        body: Body { settings, actions },
+    })
+}
+
+/// `before` with the fields of `change`; a null sets a field back to its default.
+fn merged<T: serde::Serialize + serde::de::DeserializeOwned>(before: &T, change: &Map<String, Value>) -> Result<T> {
+    let Value::Object(mut fields) = serde_json::to_value(before).map_err(Error::internal)? else {
+        return Err(Error::internal(anyhow::anyhow!("settings are no object")));
+    };
+    for (name, value) in change {
+        match value.is_null() {
+            true => fields.remove(name),
+            false => fields.insert(name.clone(), value.clone()),
+        };
+    }
+    graph::typed(&fields)
+}
+
+/// The actions of the one rule that Graph has. `ruleName` is always PasswordRequired there and says nothing.
+fn actions(rules: &Value) -> Result<Vec<NoncomplianceAction>> {
+    let wrong = |why: &dyn std::fmt::Display| Error::invalid("BadRequest", format!("scheduledActionsForRule: {why}"));
+    let rules = rules.as_array().ok_or_else(|| wrong(&"it must be a list"))?;
+    let mut actions = Vec::new();
+    for rule in rules {
+        let configurations = rule["scheduledActionConfigurations"].as_array();
+        for item in configurations.ok_or_else(|| wrong(&"scheduledActionConfigurations is missing"))? {
+            let mut item = graph::object(item.clone())?;
+            // SDKs send null for what is not set.
+            item.retain(|_, value| !value.is_null());
+            let action = serde_json::from_value(Value::Object(item));
+            actions.push(action.map_err(|error| wrong(&format!("scheduledActionConfigurations: {error}")))?);
+        }
+    }
+    Ok(actions)
+}
+
+async fn expanded(app: &App, graph: &Graph, policy: &PolicyRow, expand: &[String]) -> Result<Value> {
+    let mut entity = render(graph, policy)?;
+    for name in expand {
+        if name.eq_ignore_ascii_case("assignments") {
+            entity["assignments"] = assignments_of(app, parse(&policy.id)?).await?.into();
+        } else {
+            entity["scheduledActionsForRule"] = vec![rule(policy, &Body::of(policy)?)].into();
+        }
+    }
+    Ok(entity)
+}
+
+fn render(graph: &Graph, policy: &PolicyRow) -> Result<Value> {
+    let mut entity = json!({
+        "@odata.type": TYPE,
+        "id": policy.id,
+        "displayName": policy.display_name,
+        "description": policy.description,
+        "version": policy.version,
+        "createdDateTime": time(policy.created_at),
+        "lastModifiedDateTime": time(policy.updated_at),
+        "roleScopeTagIds": ["0"],
+    });
+    if let (Some(fields), Value::Object(settings)) = (entity.as_object_mut(), json!(Body::of(policy)?.settings)) {
+        fields.extend(settings);
+    }
+    graph.only_beta(&mut entity, IosComplianceSettings::BETA_ONLY);
+    graph.only_beta(&mut entity, &["roleScopeTagIds"]);
+    Ok(entity)
+}
+
+fn rule(policy: &PolicyRow, body: &Body) -> Value {
+    json!({
+        "id": policy.id,
+        "ruleName": "PasswordRequired",
+        "scheduledActionConfigurations": body.actions,
+    })
+}
+
+async fn assignments_of(app: &App, policy: PolicyId) -> Result<Vec<Value>> {
+    let targets = targets::with_ids(app.db.read(), policy).await?;
+    let render = |(id, target)| {
+        json!({
+            "@odata.type": "#microsoft.graph.deviceCompliancePolicyAssignment",
+            "id": format!("{policy}_{id}"),
+            "target": target,
+        })
+    };
+    Ok(targets.into_iter().map(render).collect())
+}
+
+fn render_status(policy: &PolicyRow, row: &store::StatusRow) -> Value {
+    json!({
+        "id": format!("{}_{}", policy.id, row.device_id),
+        "deviceDisplayName": row.device_name,
+        "userName": row.user_name,
+        "userPrincipalName": row.user_principal_name,
+        "deviceModel": row.model,
+        "platform": 0,
+        "complianceGracePeriodExpirationDateTime": json::time_or_null(row.grace_until),
+        "status": row.status,
+        "lastReportedDateTime": time(row.updated_at),
+        "moatSettings": serde_json::from_str::<Value>(&row.settings).unwrap_or_default(),
+    })
+}
+
+pub fn parse(id: &str) -> Result<PolicyId> {
+    id.parse()
+        .map_err(|_| Error::not_found("policy", id.chars().take(80).collect::<String>()))
+}

@@ -1,0 +1,146 @@
+//! Connectors to threat-defence partners. Moat's own detection is one of them, always there and always responsive.
+
+pub mod graph;
+pub mod partner;
+pub mod store;
+
+use moat_model::{Connector, ConnectorId, PartnerState};
+use moat_policy::connector as rules;
+
+use crate::{
+    App,
+    app::now,
+    audit,
+    caller::{Caller, Role},
+    error::{Error, Result},
+};
+
+pub const READ: &[Role] = &[Role::ServiceConfigReadAll, Role::ServiceConfigReadWriteAll];
+pub const WRITE: &[Role] = &[Role::ServiceConfigReadWriteAll];
+
+/// Moat's own connector has the number that Defender's has in Graph, so that scripts find it.
+pub const OWN: ConnectorId = ConnectorId(uuid::Uuid::from_u128(0xfc78_0465_2017_40d4_a0c5_3070_2247_1b92));
+
+/// A connector with the name that people know it by.
+#[derive(Debug, Clone)]
+pub struct Named {
+    pub display_name: String,
+    pub connector: Connector,
+}
+
+/// Every connector, Moat's own first.
+pub async fn list(app: &App, caller: &Caller) -> Result<Vec<Named>> {
+    caller.require_any(READ)?;
+    store::all(app.db.read()).await
+}
+
+pub async fn get(app: &App, caller: &Caller, id: ConnectorId) -> Result<Named> {
+    caller.require_any(READ)?;
+    let found = store::get(app.db.read(), id).await?;
+    found.ok_or_else(|| Error::not_found("connector", id))
+}
+
+/// Sets a partner's connector up; the partner's first heartbeat finishes that.
+pub async fn create(app: &App, caller: &Caller, name: &str, mut connector: Connector) -> Result<Named> {
+    caller.require_any(WRITE)?;
+    let display_name = crate::users::checked("displayName", name, 100)?;
+    connector.id = ConnectorId(uuid::Uuid::now_v7());
+    (connector.partner_state, connector.last_heartbeat_date_time) = (PartnerState::NotSetUp, None);
+    let after = Named { display_name, connector };
+    let mut tx = app.db.begin().await?;
+    check(&mut tx, &after.connector).await?;
+    store::insert(&mut tx, &after).await?;
+    record(&mut tx, caller, "create", None, Some(&after)).await?;
+    app.commit_policy(tx).await?;
+    Ok(after)
+}
+
+/// Changes a connector's switches. What the partner itself says (state, heartbeat) cannot be changed this way.
+pub async fn update(
+    app: &App,
+    caller: &Caller,
+    id: ConnectorId,
+    change: impl FnOnce(&Connector) -> Result<Connector> + Send,
+) -> Result<Named> {
+    caller.require_any(WRITE)?;
+    let mut tx = app.db.begin().await?;
+    let before = store::get(&mut *tx, id).await?.ok_or_else(|| Error::not_found("connector", id))?;
+    let mut after = before.clone();
+    after.connector = change(&before.connector)?;
+    after.connector.id = id;
+    after.connector.partner_state = before.connector.partner_state;
+    after.connector.last_heartbeat_date_time = before.connector.last_heartbeat_date_time;
+    check(&mut tx, &after.connector).await?;
+    store::update(&mut tx, &after).await?;
+    record(&mut tx, caller, "update", Some(&before), Some(&after)).await?;
+    app.commit_policy(tx).await?;
+    Ok(after)
+}
+
+/// Deletes a partner's connector with what the partner reported. Moat's own stays.
+pub async fn delete(app: &App, caller: &Caller, id: ConnectorId) -> Result<()> {
+    caller.require_any(WRITE)?;
+    if id == OWN {
+        return Err(Error::Conflict("Moat's own connector cannot be deleted; switch it off".into()));
+    }
+    let mut tx = app.db.begin().await?;
+    let before = store::get(&mut *tx, id).await?.ok_or_else(|| Error::not_found("connector", id))?;
+    store::delete(&mut tx, id).await?;
+    record(&mut tx, caller, "delete", Some(&before), None).await?;
+    app.commit_policy(tx).await
+}
+
+/// Ranges, and one partner for app protection.
+async fn check(tx: &mut crate::db::Transaction, connector: &Connector) -> Result<()> {
+    rules::validate(connector).map_err(|invalid| Error::invalid("BadRequest", invalid))?;
+    if !connector.ios_mobile_application_management_enabled {
+        return Ok(());
+    }
+    let others = store::all(&mut **tx).await?;
+    let other = others
+        .iter()
+        .find(|other| other.connector.id != connector.id && other.connector.ios_mobile_application_management_enabled);
+    match other {
+        None => Ok(()),
+        Some(other) => Err(Error::invalid(
+            "BadRequest",
+            format!(
+                "iosMobileApplicationManagementEnabled: {} has it on; only one partner of a platform can",
+                other.display_name
+            ),
+        )),
+    }
+}
+
+/// The connector with its last heartbeat. Moat's own is heard whenever anybody asks.
+pub fn heard(mut connector: Connector) -> Connector {
+    if connector.id == OWN {
+        connector.last_heartbeat_date_time = Some(now());
+    }
+    connector
+}
+
+/// The connector with the state that it shows now.
+pub fn current(connector: &Connector) -> Connector {
+    let mut connector = heard(connector.clone());
+    connector.partner_state = rules::evaluate(&connector, now()).state;
+    connector
+}
+
+async fn record(
+    tx: &mut crate::db::Transaction,
+    caller: &Caller,
+    action: &str,
+    before: Option<&Named>,
+    after: Option<&Named>,
+) -> Result<()> {
+    let id = before.or(after).map(|named| named.connector.id.to_string()).unwrap_or_default();
+    let change = audit::Change {
+        action,
+        noun: "connector",
+        id: &id,
+        before: before.map(|named| &named.connector),
+        after: after.map(|named| &named.connector),
+    };
+    audit::record(tx, &caller.actor, change).await
+}

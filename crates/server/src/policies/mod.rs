@@ -1,0 +1,114 @@
+//! What policies of every kind share: a name, a body, a version, and whom they are assigned to.
+
+pub mod store;
+pub mod targets;
+
+use moat_model::{PolicyId, Target};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::{
+    App, audit,
+    caller::Caller,
+    db::Transaction,
+    error::{Error, Result},
+};
+
+pub use store::{Kind, PolicyRow};
+
+/// What the audit log keeps of a policy.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Record<'a> {
+    display_name: &'a str,
+    version: i64,
+    body: Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    targets: Option<&'a [Target]>,
+}
+
+impl<'a> Record<'a> {
+    fn of(policy: &'a PolicyRow) -> Self {
+        Self {
+            display_name: &policy.display_name,
+            version: policy.version,
+            body: serde_json::from_str(&policy.body).unwrap_or_default(),
+            targets: None,
+        }
+    }
+}
+
+pub async fn get(app: &App, kind: Kind, id: PolicyId) -> Result<PolicyRow> {
+    store::get(app.db.read(), kind, id).await?.ok_or_else(|| unknown(kind, id))
+}
+
+/// Stores a new policy with its audit row.
+pub async fn create(tx: &mut Transaction, caller: &Caller, policy: &PolicyRow) -> Result<()> {
+    store::insert(tx, policy).await?;
+    record(tx, caller, "create", None, Some(policy)).await
+}
+
+/// Stores a changed policy as its next version.
+pub async fn update(tx: &mut Transaction, caller: &Caller, before: &PolicyRow, mut after: PolicyRow) -> Result<()> {
+    after.version = before.version + 1;
+    store::update(tx, &after).await?;
+    record(tx, caller, "update", Some(before), Some(&after)).await
+}
+
+/// Deletes a policy, its assignments and what it said of devices.
+pub async fn delete(app: &App, caller: &Caller, kind: Kind, id: PolicyId) -> Result<()> {
+    let mut tx = app.db.begin().await?;
+    let policy = store::get(&mut *tx, kind, id).await?.ok_or_else(|| unknown(kind, id))?;
+    store::delete(&mut tx, id).await?;
+    record(&mut tx, caller, "delete", Some(&policy), None).await?;
+    app.commit_policy(tx).await
+}
+
+/// Replaces the whole set of a policy's assignments.
+pub async fn assign(app: &App, caller: &Caller, kind: Kind, id: PolicyId, targets: &[Target]) -> Result<()> {
+    let mut tx = app.db.begin().await?;
+    let policy = store::get(&mut *tx, kind, id).await?.ok_or_else(|| unknown(kind, id))?;
+    let before = targets::of_policy(&mut *tx, id).await?;
+    for target in targets {
+        if let Target::Group { group_id } | Target::ExcludedGroup { group_id } = target
+            && crate::groups::store::get(&mut *tx, *group_id).await?.is_none()
+        {
+            return Err(Error::invalid("BadRequest", format!("assignments: there is no group {group_id}")));
+        }
+    }
+    targets::replace(&mut tx, id, targets).await?;
+    let (mut was, mut is) = (Record::of(&policy), Record::of(&policy));
+    (was.targets, is.targets) = (Some(&before), Some(targets));
+    let change = audit::Change {
+        action: "assign",
+        noun: kind.noun(),
+        id: &policy.id,
+        before: Some(&was),
+        after: Some(&is),
+    };
+    audit::record(&mut tx, &caller.actor, change).await?;
+    app.commit_policy(tx).await
+}
+
+async fn record(
+    tx: &mut Transaction,
+    caller: &Caller,
+    action: &str,
+    before: Option<&PolicyRow>,
+    after: Option<&PolicyRow>,
+) -> Result<()> {
+    let policy = before.or(after);
+    let (was, is) = (before.map(Record::of), after.map(Record::of));
+    let change = audit::Change {
+        action,
+        noun: policy.map_or("policy", |policy| policy.kind().noun()),
+        id: policy.map_or("", |policy| policy.id.as_str()),
+        before: was.as_ref(),
+        after: is.as_ref(),
+    };
+    audit::record(tx, &caller.actor, change).await
+}
+
+pub fn unknown(kind: Kind, id: PolicyId) -> Error {
+    Error::not_found(kind.noun(), id)
+}
