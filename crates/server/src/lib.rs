@@ -52,4 +52,5 @@ pub use caller::{Actor, Caller, Role};
 pub use config::Config;
 pub use data_folder::DataFolder;
 pub use error::Error;
+pub use router::{GRAPH_ROUTES, GraphRoute, graph_coverage};
 pub use serve::{Listeners, serve, stop_on_signal};

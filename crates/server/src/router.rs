@@ -2,6 +2,8 @@
 
 mod graph;
 
+pub use graph::{ROUTES as GRAPH_ROUTES, Route as GraphRoute, coverage as graph_coverage};
+
 use axum::{
     Extension, Router,
     extract::Request,
@@ -12,8 +14,8 @@ use axum::{
 use tower_http::{catch_panic::CatchPanicLayer, limit::RequestBodyLimitLayer, trace::TraceLayer};
 
 use crate::{
-    Actor, App, Caller, access, accounts, admin, alerts, bundles, clients, connectors, console, devices, enrollment, gateways,
-    graph as face, indicators,
+    Actor, App, Caller, access, accounts, admin, alerts, bundles, clients, connectors, console, devices, enrollment,
+    gateways, graph as face, indicators,
     json::{self, MAX_BODY, MAX_JSON},
     reports, rules,
 };

@@ -100,12 +100,20 @@ const GRAPH: Table = Table(&[
         "severity",
         Kind::Word("a.severity", &["Unknown", "Informational", "Low", "Medium", "High"]),
     ),
-    property("status", Kind::Word("a.status", &["Unknown", "New", "InProgress", "Resolved"])),
+    property(
+        "status",
+        Kind::Word("a.status", &["Unknown", "New", "InProgress", "Resolved"]),
+    ),
     property(
         "classification",
         Kind::Word(
             "COALESCE(a.classification, 'Unknown')",
-            &["Unknown", "FalsePositive", "TruePositive", "InformationalExpectedActivity"],
+            &[
+                "Unknown",
+                "FalsePositive",
+                "TruePositive",
+                "InformationalExpectedActivity",
+            ],
         ),
     ),
     property("determination", Kind::Text("a.determination")),

@@ -59,7 +59,9 @@ async fn judge(
             name: &policy.name,
             settings: &policy.body.settings,
             actions: &policy.body.actions,
-            previous: find(stored, policy.id).map(|stored| stored.previous).unwrap_or_default(),
+            previous: find(stored, policy.id)
+                .map(|stored| stored.previous)
+                .unwrap_or_default(),
         })
         .collect();
     let decision = evaluate(&Inputs {
@@ -129,7 +131,12 @@ async fn store_policies(
             forget_actions(connection, device, &policy.id.to_string()).await?;
         }
     }
-    let gone = |stored: &&Stored| !decision.policies.iter().any(|policy| policy.id.to_string() == stored.policy);
+    let gone = |stored: &&Stored| {
+        !decision
+            .policies
+            .iter()
+            .any(|policy| policy.id.to_string() == stored.policy)
+    };
     for stored in stored.iter().filter(gone) {
         let query = sqlx::query("DELETE FROM device_policy_states WHERE device_id = $1 AND policy_id = $2");
         let query = query.bind(device.to_string()).bind(stored.policy.clone());
@@ -167,6 +174,10 @@ async fn upsert(connection: &mut AnyConnection, device: &str, policy: &PolicyDec
 /// A period of noncompliance is over: the next one starts its schedule anew.
 async fn forget_actions(connection: &mut AnyConnection, device: &str, policy: &str) -> Result<()> {
     let query = sqlx::query("DELETE FROM noncompliance_actions WHERE device_id = $1 AND policy_id = $2");
-    query.bind(device.to_string()).bind(policy.to_string()).execute(connection).await?;
+    query
+        .bind(device.to_string())
+        .bind(policy.to_string())
+        .execute(connection)
+        .await?;
     Ok(())
 }

@@ -115,7 +115,7 @@ impl Fleet {
         let only = only.map(|id| id.to_string()).unwrap_or_default();
         let devices = devices(connection, &only).await?;
         let groups = match (only.is_empty(), devices.first()) {
-            (true, _) => groups::store::closure(connection).await?,
+            (true, _) => groups::store::closure(&mut *connection).await?,
             (false, Some(device)) => groups_of(connection, device).await?,
             (false, None) => HashMap::new(),
         };
@@ -139,7 +139,10 @@ impl Fleet {
             platform: device.os_platform.clone(),
             os_version: Some(device.os_version.clone()).filter(|version| !version.is_empty()),
             jailbreak: (device.has_posture != 0).then_some(level),
-            jailbreak_alert: alerts.iter().find(|(jailbreak, _)| *jailbreak).map(|(_, alert)| alert.clone()),
+            jailbreak_alert: alerts
+                .iter()
+                .find(|(jailbreak, _)| *jailbreak)
+                .map(|(_, alert)| alert.clone()),
             last_check_in: Some(Timestamp::from_micros(device.last_seen_at)),
             // A device that was never anybody's needs no user; one whose user is gone does.
             enrolled_user_exists: device.user_id.is_none() || device.user_exists != 0,
@@ -193,8 +196,15 @@ impl Threat {
         let named = severity.filter(|_| !report.reason.is_empty());
         Self {
             connector: report.connector.clone(),
-            agent: if report.agent_active { AgentState::Active } else { AgentState::Inactive },
-            report: Some(ThreatReport { level: report.level, at: report.at }),
+            agent: if report.agent_active {
+                AgentState::Active
+            } else {
+                AgentState::Inactive
+            },
+            report: Some(ThreatReport {
+                level: report.level,
+                at: report.at,
+            }),
             alerts: named
                 .map(|severity| ActiveAlert {
                     id: String::new(),
@@ -233,14 +243,20 @@ async fn devices(connection: &mut AnyConnection, only: &str) -> Result<Vec<Devic
                  d.risk, d.user_id, COALESCE(u.account_enabled, 0) AS user_exists, d.compliance_state, d.compliance_reasons, \
                  d.compliance_grace_until, d.compliance_next_at FROM devices d LEFT JOIN users u ON u.id = d.user_id \
                  WHERE d.revoked_at IS NULL AND ($1 = '' OR d.id = $1)";
-    Ok(sqlx::query_as(query).bind(only.to_string()).fetch_all(connection).await?)
+    Ok(sqlx::query_as(query)
+        .bind(only.to_string())
+        .fetch_all(connection)
+        .await?)
 }
 
 async fn alerts(connection: &mut AnyConnection, only: &str) -> Result<HashMap<String, Vec<(bool, ActiveAlert)>>> {
     let query = "SELECT device_id, kind, id, title, severity FROM alerts WHERE resolved_at IS NULL \
                  AND ($1 = '' OR device_id = $1) ORDER BY created_at, id";
     type Columns = (String, String, String, String, String);
-    let rows: Vec<Columns> = sqlx::query_as(query).bind(only.to_string()).fetch_all(connection).await?;
+    let rows: Vec<Columns> = sqlx::query_as(query)
+        .bind(only.to_string())
+        .fetch_all(connection)
+        .await?;
     let mut found: HashMap<String, Vec<(bool, ActiveAlert)>> = HashMap::new();
     for (device, kind, id, title, severity) in rows {
         let severity = severity.parse().map_err(Error::internal)?;
@@ -254,7 +270,10 @@ async fn reports(connection: &mut AnyConnection, only: &str) -> Result<HashMap<S
     let query = "SELECT device_id, connector_id, threat_level, agent_active, reason, reported_at FROM partner_reports \
                  WHERE ($1 = '' OR device_id = $1)";
     type Columns = (String, String, String, i64, String, i64);
-    let rows: Vec<Columns> = sqlx::query_as(query).bind(only.to_string()).fetch_all(connection).await?;
+    let rows: Vec<Columns> = sqlx::query_as(query)
+        .bind(only.to_string())
+        .fetch_all(connection)
+        .await?;
     let mut found: HashMap<String, Vec<Report>> = HashMap::new();
     for (device, connector, level, active, reason, at) in rows {
         found.entry(device).or_default().push(Report {
@@ -272,7 +291,10 @@ async fn stored(connection: &mut AnyConnection, only: &str) -> Result<HashMap<St
     let query = "SELECT device_id, policy_id, status, settings, noncompliant_since, error_since FROM device_policy_states \
                  WHERE ($1 = '' OR device_id = $1)";
     type Columns = (String, String, String, String, Option<i64>, Option<i64>);
-    let rows: Vec<Columns> = sqlx::query_as(query).bind(only.to_string()).fetch_all(connection).await?;
+    let rows: Vec<Columns> = sqlx::query_as(query)
+        .bind(only.to_string())
+        .fetch_all(connection)
+        .await?;
     let mut found: HashMap<String, Vec<Stored>> = HashMap::new();
     for (device, policy, status, settings, noncompliant, error) in rows {
         found.entry(device).or_default().push(Stored {

@@ -172,7 +172,13 @@ pub async fn device_statuses(
     let page = store::statuses(&app.db, &policy.id, &query).await?;
     let value = page.rows.iter().map(|row| render_status(&policy, row)).collect();
     let path = format!("{SET}/{}/deviceStatuses", policy.id);
-    Ok(graph.page(&format!("{SET}('{}')/deviceStatuses", policy.id), &path, &page, value, &query))
+    Ok(graph.page(
+        &format!("{SET}('{}')/deviceStatuses", policy.id),
+        &path,
+        &page,
+        value,
+        &query,
+    ))
 }
 
 /// How many devices are in which state.
@@ -216,7 +222,12 @@ pub async fn set_device_management(
     let change = graph::object(fields.remove("settings").unwrap_or_default())
         .map_err(|_| Error::invalid("BadRequest", "settings is missing or no object"))?;
     let known = serde_json::to_value(ComplianceTenantSettings::default()).map_err(Error::internal)?;
-    let known: Vec<&str> = known.as_object().into_iter().flat_map(Map::keys).map(String::as_str).collect();
+    let known: Vec<&str> = known
+        .as_object()
+        .into_iter()
+        .flat_map(Map::keys)
+        .map(String::as_str)
+        .collect();
     graph::only_known(&change, &known)?;
     let settings = tenant::update(&app, &caller, |before| merged(&before, &change)).await?;
     Ok(graph.entity("deviceManagement", render_tenant(&app, &graph, settings)))
@@ -236,18 +247,28 @@ fn draft(fields: &Map<String, Value>, before: Option<(&PolicyRow, Body)>) -> Res
         None => return Err(Error::invalid("BadRequest", format!("@odata.type is missing: {TYPE}"))),
         Some(other) => {
             let shown: String = other.chars().take(80).collect();
-            return Err(Error::invalid("BadRequest", format!("@odata.type {shown} is not supported: {TYPE}")));
+            return Err(Error::invalid(
+                "BadRequest",
+                format!("@odata.type {shown} is not supported: {TYPE}"),
+            ));
         }
     }
     let own = serde_json::to_value(IosComplianceSettings::default()).map_err(Error::internal)?;
-    let own: Vec<&str> = own.as_object().into_iter().flat_map(Map::keys).map(String::as_str).collect();
+    let own: Vec<&str> = own
+        .as_object()
+        .into_iter()
+        .flat_map(Map::keys)
+        .map(String::as_str)
+        .collect();
     graph::only_known(fields, &[BASE, &own].concat())?;
     let settings: Map<String, Value> = fields
         .iter()
         .filter(|(name, _)| own.contains(&name.as_str()))
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect();
-    let stored = before.as_ref().map_or_else(IosComplianceSettings::default, |(_, body)| body.settings.clone());
+    let stored = before
+        .as_ref()
+        .map_or_else(IosComplianceSettings::default, |(_, body)| body.settings.clone());
     let settings = merged(&stored, &settings)?;
     let actions = match (fields.get("scheduledActionsForRule"), &before) {
         (Some(rules), _) => actions(rules)?,

@@ -32,10 +32,22 @@ const STATUSES: &[&str] = &[
 ];
 
 const TABLE: Table = Table(&[
-    Property { name: "status", kind: Kind::Word("s.status", STATUSES) },
-    Property { name: "deviceDisplayName", kind: Kind::Text("d.name") },
-    Property { name: "userPrincipalName", kind: Kind::Text("u.user_principal_name") },
-    Property { name: "lastReportedDateTime", kind: Kind::Time("s.updated_at") },
+    Property {
+        name: "status",
+        kind: Kind::Word("s.status", STATUSES),
+    },
+    Property {
+        name: "deviceDisplayName",
+        kind: Kind::Text("d.name"),
+    },
+    Property {
+        name: "userPrincipalName",
+        kind: Kind::Text("u.user_principal_name"),
+    },
+    Property {
+        name: "lastReportedDateTime",
+        kind: Kind::Time("s.updated_at"),
+    },
 ]);
 
 const COLUMNS: &str = "s.device_id, d.name AS device_name, d.model, u.display_name AS user_name, u.user_principal_name, \
@@ -54,5 +66,8 @@ pub async fn statuses(db: &Db, policy: &str, query: &Query) -> Result<Page<Statu
 pub async fn overview(db: &Db, policy: &str) -> Result<Vec<(String, i64)>> {
     let query = "SELECT s.status, COUNT(*) FROM device_policy_states s JOIN devices d ON d.id = s.device_id \
                  WHERE d.revoked_at IS NULL AND s.policy_id = $1 GROUP BY s.status";
-    Ok(sqlx::query_as(query).bind(policy.to_string()).fetch_all(db.read()).await?)
+    Ok(sqlx::query_as(query)
+        .bind(policy.to_string())
+        .fetch_all(db.read())
+        .await?)
 }

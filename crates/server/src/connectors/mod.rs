@@ -46,7 +46,10 @@ pub async fn create(app: &App, caller: &Caller, name: &str, mut connector: Conne
     let display_name = crate::users::checked("displayName", name, 100)?;
     connector.id = ConnectorId(uuid::Uuid::now_v7());
     (connector.partner_state, connector.last_heartbeat_date_time) = (PartnerState::NotSetUp, None);
-    let after = Named { display_name, connector };
+    let after = Named {
+        display_name,
+        connector,
+    };
     let mut tx = app.db.begin().await?;
     check(&mut tx, &after.connector).await?;
     store::insert(&mut tx, &after).await?;
@@ -64,7 +67,9 @@ pub async fn update(
 ) -> Result<Named> {
     caller.require_any(WRITE)?;
     let mut tx = app.db.begin().await?;
-    let before = store::get(&mut *tx, id).await?.ok_or_else(|| Error::not_found("connector", id))?;
+    let before = store::get(&mut *tx, id)
+        .await?
+        .ok_or_else(|| Error::not_found("connector", id))?;
     let mut after = before.clone();
     after.connector = change(&before.connector)?;
     after.connector.id = id;
@@ -81,10 +86,14 @@ pub async fn update(
 pub async fn delete(app: &App, caller: &Caller, id: ConnectorId) -> Result<()> {
     caller.require_any(WRITE)?;
     if id == OWN {
-        return Err(Error::Conflict("Moat's own connector cannot be deleted; switch it off".into()));
+        return Err(Error::Conflict(
+            "Moat's own connector cannot be deleted; switch it off".into(),
+        ));
     }
     let mut tx = app.db.begin().await?;
-    let before = store::get(&mut *tx, id).await?.ok_or_else(|| Error::not_found("connector", id))?;
+    let before = store::get(&mut *tx, id)
+        .await?
+        .ok_or_else(|| Error::not_found("connector", id))?;
     store::delete(&mut tx, id).await?;
     record(&mut tx, caller, "delete", Some(&before), None).await?;
     app.commit_policy(tx).await
@@ -134,7 +143,10 @@ async fn record(
     before: Option<&Named>,
     after: Option<&Named>,
 ) -> Result<()> {
-    let id = before.or(after).map(|named| named.connector.id.to_string()).unwrap_or_default();
+    let id = before
+        .or(after)
+        .map(|named| named.connector.id.to_string())
+        .unwrap_or_default();
     let change = audit::Change {
         action,
         noun: "connector",

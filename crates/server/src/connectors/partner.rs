@@ -129,7 +129,10 @@ pub async fn report(
 pub async fn of_device(executor: impl Executor<'_, Database = Any>, device: DeviceId) -> Result<Vec<ReportRow>> {
     let query = "SELECT connector_id, threat_level, agent_active, reason, reported_at FROM partner_reports \
                  WHERE device_id = $1 ORDER BY connector_id";
-    Ok(sqlx::query_as(query).bind(device.to_string()).fetch_all(executor).await?)
+    Ok(sqlx::query_as(query)
+        .bind(device.to_string())
+        .fetch_all(executor)
+        .await?)
 }
 
 /// `GET /partner/v1/connectors/{id}/devices/{device}`
@@ -141,7 +144,9 @@ pub async fn get(
     caller.require_any(WRITE)?;
     let device = devices::graph::parse(&device)?;
     let reports = of_device(app.db.read(), device).await?;
-    let report = reports.into_iter().find(|report| report.connector_id.eq_ignore_ascii_case(&id));
+    let report = reports
+        .into_iter()
+        .find(|report| report.connector_id.eq_ignore_ascii_case(&id));
     let report = report.ok_or_else(|| Error::not_found("report on device", device))?;
     Ok(Json(json!({
         "threatLevel": report.threat_level,
@@ -154,7 +159,9 @@ pub async fn get(
 async fn find(tx: &mut Transaction, id: &str) -> Result<Named> {
     let id: ConnectorId = id.parse().map_err(|_| Error::not_found("connector", id))?;
     if id == OWN {
-        return Err(Error::Forbidden("Moat's own connector takes no reports from outside".into()));
+        return Err(Error::Forbidden(
+            "Moat's own connector takes no reports from outside".into(),
+        ));
     }
     let found = store::get(&mut **tx, id).await?;
     found.ok_or_else(|| Error::not_found("connector", id))

@@ -22,7 +22,10 @@ pub async fn all(executor: impl Executor<'_, Database = Any>) -> Result<Vec<Name
 
 pub async fn get(executor: impl Executor<'_, Database = Any>, id: ConnectorId) -> Result<Option<Named>> {
     let query = "SELECT display_name, body FROM connectors WHERE id = $1";
-    let row = sqlx::query_as(query).bind(id.to_string()).fetch_optional(executor).await?;
+    let row = sqlx::query_as(query)
+        .bind(id.to_string())
+        .fetch_optional(executor)
+        .await?;
     let found = row.map(named).transpose()?;
     Ok(found.or_else(|| (id == OWN).then(own)))
 }
@@ -57,7 +60,10 @@ pub async fn delete(tx: &mut Transaction, id: ConnectorId) -> Result<()> {
 
 fn named((display_name, body): (String, String)) -> Result<Named> {
     let connector = serde_json::from_str(&body).map_err(Error::internal)?;
-    Ok(Named { display_name, connector })
+    Ok(Named {
+        display_name,
+        connector,
+    })
 }
 
 /// Moat's own, as it is before anybody changed it: set up, every use switched off.

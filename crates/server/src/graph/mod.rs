@@ -207,9 +207,14 @@ pub fn only_known(fields: &Map<String, Value>, known: &[&str]) -> Result<()> {
         None => Ok(()),
         Some(name) => {
             let near = known.iter().find(|k| k.eq_ignore_ascii_case(name));
-            let hint = near.map(|near| format!("; names are case-sensitive: {near}")).unwrap_or_default();
+            let hint = near
+                .map(|near| format!("; names are case-sensitive: {near}"))
+                .unwrap_or_default();
             let shown: String = name.chars().take(80).collect();
-            Err(Error::invalid("BadRequest", format!("there is no property {shown}{hint}")))
+            Err(Error::invalid(
+                "BadRequest",
+                format!("there is no property {shown}{hint}"),
+            ))
         }
     }
 }
@@ -234,12 +239,16 @@ pub fn target(assignment: Value) -> Result<moat_model::Target> {
         .ok_or_else(|| wrong(&"it is missing"))?;
     // Filters are not there; SDKs send their empty fields.
     if let Some(fields) = target.as_object_mut() {
-        let filter = fields.get("deviceAndAppManagementAssignmentFilterType").and_then(Value::as_str);
+        let filter = fields
+            .get("deviceAndAppManagementAssignmentFilterType")
+            .and_then(Value::as_str);
         if filter.is_some_and(|kind| kind != "none") {
             return Err(wrong(&"assignment filters are not supported; use groups"));
         }
         if !fields.contains_key("@odata.type") {
-            return Err(wrong(&"@odata.type is missing, such as #microsoft.graph.groupAssignmentTarget"));
+            return Err(wrong(
+                &"@odata.type is missing, such as #microsoft.graph.groupAssignmentTarget",
+            ));
         }
     }
     serde_json::from_value(target).map_err(|error| wrong(&error))

@@ -39,7 +39,9 @@ impl<'a> Record<'a> {
 }
 
 pub async fn get(app: &App, kind: Kind, id: PolicyId) -> Result<PolicyRow> {
-    store::get(app.db.read(), kind, id).await?.ok_or_else(|| unknown(kind, id))
+    store::get(app.db.read(), kind, id)
+        .await?
+        .ok_or_else(|| unknown(kind, id))
 }
 
 /// Stores a new policy with its audit row.
@@ -73,12 +75,15 @@ pub async fn assign(app: &App, caller: &Caller, kind: Kind, id: PolicyId, target
         if let Target::Group { group_id } | Target::ExcludedGroup { group_id } = target
             && crate::groups::store::get(&mut *tx, *group_id).await?.is_none()
         {
-            return Err(Error::invalid("BadRequest", format!("assignments: there is no group {group_id}")));
+            return Err(Error::invalid(
+                "BadRequest",
+                format!("assignments: there is no group {group_id}"),
+            ));
         }
     }
     targets::replace(&mut tx, id, targets).await?;
     let (mut was, mut is) = (Record::of(&policy), Record::of(&policy));
-    (was.targets, is.targets) = (Some(&before), Some(targets));
+    (was.targets, is.targets) = (Some(before.as_slice()), Some(targets));
     let change = audit::Change {
         action: "assign",
         noun: kind.noun(),

@@ -77,13 +77,34 @@ impl PolicyRow {
 }
 
 const TABLE: Table = Table(&[
-    Property { name: "id", kind: odata::Kind::Text("p.id") },
-    Property { name: "displayName", kind: odata::Kind::Text("p.display_name") },
-    Property { name: "description", kind: odata::Kind::Text("p.description") },
-    Property { name: "version", kind: odata::Kind::Number("p.version") },
-    Property { name: "createdDateTime", kind: odata::Kind::Time("p.created_at") },
-    Property { name: "lastModifiedDateTime", kind: odata::Kind::Time("p.updated_at") },
-    Property { name: "modifiedDateTime", kind: odata::Kind::Time("p.updated_at") },
+    Property {
+        name: "id",
+        kind: odata::Kind::Text("p.id"),
+    },
+    Property {
+        name: "displayName",
+        kind: odata::Kind::Text("p.display_name"),
+    },
+    Property {
+        name: "description",
+        kind: odata::Kind::Text("p.description"),
+    },
+    Property {
+        name: "version",
+        kind: odata::Kind::Number("p.version"),
+    },
+    Property {
+        name: "createdDateTime",
+        kind: odata::Kind::Time("p.created_at"),
+    },
+    Property {
+        name: "lastModifiedDateTime",
+        kind: odata::Kind::Time("p.updated_at"),
+    },
+    Property {
+        name: "modifiedDateTime",
+        kind: odata::Kind::Time("p.updated_at"),
+    },
 ]);
 
 pub async fn page(db: &Db, kind: Kind, query: &Query) -> Result<Page<PolicyRow>> {
@@ -100,7 +121,11 @@ pub async fn all(executor: impl Executor<'_, Database = Any>, kind: Kind) -> Res
 
 pub async fn get(executor: impl Executor<'_, Database = Any>, kind: Kind, id: PolicyId) -> Result<Option<PolicyRow>> {
     let query = sqlx::query_as("SELECT * FROM policies WHERE id = $1 AND kind = $2");
-    Ok(query.bind(id.to_string()).bind(kind.as_str()).fetch_optional(executor).await?)
+    Ok(query
+        .bind(id.to_string())
+        .bind(kind.as_str())
+        .fetch_optional(executor)
+        .await?)
 }
 
 pub async fn insert(tx: &mut Transaction, policy: &PolicyRow) -> Result<()> {

@@ -68,6 +68,8 @@ fn target(kind: &str, group: Option<&str>) -> Result<Target> {
         "allDevices" => Ok(Target::AllDevices),
         "group" => Ok(Target::Group { group_id: group()? }),
         "excludedGroup" => Ok(Target::ExcludedGroup { group_id: group()? }),
-        other => Err(Error::internal(anyhow::anyhow!("a target of the kind {other:?} is stored"))),
+        other => Err(Error::internal(anyhow::anyhow!(
+            "a target of the kind {other:?} is stored"
+        ))),
     }
 }

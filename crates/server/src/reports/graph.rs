@@ -39,11 +39,27 @@ pub async fn create(State(app): State<App>, caller: Caller, graph: Graph, Body(b
     caller.require_any(WRITE)?;
     let fields = object(body)?;
     if required(&fields, "@odata.type")? != TYPE {
-        return Err(Error::invalid("BadRequest", format!("@odata.type must be {TYPE}: other kinds are not supported")).into());
+        return Err(Error::invalid(
+            "BadRequest",
+            format!("@odata.type must be {TYPE}: other kinds are not supported"),
+        )
+        .into());
     }
-    let kind = one_of(&required(&fields, "expectedAssessment")?, "expectedAssessment", &["block", "unblock"])?;
-    let category = one_of(&required(&fields, "category")?, "category", &["spam", "phishing", "malware"])?;
-    let kind = if kind == "block" { ReportKind::Unsafe } else { ReportKind::Mistake };
+    let kind = one_of(
+        &required(&fields, "expectedAssessment")?,
+        "expectedAssessment",
+        &["block", "unblock"],
+    )?;
+    let category = one_of(
+        &required(&fields, "category")?,
+        "category",
+        &["spam", "phishing", "malware"],
+    )?;
+    let kind = if kind == "block" {
+        ReportKind::Unsafe
+    } else {
+        ReportKind::Mistake
+    };
     let report = from_api(&app, &caller, &required(&fields, "url")?, kind, category).await?;
     Ok(graph.created(SET, render(&report, false)))
 }
@@ -52,7 +68,10 @@ fn one_of(word: &str, name: &str, words: &[&'static str]) -> Result<&'static str
     let known = words.iter().find(|known| **known == word).copied();
     known.ok_or_else(|| {
         let shown: String = word.chars().take(80).collect();
-        Error::invalid("BadRequest", format!("{name}: {shown:?} is not one of {}", words.join(", ")))
+        Error::invalid(
+            "BadRequest",
+            format!("{name}: {shown:?} is not one of {}", words.join(", ")),
+        )
     })
 }
 

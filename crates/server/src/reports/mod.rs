@@ -83,7 +83,10 @@ pub async fn file(
 /// Files a report of an API client.
 pub async fn from_api(app: &App, caller: &Caller, url: &str, kind: ReportKind, category: &str) -> Result<ReportRow> {
     if url.len() > MAX_URL || moat_indicators::UrlPattern::parse(url).is_err() {
-        return Err(Error::invalid("InvalidUrl", "url must be an http or https address of at most 2000 bytes"));
+        return Err(Error::invalid(
+            "InvalidUrl",
+            "url must be an http or https address of at most 2000 bytes",
+        ));
     }
     let id = uuid::Uuid::now_v7().to_string();
     let mut tx = app.db.begin().await?;
@@ -122,8 +125,15 @@ const fn word(kind: ReportKind) -> &'static str {
 }
 
 pub async fn list(db: &Db) -> Result<Vec<ReportRow>> {
-    let query = format!("SELECT {} {} ORDER BY r.reported_at DESC, r.id DESC LIMIT $1", search::COLUMNS, search::FROM);
-    Ok(sqlx::query_as(AssertSqlSafe(query)).bind(LISTED).fetch_all(db.read()).await?)
+    let query = format!(
+        "SELECT {} {} ORDER BY r.reported_at DESC, r.id DESC LIMIT $1",
+        search::COLUMNS,
+        search::FROM
+    );
+    Ok(sqlx::query_as(AssertSqlSafe(query))
+        .bind(LISTED)
+        .fetch_all(db.read())
+        .await?)
 }
 
 pub async fn get(db: &Db, id: &str) -> Result<ReportRow> {

@@ -13,16 +13,30 @@ pub const COLUMNS: &str = "r.id, COALESCE(r.device_id, '') AS device_id, COALESC
 pub const FROM: &str = "FROM site_reports r LEFT JOIN devices d ON d.id = r.device_id";
 
 const TABLE: Table = Table(&[
-    Property { name: "id", kind: Kind::Text("r.id") },
-    Property { name: "url", kind: Kind::Text("r.url") },
-    Property { name: "createdDateTime", kind: Kind::Time("r.reported_at") },
+    Property {
+        name: "id",
+        kind: Kind::Text("r.id"),
+    },
+    Property {
+        name: "url",
+        kind: Kind::Text("r.url"),
+    },
+    Property {
+        name: "createdDateTime",
+        kind: Kind::Time("r.reported_at"),
+    },
     Property {
         name: "status",
-        kind: Kind::Word("CASE r.status WHEN 'open' THEN 'pending' ELSE 'completed' END", &["pending", "completed"]),
+        kind: Kind::Word(
+            "CASE r.status WHEN 'open' THEN 'pending' ELSE 'completed' END",
+            &["pending", "completed"],
+        ),
     },
 ]);
 
 pub async fn page(db: &Db, query: &Query) -> Result<Page<ReportRow>> {
     let from = Clause::new(&format!("{FROM} WHERE 1 = 1"));
-    TABLE.page(db, COLUMNS, &from, query, "r.reported_at DESC, r.id DESC").await
+    TABLE
+        .page(db, COLUMNS, &from, query, "r.reported_at DESC, r.id DESC")
+        .await
 }

@@ -132,3 +132,36 @@ pub fn words() -> Vec<&'static str> {
     words.dedup();
     words
 }
+
+/// docs/api-coverage.md: what there is of Graph, written from the routes.
+pub fn coverage() -> String {
+    let mut text = String::from(
+        "# Microsoft Graph: what is there\n\n\
+         Written from the list of routes; a test keeps it so. Every path stands under `/v1.0` and `/beta`, unless it says beta.\n\
+         A caller needs one of the roles. `docs/graph-notes.md` says what differs from Graph and why.\n",
+    );
+    let mut area = "";
+    for route in ROUTES {
+        let first = route.path.split('/').nth(1).unwrap_or_default();
+        if first != area {
+            area = first;
+            text.push_str(&format!(
+                "\n## /{area}\n\n| call | what it does | roles |\n|---|---|---|\n"
+            ));
+        }
+        let roles: Vec<_> = route.roles.iter().map(|role| format!("`{}`", role.as_str())).collect();
+        let roles = if roles.is_empty() {
+            "those of the requests inside".into()
+        } else {
+            roles.join(", ")
+        };
+        let beta = if route.beta_only { " (beta)" } else { "" };
+        let method = route.method.to_ascii_uppercase();
+        text.push_str(&format!(
+            "| `{method} {}`{beta} | {} | {roles} |\n",
+            route.path, route.about
+        ));
+    }
+    text.push_str("\nEverything else under the two versions answers 404 `ResourceNotFound`.\n");
+    text
+}

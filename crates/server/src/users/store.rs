@@ -66,13 +66,6 @@ pub async fn page(db: &Db, query: &Query) -> Result<Page<UserRow>> {
     TABLE.page(db, "u.*", &from, query, "u.display_name, u.id").await
 }
 
-/// Users that are members of a group, directly.
-pub async fn members_of(db: &Db, group: &str, query: &Query) -> Result<Page<UserRow>> {
-    let mut from = Clause::new("FROM users u WHERE u.id IN (SELECT member_id FROM group_members WHERE group_id = ");
-    from.bind_text(group).push(")");
-    TABLE.page(db, "u.*", &from, query, "u.display_name, u.id").await
-}
-
 /// By id or principal name.
 pub async fn find(executor: impl Executor<'_, Database = Any>, key: &str) -> Result<Option<UserRow>> {
     let query = sqlx::query_as("SELECT * FROM users WHERE id = $1 OR principal_key = $1");

@@ -4,6 +4,7 @@ mod access;
 mod alerts;
 mod console;
 mod devices;
+mod graph;
 mod indicators;
 mod machines;
 mod oauth;

@@ -91,8 +91,33 @@ impl Device {
 
     /// Checks in with these events.
     pub async fn check_in(&self, events: Value) -> Value {
+        self.check_in_with(events, Value::Null).await
+    }
+
+    /// Checks in after a posture run that came to this level.
+    pub async fn reports(&self, events: Value, level: &str) -> Value {
+        self.check_in_with(events, assessment(level, json!([]))).await
+    }
+
+    /// A posture run finds the device jailbroken.
+    pub async fn jailbreaks(&self, seq: u64, finding: Value) -> Value {
+        let assessment = assessment("confirmed", json!([finding]));
+        let event = json!({"kind": "jailbreak", "level": "confirmed", "assessment": assessment});
+        let events = json!([{"seq": seq, "time": EVENT_TIME, "event": event}]);
+        self.check_in_with(events, assessment).await
+    }
+
+    /// A posture run finds the device clean again.
+    pub async fn clears(&self, seq: u64) -> Value {
+        let assessment = assessment("none", json!([]));
+        let event = json!({"kind": "jailbreakCleared", "assessment": assessment});
+        let events = json!([{"seq": seq, "time": EVENT_TIME, "event": event}]);
+        self.check_in_with(events, assessment).await
+    }
+
+    async fn check_in_with(&self, events: Value, posture: Value) -> Value {
         let state = json!({
-            "time": 1_764_000_000_000_000_i64, "webProtection": "on", "otherVpn": null, "bundleVersion": 1, "posture": null,
+            "time": 1_764_000_000_000_000_i64, "webProtection": "on", "otherVpn": null, "bundleVersion": 1, "posture": posture,
             "addresses": ["192.0.2.7"],
         });
         let body = json!({"device": self.info, "state": state, "events": events, "dropped": 0});
@@ -118,6 +143,10 @@ impl Device {
         self.check_in(json!([{"seq": seq, "time": EVENT_TIME, "event": event}]))
             .await;
     }
+}
+
+fn assessment(level: &str, findings: Value) -> Value {
+    json!({"level": level, "score": 0.0, "findings": findings, "rulesVersion": "1", "answered": 1, "unanswered": 0, "unknown": 0})
 }
 
 /// An open push connection.
