@@ -27,6 +27,7 @@ macro_rules! id {
         }
     };
 }
+pub(crate) use id;
 
 id! {
     /// A person of the organisation.

@@ -16,6 +16,7 @@
 )]
 
 mod alert;
+pub mod conditional_access;
 mod device;
 mod directory;
 mod indicator;
