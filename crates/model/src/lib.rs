@@ -17,6 +17,7 @@
 
 mod alert;
 pub mod compliance;
+pub mod conditional_access;
 mod connector;
 mod device;
 mod directory;
