@@ -1,8 +1,8 @@
-//! The access decision: may this device reach corporate applications?
+//! What holds for access before any policy: strangers, removed devices and High risk stay outside.
 
 use moat_model::{Risk, Timestamp};
 
-use crate::risk::ActiveAlert;
+use crate::{Reason, risk::ActiveAlert};
 
 /// Who asks for access.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,13 +25,6 @@ pub struct Device {
     pub because: Vec<ActiveAlert>,
 }
 
-/// Why access is closed, and what opens it: for people.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reason {
-    pub text: String,
-    pub remedy: String,
-}
-
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccessDecision {
     pub allowed: bool,
@@ -43,18 +36,17 @@ pub struct AccessDecision {
 #[must_use]
 pub fn evaluate(subject: &Subject) -> AccessDecision {
     let reason = match subject {
-        Subject::Unknown => Some(Reason {
-            text: "This device is not enrolled.".into(),
-            remedy: "Enrol it with a link from your administrator.".into(),
-        }),
-        Subject::CertificateExpired { at } => Some(Reason {
-            text: format!("The device's certificate expired at {at}."),
-            remedy: "Enrol the device again with a link from your administrator.".into(),
-        }),
-        Subject::Revoked => Some(Reason {
-            text: "An administrator removed this device.".into(),
-            remedy: "Ask your administrator, then enrol the device again.".into(),
-        }),
+        Subject::Unknown => {
+            Some(Reason::new("This device is not enrolled.").remedy("Enrol it with a link from your administrator."))
+        }
+        Subject::CertificateExpired { at } => Some(
+            Reason::new(format!("The device's certificate expired at {at}."))
+                .remedy("Enrol the device again with a link from your administrator."),
+        ),
+        Subject::Revoked => Some(
+            Reason::new("An administrator removed this device.")
+                .remedy("Ask your administrator, then enrol the device again."),
+        ),
         Subject::Known(device) if device.risk >= Risk::High => Some(high_risk(device)),
         Subject::Known(_) => None,
     };
@@ -83,10 +75,7 @@ fn high_risk(device: &Device) -> Reason {
             "Access returns at once when all of them are resolved.",
         ),
     };
-    Reason {
-        text,
-        remedy: remedy.into(),
-    }
+    Reason::new(text).remedy(remedy)
 }
 
 #[cfg(test)]
@@ -123,7 +112,7 @@ mod tests {
             because,
         }));
         assert!(decision.reasons[0].text.contains("jailbroken"));
-        assert!(decision.reasons[0].remedy.contains("the alert is resolved"));
+        assert!(decision.reasons[0].remedies()[0].contains("the alert is resolved"));
     }
 
     #[test]
@@ -138,6 +127,6 @@ mod tests {
             because: vec![alert("first"), alert("second"), alert("third")],
         }));
         assert!(decision.reasons[0].text.contains("\"first\" and 2 more"));
-        assert!(decision.reasons[0].remedy.contains("all of them"));
+        assert!(decision.reasons[0].remedies()[0].contains("all of them"));
     }
 }

@@ -37,6 +37,21 @@ impl Reason {
         self
     }
 
+    /// The whole chain as one text, from the decision down to the evidence; what was said already is not said again.
+    #[must_use]
+    pub fn story(&self) -> String {
+        let mut sentences: Vec<&str> = Vec::new();
+        self.tell(&mut sentences);
+        sentences.join(" ")
+    }
+
+    fn tell<'a>(&'a self, sentences: &mut Vec<&'a str>) {
+        if !sentences.contains(&self.text.as_str()) {
+            sentences.push(&self.text);
+        }
+        self.because.iter().for_each(|cause| cause.tell(sentences));
+    }
+
     /// Everything that would change it, nearest to the evidence first, each once.
     #[must_use]
     pub fn remedies(&self) -> Vec<&str> {
@@ -66,5 +81,9 @@ mod tests {
             .remedy("Ask for an exception.")
             .because([Reason::new("Not compliant.").because([alert(), alert()])]);
         assert_eq!(reason.remedies(), ["Restore the system.", "Ask for an exception."]);
+        assert_eq!(
+            reason.story(),
+            "Access is closed. Not compliant. The alert \"Device is jailbroken\" is open."
+        );
     }
 }

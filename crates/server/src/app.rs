@@ -7,7 +7,7 @@ use anyhow::Result;
 use moat_model::Timestamp;
 
 use crate::{
-    bundles,
+    access, bundles,
     config::Config,
     console::ShownOnce,
     data_folder::DataFolder,
@@ -28,6 +28,7 @@ pub struct Inner {
     pub authority: Authority,
     pub keys: Keys,
     pub hub: Hub,
+    pub access: access::Memory,
     pub limits: Limits,
     pub bundles: bundles::Cache,
     pub shown_once: ShownOnce,
@@ -55,12 +56,15 @@ impl App {
         let tenant = tenant(&db).await?;
         let revision = crate::settings::revision(&db).await?;
         let limits = Limits::default();
+        let access = access::Memory::default();
+        access.refresh(&db).await?;
         Ok(Self(Arc::new(Inner {
             config,
             db,
             authority,
             keys,
             hub: Hub::new(revision),
+            access,
             limits,
             bundles: bundles::Cache::default(),
             shown_once: ShownOnce::default(),
@@ -97,12 +101,14 @@ impl Inner {
     pub async fn commit_policy(&self, mut tx: db::Transaction) -> crate::error::Result<()> {
         crate::compliance::assess::fleet(&mut tx).await?;
         tx.commit().await?;
+        self.access.refresh(&self.db).await?;
         self.hub.changed();
         Ok(())
     }
 
     /// Follows a change of one device.
-    pub async fn device_changed(&self, _device: moat_model::DeviceId) -> crate::error::Result<()> {
+    pub async fn device_changed(&self, device: moat_model::DeviceId) -> crate::error::Result<()> {
+        self.access.refresh_device(&self.db, device).await?;
         self.hub.changed();
         Ok(())
     }

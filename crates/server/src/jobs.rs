@@ -79,8 +79,7 @@ async fn mark_silent(app: &App, device: &DeviceRow, since: Timestamp) -> Result<
     alerts::raise(&mut tx, &incident).await?;
     devices::reassess(&mut tx, id).await?;
     tx.commit().await?;
-    app.hub.changed();
-    Ok(())
+    app.device_changed(id).await
 }
 
 /// Deletes indicators when their time is over, to the second. Devices stop matching them by their own clock.

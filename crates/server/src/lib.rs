@@ -15,6 +15,7 @@ mod bundles;
 mod caller;
 mod clients;
 mod compliance;
+mod conditional_access;
 pub mod config;
 mod connectors;
 mod console;

@@ -7,10 +7,7 @@ mod location;
 mod policy;
 mod what_if;
 
-use std::{fmt, str::FromStr};
-
 use serde::{Deserialize, Deserializer, Serialize};
-use uuid::Uuid;
 
 pub use location::{
     CountryCode, CountryLookup, CountryNamedLocation, InvalidCountry, IpNamedLocation, IpRange, NamedLocation,

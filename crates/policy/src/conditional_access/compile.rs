@@ -36,6 +36,16 @@ pub(super) struct Policy {
     pub(super) for_user_actions: bool,
 }
 
+impl Default for PolicySet {
+    /// No policies: everything is allowed.
+    fn default() -> Self {
+        Self {
+            policies: Vec::new(),
+            conditions: Conditions::new(Vec::new()),
+        }
+    }
+}
+
 /// Why policies cannot be put together: a policy that is not understood must not be left out silently.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CompileError {

@@ -1,6 +1,10 @@
 //! The consequence: may the device behind this client certificate reach a corporate application?
 
+mod load;
+mod memory;
 pub mod why;
+
+use std::net::IpAddr;
 
 use axum::{
     Json,
@@ -8,24 +12,24 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use moat_model::{DeviceId, Risk};
-use moat_policy::{
-    access::{self, AccessDecision, Device, Subject},
-    risk,
-};
+use moat_policy::Reason;
 use rustls_pki_types::{CertificateDer, pem::PemObject as _};
 use serde_json::json;
+use sha2::{Digest as _, Sha256};
 
 use crate::{
-    App, alerts,
+    App,
     app::now,
-    devices::{self, DeviceRow},
     error::{Error, Result},
     gateways,
     json::ApiError,
 };
 
+pub use memory::{Decision, Gateway, Memory};
+
 const CLIENT_CERTIFICATE: &str = "x-client-cert";
+/// The client's address, as the gateway saw it.
+const CLIENT_IP: &str = "x-client-ip";
 const DEVICE: HeaderName = HeaderName::from_static("x-moat-device");
 const REASON: HeaderName = HeaderName::from_static("x-moat-reason");
 const LINK: HeaderName = HeaderName::from_static("x-moat-link");
@@ -37,69 +41,55 @@ pub async fn check(State(app): State<App>, headers: HeaderMap) -> Result<Respons
         .and_then(|v| v.to_str().ok())
         .and_then(|v| v.strip_prefix("Bearer "));
     let key = key.ok_or_else(|| Error::Unauthorized("a gateway sends Authorization: Bearer KEY".into()))?;
-    gateways::authenticate(&app, key.trim()).await?;
-    let (device, decision) = decide(&app, headers.get(CLIENT_CERTIFICATE)).await?;
-    Ok(answer(&app, device, &decision))
+    let gateway = gateways::authenticate(&app, key.trim())?;
+    let certificate = headers.get(CLIENT_CERTIFICATE).and_then(certificate_of);
+    let fingerprint = certificate.map(|der| Sha256::digest(&der).into());
+    let ip = headers
+        .get(CLIENT_IP)
+        .and_then(|v| v.to_str().ok()?.parse::<IpAddr>().ok());
+    let decision = app.access.decide(gateway.application, fingerprint, ip, now());
+    Ok(answer(&app, &decision))
 }
 
-/// Decides for a certificate that a gateway passed on. Its signature is checked again here.
-async fn decide(app: &App, header: Option<&HeaderValue>) -> Result<(Option<DeviceId>, AccessDecision)> {
-    let certificate = header
-        .and_then(certificate_of)
-        .and_then(|der| app.authority.verify(&der));
-    let Some(certificate) = certificate else {
-        return Ok((None, access::evaluate(&Subject::Unknown)));
-    };
-    let Some(row) = devices::store::find_by_certificate(&app.db, &certificate.fingerprint).await? else {
-        return Ok((None, access::evaluate(&Subject::Unknown)));
-    };
-    let id = row.device_id()?;
-    let expired = certificate.not_after <= now();
-    let subject = if expired {
-        Subject::CertificateExpired {
-            at: certificate.not_after,
+/// A reason as people read it: the chain in one text, and what would change it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Explained {
+    pub text: String,
+    pub remedy: String,
+}
+
+impl Explained {
+    pub fn of(reason: &Reason) -> Self {
+        Self {
+            text: reason.story(),
+            remedy: reason.remedies().join(" "),
         }
-    } else {
-        subject_of(app, &row).await?
-    };
-    Ok((Some(id), access::evaluate(&subject)))
-}
-
-/// What the access decision needs to know of a device.
-pub async fn subject_of(app: &App, device: &DeviceRow) -> Result<Subject> {
-    if device.revoked_at.is_some() {
-        return Ok(Subject::Revoked);
     }
-    let risk = device.risk()?;
-    // Only a High risk closes anything: the others need no reason.
-    let because = match risk {
-        Risk::High => risk::evaluate(&alerts::store::active(app.db.read(), device.device_id()?).await?).because,
-        _ => Vec::new(),
-    };
-    Ok(Subject::Known(Device { risk, because }))
 }
 
-fn answer(app: &App, device: Option<DeviceId>, decision: &AccessDecision) -> Response {
+impl Decision {
+    pub fn explained(&self) -> Vec<Explained> {
+        self.reasons.iter().map(Explained::of).collect()
+    }
+}
+
+fn answer(app: &App, decision: &Decision) -> Response {
     let status = if decision.allowed {
         StatusCode::OK
     } else {
         StatusCode::FORBIDDEN
     };
-    let reasons: Vec<_> = decision
-        .reasons
-        .iter()
-        .map(|r| json!({"text": r.text, "remedy": r.remedy}))
-        .collect();
-    let body = json!({"allowed": decision.allowed, "deviceId": device, "reasons": reasons});
+    let reasons = decision.explained();
+    let body = json!({"allowed": decision.allowed, "deviceId": decision.device, "reasons": reasons, "chain": decision.reasons});
     let mut response = (status, Json(body)).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if let Some(device) = device {
+    if let Some(device) = decision.device {
         insert(headers, DEVICE, &device.to_string());
     }
-    if let Some(reason) = decision.reasons.first() {
+    if let Some(reason) = reasons.first() {
         insert(headers, REASON, &reason.text);
-        insert(headers, LINK, &why::link(app, device));
+        insert(headers, LINK, &why::link(app, decision.device));
     }
     response
 }

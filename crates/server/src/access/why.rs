@@ -8,9 +8,9 @@ use axum::{
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use moat_model::DeviceId;
-use moat_policy::access::{self, Reason, Subject};
 use ring::hmac;
 
+use super::Explained;
 use crate::{
     App,
     app::now,
@@ -29,7 +29,7 @@ struct Page {
     organisation: String,
     help_url: String,
     allowed: bool,
-    reasons: Vec<Reason>,
+    reasons: Vec<Explained>,
 }
 
 #[derive(Template)]
@@ -50,27 +50,21 @@ pub fn link(app: &App, device: Option<DeviceId>) -> String {
 }
 
 pub async fn page(State(app): State<App>, Path(token): Path<String>) -> Result<Response, ConsoleError> {
-    match subject(&app, &token).await? {
-        Some(subject) => Html(page_for(&app, &subject).await?).respond(),
+    match open(&app, &token) {
+        Some(id) => Html(page_for(&app, id).await?).respond(),
         None => Ok((StatusCode::NOT_FOUND, Html(Expired).respond()?).into_response()),
     }
 }
 
-/// What the link is about; nothing when it is not ours or its time is over.
-async fn subject(app: &App, token: &str) -> Result<Option<Subject>> {
-    let Some(id) = open(app, token) else { return Ok(None) };
-    let device = devices::get(app, id).await?;
-    super::subject_of(app, &device).await.map(Some)
-}
-
-async fn page_for(app: &App, subject: &Subject) -> Result<Page> {
-    let decision = access::evaluate(subject);
+async fn page_for(app: &App, id: DeviceId) -> Result<Page> {
+    devices::get(app, id).await?;
+    let decision = app.access.standing(id);
     let settings = settings::get(&app.db).await?;
     Ok(Page {
         organisation: settings.organisation,
         help_url: settings.help_url,
         allowed: decision.allowed,
-        reasons: decision.reasons,
+        reasons: decision.explained(),
     })
 }
 

@@ -1,5 +1,7 @@
 //! Triage: what people and API clients do with alerts.
 
+use std::collections::BTreeSet;
+
 use moat_model::{AlertKind, AlertStatus, Classification, Determination, DeviceId, Evidence, Severity, Timestamp};
 use serde::Serialize;
 
@@ -55,12 +57,14 @@ pub async fn evidence(db: &Db, id: &str) -> Result<Vec<EvidenceRow>> {
 pub async fn update(app: &App, caller: &Caller, ids: &[String], change: &Change) -> Result<()> {
     caller.require_any(&[Role::AlertReadWriteAll])?;
     check(change)?;
+    let mut devices = BTreeSet::new();
     let mut tx = app.db.begin().await?;
     for id in ids {
         let before = search::get(&mut *tx, id).await?.ok_or_else(|| unknown(id))?;
         apply(&mut tx, caller, &before, change).await?;
         let device: DeviceId = before.device_id.parse().map_err(Error::internal)?;
         devices::reassess(&mut tx, device).await?;
+        devices.insert(device);
         let change = audit::Change {
             action: "update",
             noun: "alert",
@@ -71,7 +75,9 @@ pub async fn update(app: &App, caller: &Caller, ids: &[String], change: &Change)
         audit::record(&mut tx, &caller.actor, change).await?;
     }
     tx.commit().await?;
-    app.hub.changed();
+    for device in devices {
+        app.device_changed(device).await?;
+    }
     Ok(())
 }
 
@@ -313,7 +319,7 @@ pub async fn create(app: &App, caller: &Caller, reference: Reference) -> Result<
     };
     audit::record(&mut tx, &caller.actor, change).await?;
     tx.commit().await?;
-    app.hub.changed();
+    app.device_changed(reference.device).await?;
     Ok(id)
 }
 

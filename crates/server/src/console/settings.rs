@@ -123,7 +123,7 @@ pub async fn disable_client(
 }
 
 pub async fn create_gateway(State(app): State<App>, form: Form) -> Result<Response, ConsoleError> {
-    let made = gateways::create(&app, &form.session.caller(), form.fields.get("name")).await;
+    let made = gateways::create(&app, &form.session.caller(), form.fields.get("name"), None).await;
     let shown = made.map(|gateway| Shown {
         what: format!("Gateway {}", gateway.name),
         lines: vec![("Key", gateway.key)],

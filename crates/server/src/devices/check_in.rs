@@ -2,7 +2,6 @@ use moat_model::{
     AlertKind, DeviceId,
     sync::{Access, CheckIn, CheckInReply, Command, MAX_EVENTS},
 };
-use moat_policy::{access, risk};
 
 use super::{DeviceRow, incidents, store};
 use crate::{
@@ -24,14 +23,14 @@ pub async fn check_in(app: &App, device: &DeviceRow, mut check_in: CheckIn, peer
     let (acknowledged, posture_requested) = store_events(&mut tx, id, &check_in).await?;
     alerts::resolve_by_itself(&mut tx, id, AlertKind::DeviceSilent, "", "the device reported again").await?;
     store::update_state(&mut tx, id, &check_in.device, &check_in.state, peer).await?;
-    let standing = super::reassess(&mut tx, id).await?;
+    super::reassess(&mut tx, id).await?;
     tx.commit().await?;
-    app.hub.changed();
+    app.device_changed(id).await?;
     Ok(CheckInReply {
         acknowledged,
         bundle_version: *app.hub.revision().borrow(),
         commands: posture_requested.then_some(Command::RunPosture).into_iter().collect(),
-        access: access_of(standing.risk),
+        access: access_of(app, id),
     })
 }
 
@@ -53,19 +52,14 @@ async fn store_events(tx: &mut Transaction, id: DeviceId, check_in: &CheckIn) ->
     Ok((acknowledged, requested.is_some()))
 }
 
-fn access_of(decision: risk::RiskDecision) -> Access {
-    let subject = access::Subject::Known(access::Device {
-        risk: decision.risk,
-        because: decision.because,
-    });
-    let decision = access::evaluate(&subject);
-    let reasons = decision
-        .reasons
-        .into_iter()
-        .map(|reason| format!("{} {}", reason.text, reason.remedy));
+fn access_of(app: &App, id: DeviceId) -> Access {
+    let decision = app.access.standing(id);
+    let explained = decision.explained().into_iter();
     Access {
         allowed: decision.allowed,
-        reasons: reasons.collect(),
+        reasons: explained
+            .map(|reason| format!("{} {}", reason.text, reason.remedy))
+            .collect(),
     }
 }
 

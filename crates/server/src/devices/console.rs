@@ -8,7 +8,6 @@ use axum::{
     response::{IntoResponse as _, Redirect, Response},
 };
 use moat_model::Assessment;
-use moat_policy::access::{self, AccessDecision};
 
 use super::{
     DeviceRow,
@@ -17,7 +16,7 @@ use super::{
 };
 use crate::{
     App,
-    access::subject_of,
+    access::{Decision, Explained},
     accounts::{Session, session::Form},
     alerts::triage::{self, AlertRow},
     console::{ConsoleError, Frame, Html, escape, words},
@@ -121,7 +120,7 @@ struct DevicePage {
     connected: bool,
     tags: Vec<String>,
     posture: Option<Assessment>,
-    decision: AccessDecision,
+    decision: Standing,
     alerts: Vec<AlertRow>,
     timeline: Vec<EventRow>,
     error: Option<String>,
@@ -184,7 +183,7 @@ async fn render(app: &App, session: &Session, id: &str, error: Option<String>) -
         connected: app.hub.is_connected(id),
         tags: search::tags(&app.db, &device.id).await?,
         posture,
-        decision: access::evaluate(&subject_of(app, &device).await?),
+        decision: Standing::of(app.access.standing(id)),
         alerts: triage::list(app, &session.caller(), &query, Some(&device.id))
             .await?
             .rows,
@@ -193,4 +192,19 @@ async fn render(app: &App, session: &Session, id: &str, error: Option<String>) -
         error,
     };
     Html(page).respond()
+}
+
+/// Whether the device may reach corporate applications, for the page.
+struct Standing {
+    allowed: bool,
+    reasons: Vec<Explained>,
+}
+
+impl Standing {
+    fn of(decision: Decision) -> Self {
+        Self {
+            allowed: decision.allowed,
+            reasons: decision.explained(),
+        }
+    }
 }

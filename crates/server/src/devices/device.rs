@@ -135,6 +135,7 @@ pub async fn renew(
     };
     audit::record(&mut tx, &Actor::Device(id), change).await?;
     tx.commit().await.map_err(Error::from)?;
+    app.device_changed(id).await?;
     Ok(Json(Renewed {
         certificate: certificate.pem,
     }))

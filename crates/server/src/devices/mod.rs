@@ -12,7 +12,6 @@ pub mod search;
 pub mod store;
 
 use moat_model::{DeviceId, sync::Command};
-use moat_policy::{compliance::ComplianceDecision, risk::RiskDecision};
 use serde::Serialize;
 
 use crate::{
@@ -32,19 +31,11 @@ pub async fn get(app: &App, id: DeviceId) -> Result<DeviceRow> {
         .ok_or_else(|| Error::not_found("device", id))
 }
 
-/// What alerts and policies make of a device.
-pub struct Standing {
-    pub risk: RiskDecision,
-    /// None for a device that is not in use any more.
-    pub compliance: Option<ComplianceDecision>,
-}
-
 /// Judges a device anew after something about it changed: alerts make its risk, risk and posture its compliance.
-pub async fn reassess(tx: &mut Transaction, id: DeviceId) -> Result<Standing> {
-    Ok(Standing {
-        risk: alerts::recompute_risk(tx, id).await?,
-        compliance: compliance::assess::device(tx, id).await?,
-    })
+pub async fn reassess(tx: &mut Transaction, id: DeviceId) -> Result<()> {
+    alerts::recompute_risk(tx, id).await?;
+    compliance::assess::device(tx, id).await?;
+    Ok(())
 }
 
 /// Takes a device's certificates away. It is locked out from this moment; what it holds on itself stays in force.
@@ -64,7 +55,7 @@ pub async fn revoke(app: &App, caller: &Caller, id: DeviceId) -> Result<()> {
     audit::record(&mut tx, &caller.actor, change).await?;
     tx.commit().await?;
     app.hub.disconnect(id);
-    Ok(())
+    app.device_changed(id).await
 }
 
 /// Asks a device to run its posture rules: at once when it is connected (true), else when it comes back.

@@ -163,7 +163,7 @@ pub async fn enroll(
     };
     audit::record(&mut tx, &Actor::Device(device), change).await?;
     tx.commit().await?;
-    app.hub.changed();
+    app.device_changed(device).await?;
     Ok(Enrolled {
         device_id: device,
         tenant: app.tenant.clone(),

@@ -1,16 +1,20 @@
 //! Gateways: reverse proxies that ask whether a device may come in, each with a key of its own.
 
+use std::sync::{Arc, atomic::Ordering};
+
 use axum::{
     Json,
     extract::{Path, State},
     http::StatusCode,
 };
+use moat_model::conditional_access::ApplicationId;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sqlx::FromRow;
 
 use crate::{
     App,
+    access::Gateway,
     app::now,
     audit,
     caller::{Caller, Role},
@@ -31,22 +35,34 @@ pub struct GatewayRow {
     pub created_by: String,
     pub last_used_at: Option<i64>,
     pub disabled_at: Option<i64>,
+    /// The id by which conditional access policies name what the gateway protects.
+    pub application_id: String,
 }
 
 /// A gateway's key, shown once.
 #[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct IssuedGateway {
     pub id: String,
     pub name: String,
     pub key: String,
+    pub application_id: String,
 }
 
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct GatewayRecord<'a> {
     name: &'a str,
+    application_id: &'a str,
 }
 
-pub async fn create(app: &App, caller: &Caller, name: &str) -> Result<IssuedGateway> {
+/// Makes a gateway for an application; without an id the gateway's own is the application's.
+pub async fn create(
+    app: &App,
+    caller: &Caller,
+    name: &str,
+    application: Option<ApplicationId>,
+) -> Result<IssuedGateway> {
     caller.require_any(&[Role::MoatAdministrate])?;
     let name = name.trim();
     if name.is_empty() || name.len() > 100 || name.chars().any(char::is_control) {
@@ -56,20 +72,25 @@ pub async fn create(app: &App, caller: &Caller, name: &str) -> Result<IssuedGate
         ));
     }
     let (id, key) = (uuid::Uuid::now_v7().to_string(), secret::generate());
+    let application_id = application.map_or_else(|| id.clone(), |id| id.to_string());
     let mut tx = app.db.begin().await?;
     let taken = sqlx::query_scalar::<_, i64>("SELECT COUNT(*) FROM gateways WHERE name = $1").bind(name.to_string());
     if taken.fetch_one(&mut *tx).await? > 0 {
         return Err(Error::Conflict(format!("there is a gateway named {name} already")));
     }
-    sqlx::query("INSERT INTO gateways (id, name, key_hash, created_at, created_by) VALUES ($1, $2, $3, $4, $5)")
+    sqlx::query("INSERT INTO gateways (id, name, key_hash, created_at, created_by, application_id) VALUES ($1, $2, $3, $4, $5, $6)")
         .bind(id.clone())
         .bind(name.to_string())
         .bind(secret::hash(&key))
         .bind(now().as_micros())
         .bind(caller.actor.to_string())
+        .bind(application_id.clone())
         .execute(&mut *tx)
         .await?;
-    let record = GatewayRecord { name };
+    let record = GatewayRecord {
+        name,
+        application_id: &application_id,
+    };
     let change = audit::Change {
         action: "create",
         noun: "gateway",
@@ -79,17 +100,19 @@ pub async fn create(app: &App, caller: &Caller, name: &str) -> Result<IssuedGate
     };
     audit::record(&mut tx, &caller.actor, change).await?;
     tx.commit().await?;
+    app.access.refresh_gateways(&app.db).await?;
     Ok(IssuedGateway {
         id,
         name: name.to_string(),
         key,
+        application_id,
     })
 }
 
 pub async fn list(app: &App, caller: &Caller) -> Result<Vec<GatewayRow>> {
     caller.require_any(&[Role::MoatAdministrate])?;
-    let query =
-        "SELECT id, name, created_at, created_by, last_used_at, disabled_at FROM gateways ORDER BY name LIMIT 1000";
+    let query = "SELECT id, name, created_at, created_by, last_used_at, disabled_at, COALESCE(application_id, id) AS application_id \
+         FROM gateways ORDER BY name LIMIT 1000";
     Ok(sqlx::query_as(query).fetch_all(app.db.read()).await?)
 }
 
@@ -118,24 +141,25 @@ pub async fn disable(app: &App, caller: &Caller, id: &str) -> Result<()> {
     };
     audit::record(&mut tx, &caller.actor, change).await?;
     tx.commit().await?;
-    Ok(())
+    app.access.refresh_gateways(&app.db).await
 }
 
 /// The gateway that a key belongs to. The key is looked up by its hash, so timing tells nothing about it.
-pub async fn authenticate(app: &App, key: &str) -> Result<()> {
-    let query = "SELECT id, name, created_at, created_by, last_used_at, disabled_at FROM gateways WHERE key_hash = $1";
-    let gateway: Option<GatewayRow> = sqlx::query_as(query)
-        .bind(secret::hash(key))
-        .fetch_optional(app.db.read())
-        .await?;
-    let gateway = gateway.filter(|gateway| gateway.disabled_at.is_none());
+pub fn authenticate(app: &App, key: &str) -> Result<Arc<Gateway>> {
+    let gateway = app.access.gateway(&secret::hash(key));
     let gateway = gateway
         .ok_or_else(|| Error::Unauthorized("this gateway key is not known; make one with `moat gateway add`".into()))?;
-    let at = now().as_micros();
-    if gateway.last_used_at.is_none_or(|last| at - last > USE_RESOLUTION) {
-        tokio::spawn(note_use(app.db.clone(), gateway.id, at));
+    let (at, noted) = (now().as_micros(), gateway.noted_at.load(Ordering::Relaxed));
+    let due = at - noted > USE_RESOLUTION;
+    if due
+        && gateway
+            .noted_at
+            .compare_exchange(noted, at, Ordering::Relaxed, Ordering::Relaxed)
+            .is_ok()
+    {
+        tokio::spawn(note_use(app.db.clone(), gateway.id.clone(), at));
     }
-    Ok(())
+    Ok(gateway)
 }
 
 async fn note_use(db: Db, id: String, at: i64) {
@@ -149,9 +173,11 @@ async fn note_use(db: Db, id: String, at: i64) {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct NewGateway {
     name: String,
+    #[serde(default)]
+    application_id: Option<ApplicationId>,
 }
 
 pub async fn admin_create(
@@ -159,7 +185,7 @@ pub async fn admin_create(
     caller: Caller,
     Body(new): Body<NewGateway>,
 ) -> Result<Json<IssuedGateway>, ApiError> {
-    Ok(Json(create(&app, &caller, &new.name).await?))
+    Ok(Json(create(&app, &caller, &new.name, new.application_id).await?))
 }
 
 pub async fn admin_list(State(app): State<App>, caller: Caller) -> Result<Json<Value>, ApiError> {
@@ -167,6 +193,7 @@ pub async fn admin_list(State(app): State<App>, caller: Caller) -> Result<Json<V
         json!({
             "id": gateway.id,
             "name": gateway.name,
+            "applicationId": gateway.application_id,
             "createdAt": time(gateway.created_at),
             "createdBy": gateway.created_by,
             "lastUsedAt": time_or_null(gateway.last_used_at),

@@ -7,7 +7,7 @@ use axum::{
 };
 
 use crate::{
-    App, Role, alerts, compliance, connectors,
+    App, Role, alerts, compliance, conditional_access, connectors,
     devices::{self, managed},
     graph::{self, Version},
     groups, reports, users,
@@ -91,6 +91,17 @@ routes! {
     get "/deviceManagement/mobileThreatDefenseConnectors/{id}" => connectors::graph::get, connectors::READ, "a connector";
     patch "/deviceManagement/mobileThreatDefenseConnectors/{id}" => connectors::graph::update, connectors::WRITE, "its switches and thresholds";
     delete "/deviceManagement/mobileThreatDefenseConnectors/{id}" => connectors::graph::delete, connectors::WRITE, "take a partner away";
+    get "/identity/conditionalAccess/policies" => conditional_access::graph::list, conditional_access::READ, "conditional access policies, with what they said at gateways";
+    post "/identity/conditionalAccess/policies" => conditional_access::graph::create, conditional_access::WRITE, "create a policy";
+    get "/identity/conditionalAccess/policies/{id}" => conditional_access::graph::get, conditional_access::READ, "a policy";
+    patch "/identity/conditionalAccess/policies/{id}" => conditional_access::graph::update, conditional_access::WRITE, "change a policy";
+    delete "/identity/conditionalAccess/policies/{id}" => conditional_access::graph::delete, conditional_access::WRITE, "delete a policy";
+    post "/identity/conditionalAccess/evaluate" => conditional_access::what_if::evaluate, conditional_access::READ, "What If: which policies would apply to a sign-in";
+    get "/identity/conditionalAccess/namedLocations" => conditional_access::locations::list, conditional_access::READ, "networks and countries that policies name";
+    post "/identity/conditionalAccess/namedLocations" => conditional_access::locations::create, conditional_access::WRITE, "create a location";
+    get "/identity/conditionalAccess/namedLocations/{id}" => conditional_access::locations::get, conditional_access::READ, "a location";
+    patch "/identity/conditionalAccess/namedLocations/{id}" => conditional_access::locations::update, conditional_access::WRITE, "change a location";
+    delete "/identity/conditionalAccess/namedLocations/{id}" => conditional_access::locations::delete, conditional_access::WRITE, "delete a location";
     get "/security/alerts_v2" => alerts::graph::list, alerts::graph::READ, "alerts, newest first";
     get "/security/alerts_v2/$count" => alerts::graph::count, alerts::graph::READ, "how many alerts there are";
     get "/security/alerts_v2/{id}" => alerts::graph::get, alerts::graph::READ, "an alert with its evidence";

@@ -107,6 +107,14 @@ impl Device {
         self.check_in_with(events, assessment).await
     }
 
+    /// A posture run finds traces of a jailbreak.
+    pub async fn suspected(&self, seq: u64, finding: Value) -> Value {
+        let assessment = assessment("suspected", json!([finding]));
+        let event = json!({"kind": "jailbreak", "level": "suspected", "assessment": assessment});
+        let events = json!([{"seq": seq, "time": EVENT_TIME, "event": event}]);
+        self.check_in_with(events, assessment).await
+    }
+
     /// A posture run finds the device clean again.
     pub async fn clears(&self, seq: u64) -> Value {
         let assessment = assessment("none", json!([]));

@@ -139,3 +139,16 @@ SELECT id, device_id, '', url, comment, kind, '', reported_at, status, indicator
 DROP TABLE site_reports;
 ALTER TABLE site_reports_with_requesters RENAME TO site_reports;
 CREATE INDEX site_reports_by_time ON site_reports (reported_at);
+
+-- The application behind a gateway, by the id that conditional access policies name; none: the gateway's own id.
+ALTER TABLE gateways ADD COLUMN application_id TEXT;
+
+-- What conditional access policies said at gateways, by day; report-only results are what people look for.
+CREATE TABLE policy_results (
+    policy_id TEXT NOT NULL,
+    -- Days since 1970-01-01.
+    day BIGINT NOT NULL,
+    result TEXT NOT NULL,
+    count BIGINT NOT NULL,
+    PRIMARY KEY (policy_id, day, result)
+);

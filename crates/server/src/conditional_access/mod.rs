@@ -1,0 +1,170 @@
+//! Conditional access policies and named locations.
+
+pub mod graph;
+pub mod locations;
+pub mod what_if;
+
+use moat_model::{
+    PolicyId, UserId,
+    conditional_access::{ConditionalAccessPolicy, LocationId, NamedLocation},
+};
+use moat_policy::conditional_access::{BreakGlassAccount, CompileError, LockedOut, PolicySet, User, validate};
+use sqlx::AnyConnection;
+
+use crate::{
+    App,
+    caller::{Caller, Role},
+    db::Transaction,
+    error::{Error, Result},
+    groups,
+    policies::{self, Kind, PolicyRow},
+    users::checked,
+};
+
+pub const READ: &[Role] = &[Role::PolicyReadAll];
+pub const WRITE: &[Role] = &[Role::PolicyReadWriteConditionalAccess];
+
+pub fn policy_of(row: &PolicyRow) -> Result<ConditionalAccessPolicy> {
+    serde_json::from_str(&row.body).map_err(Error::internal)
+}
+
+pub async fn get(app: &App, caller: &Caller, id: PolicyId) -> Result<PolicyRow> {
+    caller.require_any(READ)?;
+    policies::get(app, Kind::ConditionalAccess, id).await
+}
+
+pub async fn create(app: &App, caller: &Caller, policy: ConditionalAccessPolicy) -> Result<PolicyRow> {
+    caller.require_any(WRITE)?;
+    let row = PolicyRow::new(
+        Kind::ConditionalAccess,
+        name(&policy)?,
+        policy.description.clone(),
+        text(&policy)?,
+    );
+    let mut tx = app.db.begin().await?;
+    policies::create(&mut tx, caller, &row).await?;
+    check(&mut tx, &policy).await?;
+    app.commit_policy(tx).await?;
+    Ok(row)
+}
+
+/// Changes a policy by what `change` makes of it.
+pub async fn update(
+    app: &App,
+    caller: &Caller,
+    id: PolicyId,
+    change: impl FnOnce(ConditionalAccessPolicy) -> Result<ConditionalAccessPolicy> + Send,
+) -> Result<PolicyRow> {
+    caller.require_any(WRITE)?;
+    let mut tx = app.db.begin().await?;
+    let before = policies::store::get(&mut *tx, Kind::ConditionalAccess, id).await?;
+    let before = before.ok_or_else(|| policies::unknown(Kind::ConditionalAccess, id))?;
+    let policy = change(policy_of(&before)?)?;
+    let mut after = before.clone();
+    after.display_name = name(&policy)?;
+    after.description.clone_from(&policy.description);
+    after.body = text(&policy)?;
+    policies::update(&mut tx, caller, &before, after).await?;
+    check(&mut tx, &policy).await?;
+    app.commit_policy(tx).await?;
+    policies::get(app, Kind::ConditionalAccess, id).await
+}
+
+pub async fn delete(app: &App, caller: &Caller, id: PolicyId) -> Result<()> {
+    caller.require_any(WRITE)?;
+    policies::delete(app, caller, Kind::ConditionalAccess, id).await
+}
+
+/// Every policy and location, ready to decide.
+pub async fn compile(connection: &mut AnyConnection) -> Result<PolicySet> {
+    let mut all = Vec::new();
+    for row in policies::store::all(&mut *connection, Kind::ConditionalAccess).await? {
+        all.push((row.id.parse::<PolicyId>().map_err(Error::internal)?, policy_of(&row)?));
+    }
+    let mut locations: Vec<(LocationId, NamedLocation)> = Vec::new();
+    for row in policies::store::all(&mut *connection, Kind::NamedLocation).await? {
+        locations.push((row.id.parse().map_err(Error::internal)?, locations::location_of(&row)?));
+    }
+    PolicySet::compile(&all, &locations).map_err(|error| match error {
+        CompileError::Policy { name, invalid, .. } => {
+            Error::invalid("BadRequest", format!("policy {name:?}: {invalid}"))
+        }
+        CompileError::Location { name, invalid, .. } => {
+            Error::invalid("BadRequest", format!("named location {name:?}: {invalid}"))
+        }
+        error @ CompileError::TooMany(_) => Error::invalid("BadRequest", error),
+    })
+}
+
+/// Refuses a change that leaves a policy unusable, or that locks out an account for emergencies.
+async fn check(tx: &mut Transaction, policy: &ConditionalAccessPolicy) -> Result<()> {
+    validate(policy).map_err(|invalid| Error::invalid("BadRequest", invalid))?;
+    check_groups(tx, policy).await?;
+    let set = compile(tx).await?;
+    let locked_out = locked_out(tx, &set).await?;
+    if locked_out.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<_> = locked_out.into_iter().map(|account| account.name).collect();
+    Err(Error::invalid(
+        "BadRequest",
+        format!(
+            "this would lock out accounts for emergencies: {}; exclude them with conditions.users.excludeUsers",
+            names.join(", ")
+        ),
+    ))
+}
+
+async fn check_groups(tx: &mut Transaction, policy: &ConditionalAccessPolicy) -> Result<()> {
+    let Some(users) = &policy.conditions.users else {
+        return Ok(());
+    };
+    for (field, ids) in [
+        ("includeGroups", &users.include_groups),
+        ("excludeGroups", &users.exclude_groups),
+    ] {
+        for id in ids {
+            if groups::store::get(&mut **tx, *id).await?.is_none() {
+                let text = format!("conditions.users.{field}: there is no group {id}");
+                return Err(Error::invalid("BadRequest", text));
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn locked_out(tx: &mut Transaction, set: &PolicySet) -> Result<Vec<LockedOut>> {
+    let query = "SELECT id, user_principal_name FROM users WHERE break_glass = 1 AND account_enabled = 1 ORDER BY id";
+    let rows: Vec<(String, String)> = sqlx::query_as(query).fetch_all(&mut **tx).await?;
+    let mut accounts = Vec::with_capacity(rows.len());
+    for (id, name) in rows {
+        let groups = groups::store::ids_of(&mut **tx, &id).await?;
+        let groups = groups
+            .iter()
+            .map(|id| id.parse())
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(Error::internal)?;
+        accounts.push((id.parse::<UserId>().map_err(Error::internal)?, name, groups));
+    }
+    let accounts: Vec<_> = accounts
+        .iter()
+        .map(|(id, name, groups)| BreakGlassAccount {
+            name,
+            user: User {
+                id: *id,
+                groups,
+                roles: &[],
+                guest: false,
+            },
+        })
+        .collect();
+    Ok(set.locked_out(&accounts))
+}
+
+fn name(policy: &ConditionalAccessPolicy) -> Result<String> {
+    checked("displayName", &policy.display_name, 256)
+}
+
+fn text(value: &impl serde::Serialize) -> Result<String> {
+    serde_json::to_string(value).map_err(Error::internal)
+}

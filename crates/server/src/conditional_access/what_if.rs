@@ -1,0 +1,57 @@
+//! `POST /identity/conditionalAccess/evaluate`: What If.
+
+use axum::extract::State;
+use moat_model::{
+    UserId,
+    conditional_access::{SignInIdentity, WhatIfRequest},
+};
+use moat_policy::conditional_access::User;
+use serde_json::{Value, json};
+
+use super::{READ, graph::render};
+use crate::{
+    App,
+    caller::Caller,
+    error::{Error, Result},
+    graph::{self, Graph},
+    groups,
+    json::{ApiResult, Body},
+    policies::{self, Kind},
+    users,
+};
+
+pub async fn evaluate(State(app): State<App>, caller: Caller, graph: Graph, Body(body): Body<Value>) -> ApiResult {
+    caller.require_any(READ)?;
+    let mut fields = graph::object(body)?;
+    fields.retain(|name, _| !name.starts_with("@odata"));
+    let request: WhatIfRequest = serde_json::from_value(Value::Object(fields))
+        .map_err(|error| Error::invalid("BadRequest", format!("the request is not understood: {error}")))?;
+    let found = match &request.sign_in_identity {
+        SignInIdentity::User { user_id, .. } => Some((*user_id, groups_of(&app, *user_id).await?)),
+        SignInIdentity::ServicePrincipal { .. } => None,
+    };
+    let user = found.as_ref().map(|(id, groups)| User {
+        id: *id,
+        groups,
+        roles: &[],
+        guest: false,
+    });
+    let mut value = Vec::new();
+    for result in app.access.policies().what_if(&request, user) {
+        let row = policies::get(&app, Kind::ConditionalAccess, result.policy).await?;
+        let mut entity = render(&app, &row)?;
+        entity["@odata.type"] = "#microsoft.graph.whatIfAnalysisResult".into();
+        entity["policyApplies"] = result.policy_applies.into();
+        entity["analysisReasons"] = json!(result.analysis_reasons);
+        value.push(entity);
+    }
+    Ok(graph.whole("Collection(microsoft.graph.whatIfAnalysisResult)", value))
+}
+
+async fn groups_of(app: &App, user: UserId) -> Result<Vec<moat_model::GroupId>> {
+    let user = users::find(app, &user.to_string())
+        .await
+        .map_err(|_| Error::invalid("BadRequest", format!("signInIdentity.userId: there is no user {user}")))?;
+    let ids = groups::store::ids_of(app.db.read(), &user.id).await?;
+    ids.iter().map(|id| id.parse().map_err(Error::internal)).collect()
+}
