@@ -14,6 +14,7 @@
 
 pub mod access;
 pub mod assignment;
+pub mod compliance;
 pub mod connector;
 mod invalid;
 pub mod jailbreak;
