@@ -1,4 +1,4 @@
-//! The decisions of Moat: risk, jailbreak score, silence, access, conditional access. Each returns its reasons.
+//! The decisions of Moat: risk, jailbreak score, silence, compliance, access, conditional access. Each returns its reasons.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(
@@ -13,10 +13,15 @@
 )]
 
 pub mod access;
+pub mod assignment;
+pub mod compliance;
 pub mod conditional_access;
+pub mod connector;
+mod invalid;
 pub mod jailbreak;
 mod reason;
 pub mod risk;
 pub mod silence;
 
+pub use invalid::InvalidField;
 pub use reason::Reason;
