@@ -19,6 +19,7 @@ mod alert;
 mod device;
 mod directory;
 mod indicator;
+mod period;
 mod posture;
 mod settings;
 pub mod sync;
@@ -28,6 +29,7 @@ pub use alert::{AlertKind, AlertStatus, Classification, Determination, Evidence}
 pub use device::{DeviceId, DeviceInfo, HealthStatus, Management, Risk, ThreatLevel, WebProtection};
 pub use directory::{GroupId, PolicyId, Target, UserId};
 pub use indicator::{Action, IndicatorId, IndicatorType, Severity};
+pub use period::{InvalidPeriod, Period};
 pub use posture::{Assessment, Finding, JailbreakLevel};
 pub use settings::Settings;
 pub use time::{InvalidTimestamp, Timestamp};
