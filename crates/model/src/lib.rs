@@ -16,6 +16,7 @@
 )]
 
 mod alert;
+pub mod app_protection;
 mod device;
 mod directory;
 mod indicator;
