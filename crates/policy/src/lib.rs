@@ -1,4 +1,4 @@
-//! The decisions of Moat: risk, jailbreak score, silence, access. Each returns its reasons.
+//! The decisions of Moat: risk, jailbreak score, silence, access, app protection. Each returns its reasons.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(
@@ -13,6 +13,7 @@
 )]
 
 pub mod access;
+pub mod app_protection;
 pub mod jailbreak;
 mod reason;
 pub mod risk;
