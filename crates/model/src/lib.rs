@@ -16,12 +16,14 @@
 )]
 
 mod alert;
+pub mod app_protection;
 pub mod compliance;
 pub mod conditional_access;
 mod connector;
 mod device;
 mod directory;
 mod indicator;
+mod period;
 mod posture;
 mod settings;
 pub mod sync;
@@ -32,6 +34,7 @@ pub use connector::{Connector, ConnectorId, PartnerState};
 pub use device::{DeviceId, DeviceInfo, HealthStatus, Management, Risk, ThreatLevel, WebProtection};
 pub use directory::{GroupId, PolicyId, Target, UserId};
 pub use indicator::{Action, IndicatorId, IndicatorType, Severity};
+pub use period::{InvalidPeriod, Period};
 pub use posture::{Assessment, Finding, JailbreakLevel};
 pub use settings::Settings;
 pub use time::{InvalidTimestamp, Timestamp};

@@ -1,4 +1,4 @@
-//! The decisions of Moat: risk, jailbreak score, silence, compliance, access, conditional access. Each returns its reasons.
+//! The decisions of Moat: risk, jailbreak score, silence, compliance, app protection, access. Each returns its reasons.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(
@@ -13,6 +13,7 @@
 )]
 
 pub mod access;
+pub mod app_protection;
 pub mod assignment;
 pub mod compliance;
 pub mod conditional_access;
