@@ -71,6 +71,9 @@ pub enum GatewayCommand {
         /// Write an nginx snippet with the key to this file (mode 0600) instead of printing the key
         #[arg(long, value_name = "FILE")]
         nginx: Option<PathBuf>,
+        /// Id by which conditional access policies name the application; without it the gateway's own id
+        #[arg(long, value_name = "ID")]
+        application: Option<String>,
     },
     /// List the gateways
     List {
@@ -87,8 +90,14 @@ pub enum GatewayCommand {
 
 pub async fn run_gateway(command: GatewayCommand) -> Result<()> {
     match command {
-        GatewayCommand::Add { target, name, nginx } => {
-            let gateway = target.post("/admin/gateways", json!({"name": name})).await?;
+        GatewayCommand::Add {
+            target,
+            name,
+            nginx,
+            application,
+        } => {
+            let body = json!({"name": name, "applicationId": application});
+            let gateway = target.post("/admin/gateways", body).await?;
             match nginx {
                 Some(file) => write_nginx_snippet(&file, &gateway),
                 None if target.json => output::json(&gateway),
@@ -102,6 +111,7 @@ pub async fn run_gateway(command: GatewayCommand) -> Result<()> {
             let columns = [
                 ("ID", "id"),
                 ("NAME", "name"),
+                ("APPLICATION", "applicationId"),
                 ("LAST USED", "lastUsedAt"),
                 ("MADE", "createdAt"),
                 ("OFF SINCE", "disabledAt"),
@@ -133,6 +143,7 @@ fn write_nginx_snippet(file: &std::path::Path, gateway: &Value) -> Result<()> {
         .open(file)?;
     writeln!(out, "proxy_set_header Authorization \"Bearer {key}\";")?;
     writeln!(out, "proxy_set_header X-Client-Cert $ssl_client_escaped_cert;")?;
+    writeln!(out, "proxy_set_header X-Client-Ip $remote_addr;")?;
     output::line(&format!(
         "wrote {}: include it in the location that asks /access/check",
         file.display()

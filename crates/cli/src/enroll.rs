@@ -22,6 +22,9 @@ pub enum Command {
         /// Device group that the devices join
         #[arg(long, default_value = "")]
         group: String,
+        /// Whose devices they are: id or principal name of a user
+        #[arg(long)]
+        user: Option<String>,
     },
     /// List the tokens (never the secrets)
     List {
@@ -44,10 +47,10 @@ pub async fn run(command: Command) -> Result<()> {
             uses,
             unmanaged,
             group,
+            user,
         } => {
             let management = if unmanaged { "unmanaged" } else { "managed" };
-            let body =
-                json!({"lifetimeSeconds": lifetime, "maxUses": uses, "management": management, "deviceGroup": group});
+            let body = json!({"lifetimeSeconds": lifetime, "maxUses": uses, "management": management, "deviceGroup": group, "user": user});
             print_token(&target, &target.post("/admin/enrollment-tokens", body).await?)
         }
         Command::List { target } => {

@@ -2,6 +2,7 @@
 
 mod admin;
 mod alerts;
+mod api;
 mod clients;
 mod config;
 mod devices;
@@ -9,6 +10,7 @@ mod enroll;
 mod indicators;
 mod output;
 mod serve;
+mod why;
 
 use std::process::ExitCode;
 
@@ -54,6 +56,10 @@ enum Command {
     /// Reverse proxies that may ask whether a device may come in
     #[command(subcommand)]
     Gateway(clients::GatewayCommand),
+    /// Why a device is judged as it is, and what would change it
+    Why(why::WhyArgs),
+    /// Send one request to the APIs, as the administrator of this machine
+    Api(api::ApiArgs),
     /// Settings that devices get
     #[command(subcommand)]
     Settings(config::SettingsCommand),
@@ -93,6 +99,8 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Reports(command) => alerts::run_reports(command).await,
         Command::Client(command) => clients::run(command).await,
         Command::Gateway(command) => clients::run_gateway(command).await,
+        Command::Why(args) => why::run(args).await,
+        Command::Api(args) => api::run(args).await,
         Command::Settings(command) => config::run_settings(command).await,
         Command::Rules(command) => config::run_rules(command).await,
         Command::Audit(args) => alerts::run_audit(args).await,

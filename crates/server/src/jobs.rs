@@ -9,12 +9,17 @@ use tokio::{sync::watch, time::sleep};
 use crate::{
     App, alerts,
     app::now,
+    compliance,
     devices::{self, DeviceRow, store},
     error::Result,
     indicators,
 };
 
 const SILENCE_SCAN: Duration = Duration::from_secs(15);
+/// Between writing down what conditional access policies said.
+const RESULTS: Duration = Duration::from_secs(10);
+/// Devices judged in one transaction; others may write in between.
+const JUDGED_AT_ONCE: i64 = 200;
 const PURGE: Duration = Duration::from_secs(600);
 
 /// Runs all jobs until `stop` turns true.
@@ -24,6 +29,8 @@ pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
         tokio::join!(
             every(SILENCE_SCAN, || find_silent(&app, started)),
             every(PURGE, || purge(&app)),
+            every(RESULTS, || store_results(&app)),
+            judge_in_time(&app),
             expire_indicators(&app)
         );
     };
@@ -80,6 +87,46 @@ async fn mark_silent(app: &App, device: &DeviceRow, since: Timestamp) -> Result<
     devices::reassess(&mut tx, id).await?;
     tx.commit().await?;
     app.device_changed(id).await
+}
+
+/// Judges devices anew when time alone may change what policies say: a grace ends, a partner falls silent, a check-in is too old.
+async fn judge_in_time(app: &App) {
+    let mut changes = app.hub.changes();
+    loop {
+        let wait = match compliance::assess::due(app, JUDGED_AT_ONCE).await {
+            Ok(next) => next.map_or(PURGE, |at| at.since(now()).max(Duration::from_millis(50)).min(PURGE)),
+            Err(error) => {
+                error.log();
+                SILENCE_SCAN
+            }
+        };
+        tokio::select! {
+            () = sleep(wait) => {}
+            _ = changes.changed() => sleep(Duration::from_millis(200)).await,
+        }
+    }
+}
+
+/// Writes down how often conditional access policies came to which result.
+async fn store_results(app: &App) -> Result<()> {
+    let results = app.access.take_results();
+    if results.is_empty() {
+        return Ok(());
+    }
+    let day = now().as_micros() / 86_400_000_000;
+    let mut tx = app.db.begin().await?;
+    for (policy, result, count) in results {
+        let query = "INSERT INTO policy_results (policy_id, day, result, count) VALUES ($1, $2, $3, $4) \
+                     ON CONFLICT (policy_id, day, result) DO UPDATE SET count = policy_results.count + excluded.count";
+        let query = sqlx::query(query)
+            .bind(policy.to_string())
+            .bind(day)
+            .bind(result.as_str())
+            .bind(count);
+        query.execute(&mut *tx).await?;
+    }
+    tx.commit().await?;
+    Ok(())
 }
 
 /// Deletes indicators when their time is over, to the second. Devices stop matching them by their own clock.

@@ -209,6 +209,7 @@ fn administration() -> Router<App> {
         .route("/gateways/{id}", delete(gateways::admin_disable))
         .route("/devices/{id}/revoke", post(devices::admin::revoke))
         .route("/devices/{id}/posture", post(devices::admin::request_posture))
+        .route("/devices/{id}/why", get(devices::admin::why))
         .route("/reports", get(reports::admin_list))
         .route("/reports/{id}/decide", post(reports::admin_decide))
         .route("/indicators/explain", post(indicators::admin::explain))

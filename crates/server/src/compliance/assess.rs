@@ -1,15 +1,16 @@
 //! Judging devices: within the transaction that changed a fact, so that no answer is older than what it is about.
 
-use moat_model::{DeviceId, PolicyId};
+use moat_model::{DeviceId, PolicyId, Timestamp};
 use moat_policy::{
     assignment::{self, Subject},
     compliance::{AssignedPolicy, ComplianceDecision, Inputs, PolicyDecision, evaluate},
 };
 use serde_json::{Value, json};
-use sqlx::AnyConnection;
+use sqlx::{Any, AnyConnection, Executor};
 
 use super::facts::{DeviceColumns, Fleet, Organisation, Stored};
 use crate::{
+    App,
     app::now,
     error::{Error, Result},
 };
@@ -34,6 +35,38 @@ pub async fn fleet(connection: &mut AnyConnection) -> Result<usize> {
         changed += usize::from(decision.state.as_str() != device.compliance_state);
     }
     Ok(changed)
+}
+
+/// Judges up to `most` devices whose time has come; gives when the next one's comes.
+pub async fn due(app: &App, most: i64) -> Result<Option<Timestamp>> {
+    let next = next_due(app.db.read()).await?;
+    if next.is_none_or(|at| at > now()) {
+        return Ok(next);
+    }
+    let mut tx = app.db.begin().await?;
+    let query = "SELECT id FROM devices WHERE compliance_next_at <= $1 AND revoked_at IS NULL ORDER BY compliance_next_at LIMIT $2";
+    let ids: Vec<String> = sqlx::query_scalar(query)
+        .bind(now().as_micros())
+        .bind(most)
+        .fetch_all(&mut *tx)
+        .await?;
+    let ids = ids.iter().map(|id| id.parse()).collect::<Result<Vec<DeviceId>, _>>();
+    let ids = ids.map_err(Error::internal)?;
+    for id in &ids {
+        device(&mut tx, *id).await?;
+    }
+    let next = next_due(&mut *tx).await?;
+    tx.commit().await?;
+    for id in ids {
+        app.device_changed(id).await?;
+    }
+    Ok(next)
+}
+
+async fn next_due(executor: impl Executor<'_, Database = Any>) -> Result<Option<Timestamp>> {
+    let query = "SELECT MIN(compliance_next_at) FROM devices WHERE revoked_at IS NULL";
+    let next: Option<i64> = sqlx::query_scalar(query).fetch_one(executor).await?;
+    Ok(next.map(Timestamp::from_micros))
 }
 
 async fn judge(

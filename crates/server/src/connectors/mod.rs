@@ -4,7 +4,7 @@ pub mod graph;
 pub mod partner;
 pub mod store;
 
-use moat_model::{Connector, ConnectorId, PartnerState};
+use moat_model::{Connector, ConnectorId, PartnerState, Timestamp};
 use moat_policy::connector as rules;
 
 use crate::{
@@ -121,17 +121,20 @@ async fn check(tx: &mut crate::db::Transaction, connector: &Connector) -> Result
     }
 }
 
-/// The connector with its last heartbeat. Moat's own is heard whenever anybody asks.
+/// The connector as decisions take it: Moat's own never falls silent while this server decides.
 pub fn heard(mut connector: Connector) -> Connector {
     if connector.id == OWN {
-        connector.last_heartbeat_date_time = Some(now());
+        connector.last_heartbeat_date_time = Some(Timestamp::from_micros(i64::MAX));
     }
     connector
 }
 
-/// The connector with the state that it shows now.
+/// The connector as it is shown now.
 pub fn current(connector: &Connector) -> Connector {
-    let mut connector = heard(connector.clone());
+    let mut connector = connector.clone();
+    if connector.id == OWN {
+        connector.last_heartbeat_date_time = Some(now());
+    }
     connector.partner_state = rules::evaluate(&connector, now()).state;
     connector
 }

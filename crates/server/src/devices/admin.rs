@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 
 use crate::{
     App,
-    caller::Caller,
+    caller::{Caller, Role},
     error::{Error, Result},
-    json::ApiError,
+    json::{ApiError, time_or_null},
 };
 
 pub async fn revoke(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Result<StatusCode, ApiError> {
@@ -25,6 +25,25 @@ pub async fn request_posture(
 ) -> Result<Json<Value>, ApiError> {
     let delivered = super::request_posture(&app, &caller, parse_id(&id)?).await?;
     Ok(Json(json!({"delivered": delivered})))
+}
+
+/// Why a device is judged as it is, from the evidence to the decision, and what would change it.
+pub async fn why(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
+    caller.require_any(&[Role::MoatAdministrate, Role::MachineReadAll, Role::MachineReadWriteAll])?;
+    let device = super::defender::find(&app, &id).await?;
+    let decision = app.access.standing(device.device_id()?);
+    let compliance: Vec<moat_policy::Reason> =
+        serde_json::from_str(&device.compliance_reasons).map_err(Error::internal)?;
+    Ok(Json(json!({
+        "deviceId": device.id,
+        "deviceName": device.name,
+        "risk": device.risk,
+        "complianceState": device.compliance_state,
+        "complianceReasons": compliance,
+        "gracePeriodEnds": time_or_null(device.compliance_grace_until),
+        "access": if decision.allowed { "allowed" } else { "denied" },
+        "accessReasons": decision.reasons,
+    })))
 }
 
 /// What is no id cannot be a device's.

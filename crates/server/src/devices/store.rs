@@ -51,10 +51,6 @@ impl DeviceRow {
         self.id.parse().map_err(Error::internal)
     }
 
-    pub fn risk(&self) -> Result<Risk> {
-        self.risk.parse().map_err(Error::internal)
-    }
-
     /// Health in the Defender API's words.
     pub fn health(&self) -> HealthStatus {
         match (self.revoked_at, self.silent_since, self.web_protection.as_str()) {
