@@ -10,6 +10,7 @@ mod accounts;
 mod admin;
 mod alerts;
 mod app;
+mod app_protection;
 mod audit;
 mod bundles;
 mod caller;

@@ -14,8 +14,8 @@ use axum::{
 use tower_http::{catch_panic::CatchPanicLayer, limit::RequestBodyLimitLayer, trace::TraceLayer};
 
 use crate::{
-    Actor, App, Caller, access, accounts, admin, alerts, bundles, clients, connectors, console, devices, enrollment,
-    gateways, graph as face, indicators,
+    Actor, App, Caller, access, accounts, admin, alerts, app_protection, bundles, clients, connectors, console,
+    devices, enrollment, gateways, graph as face, indicators,
     json::{self, MAX_BODY, MAX_JSON},
     reports, rules,
 };
@@ -46,7 +46,8 @@ pub fn device_router(app: App) -> Router {
         .route("/device/v1/check-in", post(devices::device::check_in))
         .route("/device/v1/renew", post(devices::device::renew))
         .route("/device/v1/push", get(devices::device::push))
-        .route("/device/v1/bundle", get(bundles::get));
+        .route("/device/v1/bundle", get(bundles::get))
+        .route("/device/v1/apps/check-in", post(app_protection::device::check_in));
     finish(routes, app)
 }
 

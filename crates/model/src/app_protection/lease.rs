@@ -28,6 +28,14 @@ pub struct RegistrationId(pub Uuid);
 #[serde(transparent)]
 pub struct WipeOrderId(pub Uuid);
 
+impl std::str::FromStr for RegistrationId {
+    type Err = uuid::Error;
+
+    fn from_str(s: &str) -> Result<Self, Self::Err> {
+        s.parse().map(Self)
+    }
+}
+
 impl fmt::Display for RegistrationId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)

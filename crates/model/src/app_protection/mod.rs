@@ -4,11 +4,13 @@
 //! loosest to the strictest, so that the stricter of two is the greater: `moat_policy::app_protection` merges by that order.
 
 mod apps;
+mod check_in;
 mod lease;
 mod settings;
 mod words;
 
 pub use apps::{AppGroup, AppIdentifier, AppManagementLevels, InvalidAppManagementLevels};
+pub use check_in::{AppCheckIn, AppCheckInReply, SignedLease, WipeReceipt};
 pub use lease::{
     AgentState, AlertRef, LEASE_VERSION, Lease, LeaseError, MAX_LEASE, RegistrationId, ThreatReports, ThreatSource,
     WipeOrderId,

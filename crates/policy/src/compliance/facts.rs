@@ -1,5 +1,6 @@
 //! What compliance is judged by.
 
+pub use moat_model::app_protection::AgentState;
 use moat_model::{
     Connector, JailbreakLevel, PolicyId, ThreatLevel, Timestamp,
     compliance::{ComplianceTenantSettings, IosComplianceSettings, NoncomplianceAction},
@@ -77,16 +78,6 @@ pub struct Partner<'a> {
     pub report: Option<ThreatReport>,
     /// The open alerts behind the level, where they are known.
     pub alerts: &'a [ActiveAlert],
-}
-
-/// The partner's app on the device.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum AgentState {
-    Active,
-    /// Installed, but silent or switched off.
-    Inactive,
-    /// Never seen, or removed.
-    Missing,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

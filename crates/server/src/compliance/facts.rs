@@ -48,7 +48,7 @@ pub struct DeviceColumns {
     web_protection: String,
     risk: String,
     pub user_id: Option<String>,
-    user_exists: i64,
+    pub user_exists: i64,
     pub compliance_state: String,
     pub compliance_reasons: String,
     pub compliance_grace_until: Option<i64>,

@@ -229,7 +229,7 @@ pub async fn set_device_management(
         .map(String::as_str)
         .collect();
     graph::only_known(&change, &known)?;
-    let settings = tenant::update(&app, &caller, |before| merged(&before, &change)).await?;
+    let settings = tenant::update(&app, &caller, |before| graph::merged(&before, &change)).await?;
     Ok(graph.entity("deviceManagement", render_tenant(&app, &graph, settings)))
 }
 
@@ -269,7 +269,7 @@ fn draft(fields: &Map<String, Value>, before: Option<(&PolicyRow, Body)>) -> Res
     let stored = before
         .as_ref()
         .map_or_else(IosComplianceSettings::default, |(_, body)| body.settings.clone());
-    let settings = merged(&stored, &settings)?;
+    let settings = graph::merged(&stored, &settings)?;
     let actions = match (fields.get("scheduledActionsForRule"), &before) {
         (Some(rules), _) => actions(rules)?,
         (None, Some((_, body))) => body.actions.clone(),
@@ -291,20 +291,6 @@ fn draft(fields: &Map<String, Value>, before: Option<(&PolicyRow, Body)>) -> Res
         },
         body: Body { settings, actions },
     })
-}
-
-/// `before` with the fields of `change`; a null sets a field back to its default.
-fn merged<T: serde::Serialize + serde::de::DeserializeOwned>(before: &T, change: &Map<String, Value>) -> Result<T> {
-    let Value::Object(mut fields) = serde_json::to_value(before).map_err(Error::internal)? else {
-        return Err(Error::internal(anyhow::anyhow!("settings are no object")));
-    };
-    for (name, value) in change {
-        match value.is_null() {
-            true => fields.remove(name),
-            false => fields.insert(name.clone(), value.clone()),
-        };
-    }
-    graph::typed(&fields)
 }
 
 /// The actions of the one rule that Graph has. `ruleName` is always PasswordRequired there and says nothing.

@@ -1,7 +1,7 @@
 //! Compliance: policies that say what a device must be, and what came out for each device.
 
 pub mod assess;
-mod facts;
+pub mod facts;
 pub mod graph;
 pub mod store;
 pub mod tenant;

@@ -198,6 +198,20 @@ pub fn typed<T: serde::de::DeserializeOwned>(fields: &Map<String, Value>) -> Res
     })
 }
 
+/// `before` with the fields of `change`; a null sets a field back to its default.
+pub fn merged<T: serde::Serialize + serde::de::DeserializeOwned>(before: &T, change: &Map<String, Value>) -> Result<T> {
+    let Value::Object(mut fields) = serde_json::to_value(before).map_err(Error::internal)? else {
+        return Err(Error::internal(anyhow::anyhow!("settings are no object")));
+    };
+    for (name, value) in change {
+        match value.is_null() {
+            true => fields.remove(name),
+            false => fields.insert(name.clone(), value.clone()),
+        };
+    }
+    typed(&fields)
+}
+
 /// Refuses names that a resource does not have: a misspelt setting would silently not hold.
 pub fn only_known(fields: &Map<String, Value>, known: &[&str]) -> Result<()> {
     let unknown = fields

@@ -7,7 +7,7 @@ use axum::{
 };
 
 use crate::{
-    App, Role, alerts, compliance, conditional_access, connectors,
+    App, Role, alerts, app_protection, compliance, conditional_access, connectors,
     devices::{self, managed},
     graph::{self, Version},
     groups, reports, users,
@@ -57,6 +57,7 @@ routes! {
     get "/users/{id}/transitiveMemberOf" => users::graph::transitive_member_of, users::READ, "groups that a user is in, also through others";
     get "/users/{id}/transitiveMemberOf/graph.group" => users::graph::transitive_member_of, users::READ, "the same, as groups";
     get "/users/{id}/managedDevices" => devices::graph::of_user, managed::READ, "a user's devices";
+    post "/users/{id}/wipeManagedAppRegistrationsByDeviceTag" => app_protection::graph::wipe, app_protection::WRITE, "order a user's apps with a device tag to wipe their work data";
     get "/groups" => groups::graph::list, groups::READ, "list groups";
     post "/groups" => groups::graph::create, groups::WRITE, "create a group";
     get "/groups/$count" => groups::graph::count, groups::READ, "how many groups there are";
@@ -91,6 +92,22 @@ routes! {
     get "/deviceManagement/mobileThreatDefenseConnectors/{id}" => connectors::graph::get, connectors::READ, "a connector";
     patch "/deviceManagement/mobileThreatDefenseConnectors/{id}" => connectors::graph::update, connectors::WRITE, "its switches and thresholds";
     delete "/deviceManagement/mobileThreatDefenseConnectors/{id}" => connectors::graph::delete, connectors::WRITE, "take a partner away";
+    get "/deviceAppManagement/iosManagedAppProtections" => app_protection::graph::list, app_protection::READ, "list app protection policies; $expand=apps,assignments";
+    post "/deviceAppManagement/iosManagedAppProtections" => app_protection::graph::create, app_protection::WRITE, "create a policy";
+    get "/deviceAppManagement/iosManagedAppProtections/{id}" => app_protection::graph::get, app_protection::READ, "a policy";
+    patch "/deviceAppManagement/iosManagedAppProtections/{id}" => app_protection::graph::update, app_protection::WRITE, "change a policy";
+    delete "/deviceAppManagement/iosManagedAppProtections/{id}" => app_protection::graph::delete, app_protection::WRITE, "delete a policy";
+    get "/deviceAppManagement/iosManagedAppProtections/{id}/apps" => app_protection::graph::policy_apps, app_protection::READ, "the apps it names";
+    post "/deviceAppManagement/iosManagedAppProtections/{id}/targetApps" => app_protection::graph::target_apps, app_protection::WRITE, "replace the apps";
+    post "/deviceAppManagement/iosManagedAppProtections/{id}/assign" => app_protection::graph::assign, app_protection::WRITE, "replace its assignments";
+    post "/deviceAppManagement/managedAppPolicies/{id}/assign" => app_protection::graph::assign, app_protection::WRITE, "the same, where Graph documents it";
+    get "/deviceAppManagement/iosManagedAppProtections/{id}/assignments" => app_protection::graph::assignments, app_protection::READ, "whom it is assigned to";
+    post "/deviceAppManagement/iosManagedAppProtections/{id}/assignments" => app_protection::graph::add_assignment, app_protection::WRITE, "add an assignment";
+    get "/deviceAppManagement/managedAppRegistrations" => app_protection::graph::registrations, app_protection::READ, "apps that registered";
+    get "/deviceAppManagement/managedAppRegistrations/getUserIdsWithFlaggedAppRegistration" => app_protection::graph::flagged, app_protection::READ, "users with an app that sees a jailbreak";
+    get "/deviceAppManagement/managedAppRegistrations/{id}" => app_protection::graph::registration, app_protection::READ, "an app";
+    get "/deviceAppManagement/managedAppRegistrations/{id}/appliedPolicies" => app_protection::graph::policies_of, app_protection::READ, "policies that it follows";
+    get "/deviceAppManagement/managedAppRegistrations/{id}/intendedPolicies" => app_protection::graph::policies_of, app_protection::READ, "policies that are meant for it";
     get "/identity/conditionalAccess/policies" => conditional_access::graph::list, conditional_access::READ, "conditional access policies, with what they said at gateways";
     post "/identity/conditionalAccess/policies" => conditional_access::graph::create, conditional_access::WRITE, "create a policy";
     get "/identity/conditionalAccess/policies/{id}" => conditional_access::graph::get, conditional_access::READ, "a policy";

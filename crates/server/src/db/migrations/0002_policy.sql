@@ -152,3 +152,37 @@ CREATE TABLE policy_results (
     count BIGINT NOT NULL,
     PRIMARY KEY (policy_id, day, result)
 );
+
+-- Apps with app protection on devices: one of each kind per device.
+CREATE TABLE app_registrations (
+    id TEXT PRIMARY KEY,
+    device_id TEXT NOT NULL REFERENCES devices (id),
+    -- Lower case: letter case does not matter in a bundle id.
+    bundle_key TEXT NOT NULL,
+    bundle_id TEXT NOT NULL,
+    user_id TEXT,
+    app_version TEXT NOT NULL,
+    sdk_version TEXT NOT NULL,
+    os_version TEXT NOT NULL,
+    device_model TEXT NOT NULL,
+    device_tag TEXT NOT NULL,
+    -- The app itself sees a jailbreak.
+    flagged BIGINT NOT NULL,
+    created_at BIGINT NOT NULL,
+    last_sync_at BIGINT NOT NULL,
+    -- When its work data was wiped last, and why.
+    wiped_at BIGINT,
+    wipe_reason TEXT,
+    UNIQUE (device_id, bundle_key)
+);
+CREATE INDEX app_registrations_by_user ON app_registrations (user_id);
+
+-- Orders of administrators to wipe an app's work data.
+CREATE TABLE app_wipe_orders (
+    id TEXT PRIMARY KEY,
+    registration_id TEXT NOT NULL REFERENCES app_registrations (id),
+    requested_at BIGINT NOT NULL,
+    requested_by TEXT NOT NULL,
+    done_at BIGINT
+);
+CREATE INDEX app_wipe_orders_by_registration ON app_wipe_orders (registration_id);

@@ -1,0 +1,182 @@
+//! What one app on one device may do, signed, so that it also knows without the server.
+
+use std::time::Duration;
+
+use ed25519_dalek::Signer as _;
+use moat_model::{
+    DeviceId, GroupId, PolicyId, Target,
+    app_protection::{
+        AlertRef, LEASE_VERSION, Lease, RegistrationId, SignedLease, ThreatReports, ThreatSource, WipeOrderId,
+    },
+};
+use moat_policy::{
+    app_protection::{AppliedPolicy, EffectiveSettings, merge},
+    assignment::{self, Subject},
+    compliance::Partner,
+};
+use sqlx::AnyConnection;
+
+use super::Body;
+use crate::{
+    App,
+    app::now,
+    compliance::facts::{Fleet, Organisation},
+    error::{Error, Result},
+    policies::{self, Kind, targets},
+};
+
+/// How long a lease answers without asking again.
+const LIFETIME: Duration = Duration::from_secs(15 * 60);
+
+/// A policy with whom it is for.
+pub struct Applying {
+    pub id: PolicyId,
+    pub name: String,
+    pub body: Body,
+}
+
+/// The policies that are for this app of this user: assigned to the user's groups, naming the app, for such devices.
+pub async fn applying(
+    connection: &mut AnyConnection,
+    user_groups: &[GroupId],
+    bundle_id: &str,
+    managed: bool,
+) -> Result<Vec<Applying>> {
+    let mut found = Vec::new();
+    let all_targets: Vec<(String, Target)> = targets::all(&mut *connection).await?;
+    let subject = Subject {
+        user_groups: Some(user_groups),
+        device_groups: None,
+    };
+    for row in policies::store::all(&mut *connection, Kind::AppProtection).await? {
+        let body = Body::of(&row)?;
+        let targets: Vec<Target> = all_targets
+            .iter()
+            .filter(|(policy, _)| *policy == row.id)
+            .map(|(_, target)| *target)
+            .collect();
+        let applies = assignment::evaluate(&targets, subject).applies()
+            && body.app_group_type.covers(&body.apps, bundle_id)
+            && body.targeted_app_management_levels.cover(managed);
+        if applies {
+            found.push(Applying {
+                id: row.id.parse().map_err(Error::internal)?,
+                name: row.display_name,
+                body,
+            });
+        }
+    }
+    Ok(found)
+}
+
+/// The settings of several policies in one; none without a policy.
+pub fn effective(applying: &[Applying]) -> Option<EffectiveSettings> {
+    let policies: Vec<_> = applying
+        .iter()
+        .map(|policy| AppliedPolicy {
+            id: policy.id,
+            name: &policy.name,
+            settings: &policy.body.settings,
+        })
+        .collect();
+    merge(&policies)
+}
+
+/// The lease of an app, or why there is none.
+pub async fn lease(
+    connection: &mut AnyConnection,
+    app: &App,
+    device: DeviceId,
+    registration: RegistrationId,
+    bundle_id: &str,
+    managed: bool,
+) -> Result<std::result::Result<Lease, String>> {
+    let organisation = Organisation::load(connection).await?;
+    let fleet = Fleet::load(connection, Some(device)).await?;
+    let Some(columns) = fleet.devices.first() else {
+        return Ok(Err("The device was removed.".into()));
+    };
+    let Some(user) = &columns.user_id else {
+        return Ok(Err(
+            "Nobody is known as the user of this device; an administrator must say whose it is.".into(),
+        ));
+    };
+    let applying = applying(connection, fleet.groups_of(user), bundle_id, managed).await?;
+    let Some(effective) = effective(&applying) else {
+        return Ok(Err("No app protection policy is for this user and app.".into()));
+    };
+    let threats = fleet.threats(columns)?;
+    let facts = fleet.facts(columns)?;
+    let at = now();
+    Ok(Ok(Lease {
+        version: LEASE_VERSION,
+        tenant: app.tenant.clone(),
+        registration_id: registration,
+        device_id: device,
+        user_id: user.parse().map_err(Error::internal)?,
+        bundle_id: bundle_id.to_string(),
+        issued_at: at,
+        valid_until: at.saturating_add(LIFETIME),
+        policies: applying.iter().map(|policy| policy.id).collect(),
+        settings: effective.settings,
+        threats: reports(&threats.partners(&organisation)),
+        jailbroken: facts.jailbreak == Some(moat_model::JailbreakLevel::Confirmed),
+        device_managed: managed,
+        account_disabled: columns.user_exists == 0,
+        clocked_out_since: None,
+        wipe_order: open_order(connection, registration).await?,
+    }))
+}
+
+/// The bytes to send, with their signature.
+pub fn sign(app: &App, lease: &Lease) -> Result<SignedLease> {
+    let bytes = lease.encode().map_err(Error::internal)?;
+    let signature = app.keys.bundle.sign(&bytes);
+    Ok(SignedLease {
+        lease: String::from_utf8(bytes).map_err(Error::internal)?,
+        signature: hex::encode(signature.to_bytes()),
+    })
+}
+
+/// Moat's own word, and that of the third party that is used for app protection.
+fn reports(partners: &[Partner<'_>]) -> ThreatReports {
+    let source = |partner: &Partner<'_>| ThreatSource {
+        name: partner.name.to_string(),
+        used_for_app_protection: partner.connector.ios_mobile_application_management_enabled,
+        agent: partner.agent,
+        level: partner.report.map(|report| report.level),
+        alerts: partner
+            .alerts
+            .iter()
+            .map(|alert| AlertRef {
+                id: alert.id.clone(),
+                title: alert.title.clone(),
+                severity: alert.severity,
+            })
+            .collect(),
+    };
+    let missing = || ThreatSource {
+        name: "Moat".into(),
+        used_for_app_protection: false,
+        agent: moat_model::app_protection::AgentState::Missing,
+        level: None,
+        alerts: Vec::new(),
+    };
+    ThreatReports {
+        own: partners.iter().find(|partner| partner.own).map_or_else(missing, source),
+        third_party: partners
+            .iter()
+            .find(|partner| !partner.own && partner.connector.ios_mobile_application_management_enabled)
+            .map(source),
+    }
+}
+
+async fn open_order(connection: &mut AnyConnection, registration: RegistrationId) -> Result<Option<WipeOrderId>> {
+    let query = "SELECT id FROM app_wipe_orders WHERE registration_id = $1 AND done_at IS NULL ORDER BY id LIMIT 1";
+    let id: Option<String> = sqlx::query_scalar(query)
+        .bind(registration.to_string())
+        .fetch_optional(connection)
+        .await?;
+    id.map(|id| id.parse().map(WipeOrderId).map_err(Error::internal))
+        .transpose()
+}
