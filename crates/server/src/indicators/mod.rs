@@ -367,11 +367,15 @@ async fn put(
         change(&after.id.to_string(), before.as_ref(), Some(&after)),
     )
     .await?;
-    let concerns_devices = after.kind.is_enforced() && before.is_none_or(|before| !before.is_same_on_devices(&after));
+    // What was enforced until now concerns them too: they must forget it.
+    let enforced = |indicator: &Indicator| indicator.kind.is_enforced();
+    let concerns_devices = (enforced(&after) || before.as_ref().is_some_and(enforced))
+        && before.is_none_or(|before| !before.is_same_on_devices(&after));
     Ok((after, concerns_devices))
 }
 
-async fn commit(app: &App, mut tx: Transaction) -> Result<()> {
+/// Commits a change that devices must know.
+pub async fn commit(app: &App, mut tx: Transaction) -> Result<()> {
     let revision = settings::raise_revision(&mut tx).await?;
     tx.commit().await?;
     app.hub.set_revision(revision);

@@ -158,6 +158,30 @@ async fn a_submission_with_an_id_changes_that_indicator() {
 }
 
 #[tokio::test]
+async fn an_indicator_that_becomes_another_type_leaves_devices() {
+    let world = World::start().await;
+    let client = world.client("c", &[Role::TiReadWriteAll]).await;
+    let device = world.device("phone", "").await;
+    let first = client.post("/api/indicators", block("evil.example")).await.body;
+    let file = |id: &Value| with(with(block(&"ab".repeat(32)), "indicatorType", "FileSha256"), "id", id.clone());
+    let blocked = async || {
+        let bytes = device.bytes("/device/v1/bundle").await;
+        let bundle = moat_indicators::Bundle::open(bytes, &world.app.keys.bundle.verifying_key()).unwrap();
+        let now = moat_model::Timestamp::from_micros(crate::world::EVENT_TIME);
+        bundle.indicators().lookup_host("evil.example", now).is_some()
+    };
+    assert!(blocked().await);
+    let changed = client.post("/api/indicators", file(&first["id"])).await;
+    assert_eq!(changed.outcome(), "200", "{}", changed.text);
+    assert!(!blocked().await);
+    let mut revision = world.app.hub.revision();
+    let before = *revision.borrow_and_update();
+    let renamed = with(file(&first["id"]), "title", "new");
+    assert_eq!(client.post("/api/indicators", renamed).await.outcome(), "200");
+    assert_eq!(*revision.borrow_and_update(), before, "a file concerns no device");
+}
+
+#[tokio::test]
 async fn every_change_is_in_the_audit_log_with_before_and_after() {
     let world = World::start().await;
     let client = world.client("siem", &[Role::TiReadWriteAll]).await;
