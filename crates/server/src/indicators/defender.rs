@@ -6,7 +6,7 @@ use axum::{
     response::IntoResponse,
 };
 use http::StatusCode;
-use moat_indicators::Prefix;
+use moat_indicators::{Prefix, UrlPattern, is_https};
 use moat_model::{Action, IndicatorId, IndicatorType};
 use serde_json::{Map, Value, json};
 
@@ -183,7 +183,11 @@ pub fn entity(i: &Indicator) -> Value {
 
 /// What the submitter should know and Defender would not say.
 fn note(i: &Indicator) -> Option<&'static str> {
+    let has_path = || UrlPattern::parse(&i.canonical).is_ok_and(|url| !url.path().is_empty());
     match i.kind {
+        IndicatorType::Url if is_https(&i.value) && has_path() => {
+            Some("A path is seen only over plain HTTP; over HTTPS only a host can be matched.")
+        }
         IndicatorType::IpAddress if i.canonical.parse::<Prefix>().is_ok_and(|p| p.is_internal()) => Some(
             "This is an internal address; Defender would refuse it. Make sure that you mean to cut off your own network.",
         ),

@@ -158,6 +158,17 @@ pub async fn create_or_update(app: &App, caller: &Caller, submission: Submission
     Ok(indicator)
 }
 
+/// Stores an indicator within a transaction of a caller whose right was checked, whoever made it; with it, whether devices
+/// need a new bundle, for which [`commit`] is there.
+pub async fn store_authorised(
+    app: &App,
+    tx: &mut Transaction,
+    caller: &Caller,
+    submission: Submission,
+) -> Result<(Indicator, bool)> {
+    store_one(app, tx, caller, &Scope::All, submission).await
+}
+
 /// One item of an import.
 pub struct Imported {
     /// The value as it came.

@@ -8,4 +8,5 @@ mod indicators;
 mod machines;
 mod oauth;
 mod odata;
+mod reports;
 mod world;
