@@ -31,6 +31,7 @@ mod listen;
 pub mod local;
 pub mod odata;
 mod pki;
+mod places;
 mod push;
 mod rate_limit;
 mod reports;

@@ -10,7 +10,12 @@ use tokio::{
     sync::watch,
 };
 
-use crate::{App, data_folder, jobs, listen, pki::ServerIdentity, router};
+use crate::{
+    App, data_folder, jobs, listen,
+    pki::ServerIdentity,
+    places::{Places, Shares},
+    router,
+};
 
 /// Bound listeners: their ports are known before anything is served.
 pub struct Listeners {
@@ -49,12 +54,14 @@ pub async fn serve(app: App, listeners: Listeners, stop: watch::Receiver<bool>) 
     let names = certificate_names(&app);
     let main_tls = listen::main_tls(main_identity(&app, &names)?)?;
     let device_tls = listen::device_tls(app.authority.issue_server(&names)?, app.authority.roots()?)?;
+    let shares = Shares::of_this_process();
 
     let main = listen::serve_tls(
         app.clone(),
         listeners.main,
         main_tls,
         router::main_router(app.clone()),
+        Places::shared(shares.main),
         stop.clone(),
     );
     let device = listen::serve_tls(
@@ -62,6 +69,7 @@ pub async fn serve(app: App, listeners: Listeners, stop: watch::Receiver<bool>) 
         listeners.device,
         device_tls,
         router::device_router(app.clone()),
+        Places::open(shares.device),
         stop.clone(),
     );
     let local = listen::serve_local(

@@ -2,6 +2,7 @@
 
 mod client;
 mod command_line;
+mod connections;
 mod console;
 mod full_disk;
 mod kill;
