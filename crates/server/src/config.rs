@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use rustls_pki_types::ServerName;
 use serde::Deserialize;
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -98,6 +99,9 @@ impl Config {
         if self.certificate.is_some() != self.certificate_key.is_some() {
             return wrong("certificate_key", "certificate and certificate_key go together");
         }
+        if let Some(name) = self.names.iter().find(|name| !is_server_name(name)) {
+            return wrong("names", &format!("{name:?} is neither a host name nor an address"));
+        }
         if !(1..=825).contains(&self.device_certificate_days) {
             return wrong("device_certificate_days", "must be 1 to 825");
         }
@@ -139,6 +143,11 @@ fn is_https_origin(url: &str) -> bool {
     })
 }
 
+/// Whether a certificate can be for this name: a host name, also of all hosts below one, or an address.
+pub(crate) fn is_server_name(name: &str) -> bool {
+    ServerName::try_from(name.strip_prefix("*.").unwrap_or(name)).is_ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -169,3 +178,5 @@ mod tests {
         }
     }
 }
+            ("retention_days = 0", "retention_days"),
+            ("names = ['moat.example', 'no name']", "names"),

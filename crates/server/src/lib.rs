@@ -47,4 +47,4 @@ pub use caller::{Actor, Caller, Role};
 pub use config::Config;
 pub use data_folder::DataFolder;
 pub use error::Error;
-pub use serve::{Listeners, serve, stop_on_signal};
+pub use serve::{Listeners, check, serve, stop_on_signal};

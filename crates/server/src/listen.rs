@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use axum::{Extension, Router, body::Body};
 use bytes::Bytes;
 use http::Request;
@@ -48,6 +48,8 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(20);
 const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
 /// How long what was sent may stay unacknowledged or unread (RFC 5482).
 const UNANSWERED: Duration = Duration::from_secs(60);
+/// Linux: `sun_path` less its closing zero.
+const MAX_SOCKET_PATH: usize = 107;
 /// Time that open requests get to finish at a stop.
 const GRACE: Duration = Duration::from_secs(5);
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
@@ -161,6 +163,12 @@ impl Trouble {
 /// Opens a Unix socket that only the owner of the data folder can use; the one of a killed server is replaced.
 pub fn bind_local(path: &Path) -> Result<UnixListener> {
     use std::os::unix::fs::PermissionsExt as _;
+    if path.as_os_str().len() > MAX_SOCKET_PATH {
+        bail!(
+            "{} is longer than the {MAX_SOCKET_PATH} bytes that a socket's address can have: give the data folder a shorter path",
+            path.display()
+        );
+    }
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             return Err(error).context("cannot replace the old admin socket");
@@ -347,11 +355,20 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn who_asks_for_nothing_is_closed() {
-        for sent in ["", "G", "GET / HT", "GET / HTTP/1.1\r\nHost: a\r\nX: ", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"] {
+        for sent in [
+            "",
+            "G",
+            "GET / HT",
+            "GET / HTTP/1.1\r\nHost: a\r\nX: ",
+            "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        ] {
             let (mut client, _running) = connect();
             client.write_all(sent.as_bytes()).await.unwrap();
             let (_, after) = until_closed(&mut client).await;
-            assert!(after <= FIRST_REQUEST_TIMEOUT + Duration::from_secs(1), "{sent:?}: {after:?}");
+            assert!(
+                after <= FIRST_REQUEST_TIMEOUT + Duration::from_secs(1),
+                "{sent:?}: {after:?}"
+            );
         }
     }
 
@@ -363,7 +380,10 @@ mod tests {
             let mut answer = [0; 4096];
             let read = client.read(&mut answer).await.unwrap();
             let answer = String::from_utf8_lossy(&answer[..read]).into_owned();
-            assert!(answer.contains("content-length: 5") && answer.ends_with("hello"), "{answer}");
+            assert!(
+                answer.contains("content-length: 5") && answer.ends_with("hello"),
+                "{answer}"
+            );
         }
         let (_, after) = until_closed(&mut client).await;
         assert!(after <= IDLE_TIMEOUT + Duration::from_secs(1), "{after:?}");
@@ -372,7 +392,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_answer_that_goes_on_keeps_its_connection() {
         let (mut client, _running) = connect();
-        client.write_all(b"GET /ticks HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+        client
+            .write_all(b"GET /ticks HTTP/1.1\r\nHost: a\r\n\r\n")
+            .await
+            .unwrap();
         let (start, mut ticks) = (Instant::now(), 0);
         while start.elapsed() < HOUR {
             let mut some = [0; 4096];

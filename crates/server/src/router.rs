@@ -137,6 +137,7 @@ fn defender() -> Router<App> {
         .route("/alerts/{id}/domains", get(alerts::defender::domains))
         .route("/alerts/{id}/ips", get(alerts::defender::ips))
         .route("/alerts/{id}/files", get(alerts::defender::files))
+        .route("/alerts/{id}/user", get(alerts::defender::user))
         .route(
             "/alerts/{id}",
             get(alerts::defender::get).patch(alerts::defender::update),

@@ -54,9 +54,15 @@ async fn many_idle_connections_keep_nobody_out() {
         .unwrap()
         .to_string();
     let address = server.url.trim_start_matches("https://").parse().unwrap();
-    let mut device = Device::enroll(&mut Client::new(address, &ca, None), &token).await.unwrap();
+    let mut device = Device::enroll(&mut Client::new(address, &ca, None), &token)
+        .await
+        .unwrap();
     let held: Vec<_> = (0..300).map_while(|_| idle(&server, &ca)).collect();
-    assert!(!held.is_empty() && held.len() < 300, "one address got {} connections", held.len());
+    assert!(
+        !held.is_empty() && held.len() < 300,
+        "one address got {} connections",
+        held.len()
+    );
 
     let added = data.moat(&["indicators", "add", "evil.example", "--timeout", "20"]);
     assert!(
@@ -65,7 +71,9 @@ async fn many_idle_connections_keep_nobody_out() {
         String::from_utf8_lossy(&added.stderr)
     );
     let mut connection = device.connect(server.device, &ca);
-    let acknowledged = device.report_sites(&mut connection, &["https://odd.example/".into()]).await;
+    let acknowledged = device
+        .report_sites(&mut connection, &["https://odd.example/".into()])
+        .await;
     assert_eq!(acknowledged, Some(1), "a device");
     drop(held);
     let mut client = Client::new(address, &ca, None);
@@ -97,7 +105,11 @@ async fn a_detailed_log_holds_no_secrets() {
     let server = data.start(Command::new(MOAT), &["-v"], Stdio::from(log.try_clone().unwrap()));
     let address = server.url.trim_start_matches("https://").parse().unwrap();
     let mut client = Client::new(address, &data.ca(), None);
-    for path in ["/setup/a-secret-link", "/why/a-secret-link", "/nothing?token=a-secret-link"] {
+    for path in [
+        "/setup/a-secret-link",
+        "/why/a-secret-link",
+        "/nothing?token=a-secret-link",
+    ] {
         client.call(Method::GET, path, "", String::new()).await.unwrap();
     }
     server.stop();

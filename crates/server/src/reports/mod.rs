@@ -146,12 +146,13 @@ pub async fn decide(app: &App, caller: &Caller, id: &str, decision: Decision) ->
 
 /// Takes a report out of the open ones; fails when it is none any more.
 async fn close(tx: &mut Transaction, caller: &Caller, report: &ReportRow, status: &str) -> Result<()> {
-    let query =
-        sqlx::query("UPDATE site_reports SET status = $1, closed_at = $2, closed_by = $3 WHERE id = $4 AND status = 'open'")
-            .bind(status.to_string())
-            .bind(now().as_micros())
-            .bind(caller.actor.to_string())
-            .bind(report.id.clone());
+    let query = sqlx::query(
+        "UPDATE site_reports SET status = $1, closed_at = $2, closed_by = $3 WHERE id = $4 AND status = 'open'",
+    )
+    .bind(status.to_string())
+    .bind(now().as_micros())
+    .bind(caller.actor.to_string())
+    .bind(report.id.clone());
     match query.execute(&mut **tx).await?.rows_affected() {
         0 => Err(Error::Conflict("the report has been decided already".into())),
         _ => Ok(()),

@@ -4,6 +4,7 @@ mod access;
 mod alerts;
 mod console;
 mod devices;
+mod first_start;
 mod indicators;
 mod machines;
 mod oauth;

@@ -85,7 +85,10 @@ async fn a_path_is_never_said_to_be_blocked_over_https() {
     };
     let over_tls = explain("https://evil.example/login").await;
     assert_eq!(over_tls["action"], "Allowed");
-    assert!(over_tls["reason"].as_str().unwrap().contains("only the host"), "{over_tls}");
+    assert!(
+        over_tls["reason"].as_str().unwrap().contains("only the host"),
+        "{over_tls}"
+    );
     assert_eq!(explain("http://evil.example/login").await["action"], "Block");
     assert_eq!(explain("https://host.example/any").await["action"], "Block");
 }
