@@ -4,7 +4,7 @@ use moat_model::{
 };
 use moat_policy::{access, risk};
 
-use super::{DeviceRow, incidents, store};
+use super::{DeviceRow, bounds, incidents, store};
 use crate::{
     App, alerts,
     app::now,
@@ -13,9 +13,6 @@ use crate::{
     error::{Error, Result},
 };
 
-/// Events in the future are believed up to this; a wrong clock must not hide an alert behind years to come.
-const CLOCK_SKEW: std::time::Duration = std::time::Duration::from_secs(300);
-
 /// Stores a check-in in one transaction: events, alerts, state, risk. Only what was committed is acknowledged.
 pub async fn check_in(app: &App, device: &DeviceRow, mut check_in: CheckIn, peer: &str) -> Result<CheckInReply> {
     check(&mut check_in)?;
@@ -23,6 +20,7 @@ pub async fn check_in(app: &App, device: &DeviceRow, mut check_in: CheckIn, peer
     let mut tx = app.db.begin().await?;
     let (acknowledged, posture_requested) = store_events(&mut tx, id, &check_in).await?;
     alerts::resolve_by_itself(&mut tx, id, AlertKind::DeviceSilent, "", "the device reported again").await?;
+    incidents::follow_posture(&mut tx, id, &check_in.state).await?;
     store::update_state(&mut tx, id, &check_in.device, &check_in.state, peer).await?;
     let decision = alerts::recompute_risk(&mut tx, id).await?;
     tx.commit().await?;
@@ -90,9 +88,6 @@ fn check(check_in: &mut CheckIn) -> Result<()> {
     {
         return Err(Error::invalid("bodyInvalid", "seq must be 1 to 9223372036854775807"));
     }
-    let latest = now().saturating_add(CLOCK_SKEW);
-    for entry in &mut check_in.events {
-        entry.time = entry.time.min(latest);
-    }
+    bounds::apply(check_in, now());
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! Devices: what they report, what is known of them, and taking them out.
 
 pub mod admin;
+mod bounds;
 mod check_in;
 pub mod console;
 pub mod defender;
