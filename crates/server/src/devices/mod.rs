@@ -6,6 +6,7 @@ mod check_in;
 pub mod console;
 pub mod defender;
 pub mod device;
+pub mod group;
 mod incidents;
 pub mod search;
 pub mod store;

@@ -13,6 +13,7 @@ use crate::{
     app::now,
     audit,
     caller::{Actor, Caller, Role},
+    devices::group,
     error::{Error, Result},
     secret,
 };
@@ -60,10 +61,12 @@ struct TokenRecord<'a> {
     expires_at: String,
 }
 
-pub async fn create_token(app: &App, caller: &Caller, new: NewToken) -> Result<IssuedToken> {
+pub async fn create_token(app: &App, caller: &Caller, mut new: NewToken) -> Result<IssuedToken> {
     caller.require_any(&[Role::MoatAdministrate])?;
     check(&new)?;
     let token = secret::generate();
+    let name = group::name(&new.device_group);
+    new.device_group = name.map_err(|error| Error::invalid("InvalidInput", format!("deviceGroup: {error}")))?;
     let id = uuid::Uuid::now_v7().to_string();
     let expires_at = now().saturating_add(std::time::Duration::from_secs(new.lifetime_seconds));
     let mut tx = app.db.begin().await?;
@@ -171,12 +174,6 @@ fn check(new: &NewToken) -> Result<()> {
     }
     if !(1..=100_000).contains(&new.max_uses) {
         return Err(Error::invalid("InvalidInput", "maxUses must be 1 to 100000"));
-    }
-    if new.device_group.len() > 100 || new.device_group.chars().any(char::is_control) {
-        return Err(Error::invalid(
-            "InvalidInput",
-            "deviceGroup must have at most 100 characters and no control characters",
-        ));
     }
     Ok(())
 }

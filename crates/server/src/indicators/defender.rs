@@ -10,7 +10,7 @@ use moat_indicators::{Prefix, UrlPattern, is_https};
 use moat_model::{Action, IndicatorId, IndicatorType};
 use serde_json::{Map, Value, json};
 
-use super::{Imported, Indicator, Submission};
+use super::{Imported, Indicator, Submission, draft::at_commas};
 use crate::{
     App, Caller,
     error::{Error, Result},
@@ -253,10 +253,9 @@ const FIELDS: [&str; 19] = [
 fn submission(body: &Map<String, Value>) -> Result<Submission> {
     check_case(body, &FIELDS)?;
     let text = |name: &str| text(body, name);
-    let mut device_groups = texts(body, "rbacGroupNames")?;
-    if device_groups.is_empty() {
-        device_groups = texts(body, "rbacGroupIds")?;
-    }
+    // An answer that is sent back with an empty list still carries what it was under the other name.
+    let given = body.get("rbacGroupNames").is_some_and(|names| !names.is_null());
+    let device_groups = texts(body, if given { "rbacGroupNames" } else { "rbacGroupIds" })?;
     Ok(Submission {
         id: text("id")?,
         value: text("indicatorValue")?,
@@ -299,7 +298,7 @@ fn texts(body: &Map<String, Value>, name: &str) -> Result<Vec<String>> {
     };
     match body.get(name) {
         None | Some(Value::Null) => Ok(Vec::new()),
-        Some(Value::String(text)) => Ok(vec![text.clone()]),
+        Some(Value::String(text)) => Ok(at_commas(text)),
         Some(Value::Array(items)) => items
             .iter()
             .map(|item| item.as_str().map(String::from).ok_or_else(wrong))

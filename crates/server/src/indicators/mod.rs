@@ -5,6 +5,7 @@ pub mod console;
 mod csv;
 pub mod defender;
 mod draft;
+mod quotes;
 mod store;
 
 use std::collections::{HashMap, HashSet};

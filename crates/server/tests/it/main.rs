@@ -6,6 +6,7 @@ mod check_in;
 mod console;
 mod devices;
 mod first_start;
+mod groups;
 mod indicators;
 mod machines;
 mod oauth;
