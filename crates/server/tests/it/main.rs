@@ -2,6 +2,7 @@
 
 mod access;
 mod alerts;
+mod audit;
 mod check_in;
 mod console;
 mod devices;
