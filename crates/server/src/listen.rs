@@ -95,7 +95,11 @@ pub async fn serve_tls(
     let graceful = GracefulShutdown::new();
     let mut trouble = Trouble::default();
     loop {
-        let Some(slot) = places.slot().await else { break };
+        let slot = tokio::select! {
+            slot = places.slot() => slot,
+            _ = stop.wait_for(|stop| *stop) => break,
+        };
+        let Some(slot) = slot else { break };
         let (socket, peer) = tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok(accepted) => accepted,
