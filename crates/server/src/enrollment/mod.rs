@@ -163,20 +163,18 @@ pub async fn enroll(
 }
 
 fn check(new: &NewToken) -> Result<()> {
+    let wrong = |field, rule| Err(Error::invalid_field("InvalidInput", field, rule));
     if !(60..=366 * 86_400).contains(&new.lifetime_seconds) {
-        return Err(Error::invalid(
-            "InvalidInput",
-            "lifetimeSeconds must be 60 to 31622400 (a year)",
-        ));
+        return wrong("lifetimeSeconds", " must be 60 to 31622400 (a year)");
     }
     if !(1..=100_000).contains(&new.max_uses) {
-        return Err(Error::invalid("InvalidInput", "maxUses must be 1 to 100000"));
+        return wrong("maxUses", " must be 1 to 100000");
     }
     if new.device_group.len() > 100 || new.device_group.chars().any(char::is_control) {
-        return Err(Error::invalid(
-            "InvalidInput",
-            "deviceGroup must have at most 100 characters and no control characters",
-        ));
+        return wrong(
+            "deviceGroup",
+            " must have at most 100 characters and no control characters",
+        );
     }
     Ok(())
 }
