@@ -53,6 +53,7 @@ pub fn local_router(app: App, uid: u32) -> Router {
 fn console(app: &App) -> Router<App> {
     Router::new()
         .route("/enroll", get(enrollment::device::page))
+        .route("/ca.pem", get(enrollment::device::authority))
         .route("/why/{token}", get(access::why::page))
         .route("/", get(console::overview))
         .route("/static/{version}/{name}", get(console::asset))
@@ -93,7 +94,7 @@ fn console(app: &App) -> Router<App> {
         .route("/settings/gateways/{id}/disable", post(console::disable_gateway))
         .route("/audit", get(console::audit_log))
         .fallback(console::not_found)
-        .method_not_allowed_fallback(console::not_found)
+        .method_not_allowed_fallback(console::only_forms)
         .layer(middleware::from_fn_with_state(app.clone(), console::same_origin))
         .layer(middleware::from_fn(console::secure_headers))
 }

@@ -9,7 +9,7 @@ use axum::{
 use moat_model::{Action, DeviceId, IndicatorType, Severity, Timestamp, sync::ReportKind};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use sqlx::FromRow;
+use sqlx::{AssertSqlSafe, FromRow};
 
 use crate::{
     App,
@@ -22,7 +22,7 @@ use crate::{
     json::{ApiError, Body, time},
 };
 
-/// Reports listed at once, newest first.
+/// Reports that the API lists, newest first.
 const LISTED: i64 = 10_000;
 const MAX_URL: usize = 2_000;
 
@@ -78,10 +78,27 @@ pub async fn file(
     Ok(())
 }
 
-pub async fn list(db: &Db) -> Result<Vec<ReportRow>> {
-    let query = "SELECT r.id, r.device_id, d.name AS device_name, r.url, r.comment, r.kind, r.reported_at, r.status, r.indicator_id \
-                 FROM site_reports r JOIN devices d ON d.id = r.device_id ORDER BY r.reported_at DESC, r.id DESC LIMIT $1";
-    Ok(sqlx::query_as(query).bind(LISTED).fetch_all(db.read()).await?)
+/// Which reports a list shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Show {
+    Open,
+    Decided,
+    All,
+}
+
+/// Reports, newest first.
+pub async fn list(db: &Db, show: Show, top: i64, skip: i64) -> Result<Vec<ReportRow>> {
+    let which = match show {
+        Show::Open => "WHERE r.status = 'open'",
+        Show::Decided => "WHERE r.status <> 'open'",
+        Show::All => "",
+    };
+    let query = format!(
+        "SELECT r.id, r.device_id, d.name AS device_name, r.url, r.comment, r.kind, r.reported_at, r.status, r.indicator_id \
+         FROM site_reports r JOIN devices d ON d.id = r.device_id {which} ORDER BY r.reported_at DESC, r.id DESC LIMIT $1 OFFSET $2"
+    );
+    let query = sqlx::query_as(AssertSqlSafe(query)).bind(top).bind(skip);
+    Ok(query.fetch_all(db.read()).await?)
 }
 
 pub async fn get(db: &Db, id: &str) -> Result<ReportRow> {
@@ -174,7 +191,7 @@ async fn make_indicator(app: &App, caller: &Caller, report: &ReportRow, action: 
 
 pub async fn admin_list(State(app): State<App>, caller: Caller) -> Result<Json<Value>, ApiError> {
     caller.require_any(&[Role::TiReadWriteAll, Role::MoatAdministrate])?;
-    let reports: Vec<Value> = list(&app.db).await?.iter().map(render).collect();
+    let reports: Vec<Value> = list(&app.db, Show::All, LISTED, 0).await?.iter().map(render).collect();
     Ok(Json(json!({"value": reports})))
 }
 
