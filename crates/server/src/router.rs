@@ -46,7 +46,7 @@ pub fn device_router(app: App) -> Router {
 /// For the administrator of the machine itself: the same API, already authorised.
 pub fn local_router(app: App, uid: u32) -> Router {
     let caller = Caller::with_all_roles(Actor::Local { uid });
-    finish(api(), app).layer(Extension(caller))
+    finish(api().merge(local_administration()), app).layer(Extension(caller))
 }
 
 /// Pages for people: the console, and those that need no sign-in.
@@ -167,6 +167,16 @@ fn administration() -> Router<App> {
         .route("/reports/{id}/decide", post(reports::admin_decide))
         .route("/indicators/explain", post(indicators::admin::explain))
         .route("/indicators/import-csv", post(indicators::admin::import_csv))
+}
+
+/// What only whoever may open the data folder can do.
+fn local_administration() -> Router<App> {
+    Router::new()
+        .route(
+            "/admin/administrators",
+            get(accounts::admin::list).post(accounts::admin::add),
+        )
+        .route("/admin/administrators/{name}/password", post(accounts::admin::reset))
 }
 
 fn finish(routes: Router<App>, app: App) -> Router {
