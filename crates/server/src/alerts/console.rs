@@ -15,7 +15,7 @@ use crate::{
         Session,
         session::{Fields, Form},
     },
-    console::{Chip, ConsoleError, Frame, Html, Inputs, Pager, Wrong, address, back_to, escape, words},
+    console::{Chip, ConsoleError, Frame, Html, Inputs, Pager, Wrong, address, back_to, escape, here, words},
     error::{Error, Result},
     odata,
 };
@@ -119,7 +119,7 @@ impl Filters {
 }
 
 pub async fn list(State(app): State<App>, session: Session, uri: Uri) -> Result<Response, ConsoleError> {
-    render_list(&app, &session, &uri.to_string(), Wrong::default()).await
+    render_list(&app, &session, &here(&uri), Wrong::default()).await
 }
 
 async fn render_list(app: &App, session: &Session, here: &str, wrong: Wrong) -> Result<Response, ConsoleError> {

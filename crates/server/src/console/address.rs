@@ -10,6 +10,11 @@ pub fn address(path: &str, parameters: &[(&str, &str)]) -> String {
     }
 }
 
+/// Path and query of a request; over HTTP/2 its address begins with the host.
+pub fn here(uri: &http::Uri) -> String {
+    uri.path_and_query().map(ToString::to_string).unwrap_or_default()
+}
+
 /// Percent-escapes text for a query value.
 pub fn escape(text: &str) -> String {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~/".contains(&b);

@@ -1,7 +1,7 @@
 use askama::Template;
 use axum::{extract::State, http::Uri, response::Response};
 
-use super::{ConsoleError, Frame, Html, Pager, words};
+use super::{ConsoleError, Frame, Html, Pager, here, words};
 use crate::{
     App,
     accounts::{Session, session::Fields},
@@ -19,7 +19,7 @@ struct Page {
 }
 
 pub async fn page(State(app): State<App>, session: Session, uri: Uri) -> Result<Response, ConsoleError> {
-    let skip = Fields::of_address(&uri.to_string()).text("skip");
+    let skip = Fields::of_address(&here(&uri)).text("skip");
     let skip = skip.and_then(|skip| skip.parse().ok()).unwrap_or(0u64).min(1_000_000);
     let mut rows = audit::list(&app.db, PAGE.cast_signed() + 1, skip.cast_signed()).await?;
     let has_more = rows.len() as u64 > PAGE;

@@ -26,7 +26,7 @@ use crate::{
     json,
 };
 
-pub use address::{Chip, Pager, address, back_to, escape, local};
+pub use address::{Chip, Pager, address, back_to, escape, here, local};
 pub use assets::{asset, asset_version};
 pub use audit_log::page as audit_log;
 pub use form::{Inputs, Wrong};

@@ -22,7 +22,7 @@ use crate::{
         session::{Fields, Form},
     },
     alerts::triage::{self, AlertRow},
-    console::{Chip, ConsoleError, Frame, Html, Pager, Wrong, address, escape, words},
+    console::{Chip, ConsoleError, Frame, Html, Pager, Wrong, address, escape, here, words},
     error::{Error, Result},
     odata,
 };
@@ -85,7 +85,7 @@ fn chips(search: &str, filter: &str) -> Vec<Chip> {
 }
 
 pub async fn list(State(app): State<App>, session: Session, uri: Uri) -> Result<Response, ConsoleError> {
-    let query = Fields::of_address(&uri.to_string());
+    let query = Fields::of_address(&here(&uri));
     let text = |name: &str| query.text(name).unwrap_or_default();
     let (search, filter) = (text("q"), text("filter"));
     let skip: u64 = text("skip").parse().unwrap_or(0);

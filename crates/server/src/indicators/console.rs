@@ -16,7 +16,7 @@ use crate::{
         Session,
         session::{Fields, Form},
     },
-    console::{Chip, ConsoleError, Frame, Html, Inputs, Pager, Wrong, address, back_to, escape, words},
+    console::{Chip, ConsoleError, Frame, Html, Inputs, Pager, Wrong, address, back_to, escape, here, words},
     error::{Error, Result},
     odata,
 };
@@ -89,7 +89,7 @@ struct Imported {
 }
 
 pub async fn list(State(app): State<App>, session: Session, uri: Uri) -> Result<Response, ConsoleError> {
-    let here = uri.to_string();
+    let here = here(&uri);
     let query = Fields::of_address(&here);
     let text = |name: &str| query.text(name).unwrap_or_default();
     let mut asked = Asked {

@@ -12,7 +12,7 @@ use crate::{
         Session,
         session::{Fields, Form},
     },
-    console::{Chip, ConsoleError, Frame, Html, Pager, Shown, address, back_to, words},
+    console::{Chip, ConsoleError, Frame, Html, Pager, Shown, address, back_to, here, words},
     error::Error,
 };
 
@@ -62,7 +62,7 @@ impl Page {
 }
 
 pub async fn list(State(app): State<App>, session: Session, uri: Uri) -> Result<Response, ConsoleError> {
-    render(&app, &session, &uri.to_string(), None).await
+    render(&app, &session, &here(&uri), None).await
 }
 
 pub async fn decide(State(app): State<App>, Path(id): Path<String>, form: Form) -> Result<Response, ConsoleError> {
