@@ -1,6 +1,7 @@
 //! `moat`: the server and its administration.
 
 mod admin;
+mod administrators;
 mod alerts;
 mod clients;
 mod config;
@@ -51,6 +52,9 @@ enum Command {
     /// API clients (OAuth2 client credentials)
     #[command(subcommand)]
     Client(clients::ClientCommand),
+    /// People who sign in to the console
+    #[command(subcommand)]
+    Administrator(administrators::Command),
     /// Reverse proxies that may ask whether a device may come in
     #[command(subcommand)]
     Gateway(clients::GatewayCommand),
@@ -92,6 +96,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Alerts(command) => alerts::run(command).await,
         Command::Reports(command) => alerts::run_reports(command).await,
         Command::Client(command) => clients::run(command).await,
+        Command::Administrator(command) => administrators::run(command).await,
         Command::Gateway(command) => clients::run_gateway(command).await,
         Command::Settings(command) => config::run_settings(command).await,
         Command::Rules(command) => config::run_rules(command).await,

@@ -55,13 +55,14 @@ pub fn device_router(app: App) -> Router {
 /// For the administrator of the machine itself: the same API, already authorised.
 pub fn local_router(app: App, uid: u32) -> Router {
     let caller = Caller::with_all_roles(Actor::Local { uid });
-    finish(api(), app).layer(Extension(caller))
+    finish(api().merge(local_administration()), app).layer(Extension(caller))
 }
 
 /// Pages for people: the console, and those that need no sign-in.
 fn console(app: &App) -> Router<App> {
     Router::new()
         .route("/enroll", get(enrollment::device::page))
+        .route("/ca.pem", get(enrollment::device::authority))
         .route("/why/{token}", get(access::why::page))
         .route("/", get(console::overview))
         .route("/static/{version}/{name}", get(console::asset))
@@ -102,7 +103,7 @@ fn console(app: &App) -> Router<App> {
         .route("/settings/gateways/{id}/disable", post(console::disable_gateway))
         .route("/audit", get(console::audit_log))
         .fallback(console::not_found)
-        .method_not_allowed_fallback(console::not_found)
+        .method_not_allowed_fallback(console::only_forms)
         .layer(middleware::from_fn_with_state(app.clone(), console::same_origin))
         .layer(middleware::from_fn(console::secure_headers))
 }
@@ -176,6 +177,16 @@ fn administration() -> Router<App> {
         .route("/reports/{id}/decide", post(reports::admin_decide))
         .route("/indicators/explain", post(indicators::admin::explain))
         .route("/indicators/import-csv", post(indicators::admin::import_csv))
+}
+
+/// What only whoever may open the data folder can do.
+fn local_administration() -> Router<App> {
+    Router::new()
+        .route(
+            "/admin/administrators",
+            get(accounts::admin::list).post(accounts::admin::add),
+        )
+        .route("/admin/administrators/{name}/password", post(accounts::admin::reset))
 }
 
 fn finish(routes: Router<App>, app: App) -> Router {

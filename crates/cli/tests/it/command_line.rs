@@ -218,3 +218,31 @@ fn a_large_file_goes_in_and_is_listed_whole() {
     );
     assert!(listed.get("@odata.nextLink").is_none());
 }
+
+#[test]
+fn administrators_are_made_and_reset_from_standard_input() {
+    let data = Data::new();
+    let password = |command: &str, name: &str, password: &str| {
+        let output = data.moat_with(&["administrator", command, name], password);
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8_lossy(&said).into_owned())
+    };
+    let server = data.serve(&[]);
+    assert_eq!(password("add", "ada", "correct horse battery\n").0, Some(0));
+    let (code, said) = password("add", "ada", "correct horse battery\n");
+    assert!(code == Some(1) && said.contains("already"), "{said}");
+    let (code, said) = password("reset", "ada", "short\n");
+    assert!(code == Some(1) && said.contains("at least 12 characters"), "{said}");
+    let (code, said) = password("reset", "nobody", "another horse battery\n");
+    assert!(code == Some(1) && said.contains("no administrator nobody"), "{said}");
+    server.stop();
+    assert_eq!(
+        password("reset", "ada", "another horse battery").0,
+        Some(0),
+        "without a server too"
+    );
+    let audit = data.json(&["audit"])["value"].to_string();
+    assert!(audit.contains("reset password") && !audit.contains("horse"), "{audit}");
+    assert_eq!(data.json(&["administrator", "list"])["value"][0]["name"], "ada");
+    assert!(data.json(&["setup-link"])["link"].is_null(), "there is one");
+}

@@ -40,6 +40,22 @@ impl Data {
             .unwrap()
     }
 
+    /// The same, with text on standard input.
+    pub fn moat_with(&self, args: &[&str], input: &str) -> Output {
+        use std::io::Write as _;
+        let mut process = Command::new(MOAT)
+            .args(args)
+            .arg("--data")
+            .arg(self.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        process.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        process.wait_with_output().unwrap()
+    }
+
     /// Runs a command that must succeed and answer in JSON.
     pub fn json(&self, args: &[&str]) -> Value {
         let output = self.moat(&[args, &["--json"]].concat());

@@ -203,10 +203,8 @@ async fn reopenable(tx: &mut Transaction, alert: &AlertRow) -> Result<()> {
 fn check(change: &Change) -> Result<()> {
     for (name, text) in [("assignedTo", &change.assigned_to), ("comment", &change.comment)] {
         if text.as_ref().is_some_and(|text| text.len() > MAX_TEXT) {
-            return Err(Error::invalid(
-                "InvalidInput",
-                format!("{name} has more than {MAX_TEXT} bytes"),
-            ));
+            let rule = format!(" has more than {MAX_TEXT} bytes");
+            return Err(Error::invalid_field("InvalidInput", name, rule));
         }
     }
     check_pair(change.classification, change.determination)
@@ -215,8 +213,8 @@ fn check(change: &Change) -> Result<()> {
 fn check_pair(classification: Option<Classification>, determination: Option<Determination>) -> Result<()> {
     match (classification, determination) {
         (Some(c), Some(d)) if !fits(c, d) => {
-            let text = format!("determination {d} does not go with classification {c}");
-            Err(Error::invalid("InvalidInput", text))
+            let rule = format!(" {d} does not go with classification {c}");
+            Err(Error::invalid_field("InvalidInput", "determination", rule))
         }
         _ => Ok(()),
     }

@@ -59,10 +59,18 @@ pub async fn create(app: &App, caller: &Caller, name: &str, roles: Vec<Role>) ->
     caller.require_any(&[Role::MoatAdministrate])?;
     let name = name.trim();
     if name.is_empty() || name.chars().count() > 100 || name.chars().any(char::is_control) {
-        return Err(Error::invalid("InvalidInput", "name must have 1 to 100 characters"));
+        return Err(Error::invalid_field(
+            "InvalidInput",
+            "name",
+            " must have 1 to 100 characters",
+        ));
     }
     if roles.is_empty() {
-        return Err(Error::invalid("InvalidInput", "roles must name at least one role"));
+        return Err(Error::invalid_field(
+            "InvalidInput",
+            "roles",
+            " must name at least one role",
+        ));
     }
     let mut distinct: Vec<Role> = Vec::new();
     for role in roles {

@@ -1,5 +1,5 @@
 use moat_model::{
-    AlertKind, DeviceId,
+    AlertKind, DeviceId, JailbreakLevel,
     sync::{Access, CheckIn, CheckInReply, Command, MAX_EVENTS},
 };
 use moat_policy::{access, risk};
@@ -19,12 +19,16 @@ pub async fn check_in(app: &App, device: &DeviceRow, mut check_in: CheckIn, peer
     let id = device.device_id()?;
     let mut tx = app.db.begin().await?;
     let (acknowledged, posture_requested) = store_events(&mut tx, id, &check_in).await?;
-    alerts::resolve_by_itself(&mut tx, id, AlertKind::DeviceSilent, "", "the device reported again").await?;
+    let spoke_again =
+        alerts::resolve_by_itself(&mut tx, id, AlertKind::DeviceSilent, "", "the device reported again").await?;
     incidents::follow_posture(&mut tx, id, &check_in.state).await?;
     store::update_state(&mut tx, id, &check_in.device, &check_in.state, peer).await?;
     let decision = alerts::recompute_risk(&mut tx, id).await?;
     tx.commit().await?;
-    app.hub.changed();
+    let reported = acknowledged > device.acknowledged_seq.cast_unsigned();
+    if spoke_again || reported || shows_otherwise(device, &check_in) || decision.risk.as_str() != device.risk {
+        app.hub.changed();
+    }
     Ok(CheckInReply {
         acknowledged,
         bundle_version: *app.hub.revision().borrow(),
@@ -33,10 +37,47 @@ pub async fn check_in(app: &App, device: &DeviceRow, mut check_in: CheckIn, peer
     })
 }
 
+/// Whether the console shows the device otherwise than before, apart from when it was seen. Most check-ins bring nothing new,
+/// and must not make every open page fetch itself again.
+fn shows_otherwise(before: &DeviceRow, now: &CheckIn) -> bool {
+    let (info, state) = (&now.device, &now.state);
+    let level = state
+        .posture
+        .as_ref()
+        .map_or(JailbreakLevel::None, |posture| posture.level);
+    let info = [
+        &info.name,
+        &info.os_platform,
+        &info.os_version,
+        &info.model,
+        &info.agent_version,
+    ];
+    let info_before = [
+        &before.name,
+        &before.os_platform,
+        &before.os_version,
+        &before.model,
+        &before.agent_version,
+    ];
+    let bundle = state.bundle_version.cast_signed();
+    info != info_before
+        || before.silent_since.is_some()
+        || before.web_protection != state.web_protection.as_str()
+        || before.other_vpn != state.other_vpn
+        || before.bundle_version != bundle
+        || before.jailbreak_level != level.as_str()
+        || before.posture.is_some() != state.posture.is_some()
+}
+
 /// Stores the events; gives up to which number the server has them, and whether a posture run was asked for.
 async fn store_events(tx: &mut Transaction, id: DeviceId, check_in: &CheckIn) -> Result<(u64, bool)> {
-    let query = sqlx::query_as("SELECT acknowledged_seq, posture_requested_at FROM devices WHERE id = $1");
-    let (acknowledged, requested): (i64, Option<i64>) = query.bind(id.to_string()).fetch_one(&mut **tx).await?;
+    let query = sqlx::query_as(
+        "SELECT acknowledged_seq, posture_requested_at FROM devices WHERE id = $1 AND revoked_at IS NULL",
+    );
+    // Removed since its certificate was looked up: its alerts were resolved, and it may open no new ones.
+    let found: Option<(i64, Option<i64>)> = query.bind(id.to_string()).fetch_optional(&mut **tx).await?;
+    let (acknowledged, requested) =
+        found.ok_or_else(|| Error::Forbidden("this device is not enrolled any more".into()))?;
     let mut acknowledged = acknowledged.cast_unsigned();
     for entry in &check_in.events {
         if entry.seq <= acknowledged {

@@ -15,7 +15,7 @@ use moat_model::{DeviceId, sync::Command};
 use serde::Serialize;
 
 use crate::{
-    App, audit,
+    App, alerts, audit,
     caller::{Caller, Role},
     error::{Error, Result},
 };
@@ -29,7 +29,8 @@ pub async fn get(app: &App, id: DeviceId) -> Result<DeviceRow> {
         .ok_or_else(|| Error::not_found("device", id))
 }
 
-/// Takes a device's certificates away. It is locked out from this moment; what it holds on itself stays in force.
+/// Takes a device's certificates away. It is locked out from this moment; what it holds on itself stays in force. Its open
+/// alerts are resolved: nobody can act on them any more.
 pub async fn revoke(app: &App, caller: &Caller, id: DeviceId) -> Result<()> {
     caller.require_any(&[Role::MoatAdministrate])?;
     let device = get(app, id).await?;
@@ -50,6 +51,8 @@ pub async fn revoke(app: &App, caller: &Caller, id: DeviceId) -> Result<()> {
         after: Some(&state(true)),
     };
     audit::record(&mut tx, &caller.actor, change).await?;
+    alerts::resolve_all(&mut tx, id, &caller.actor, "the device was removed").await?;
+    alerts::recompute_risk(&mut tx, id).await?;
     tx.commit().await?;
     app.hub.disconnect(id);
     Ok(())

@@ -1,13 +1,15 @@
+use askama::Template;
 use axum::{
     Extension, Json,
     extract::State,
     http::{HeaderMap, Uri, header},
-    response::Html,
+    response::{IntoResponse as _, Response},
 };
 use moat_model::sync::{Enroll, Enrolled};
 
 use crate::{
     App,
+    console::{ConsoleError, Html},
     devices::device::{DeviceBody, DeviceError},
     error::Error,
     listen::Peer,
@@ -59,6 +61,16 @@ fn device_url(app: &App, uri: &Uri, headers: &HeaderMap) -> String {
 }
 
 /// What a person sees who opens an enrolment link in a browser. The token stays in the fragment, on the device.
-pub async fn page() -> Html<&'static str> {
-    Html(include_str!("page.html"))
+#[derive(Template)]
+#[template(path = "enroll.html")]
+struct Page;
+
+pub async fn page() -> Result<Response, ConsoleError> {
+    Html(Page).respond()
+}
+
+/// `GET /ca.pem`: the certificate of this server's authority. It is public; who copies it from here compares its fingerprint.
+pub async fn authority(State(app): State<App>) -> Response {
+    let kind = [(header::CONTENT_TYPE, "application/x-pem-file")];
+    (kind, app.authority.pem().to_string()).into_response()
 }

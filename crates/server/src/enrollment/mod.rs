@@ -182,14 +182,12 @@ pub async fn enroll(
 }
 
 fn check(new: &NewToken) -> Result<()> {
+    let wrong = |field, rule| Err(Error::invalid_field("InvalidInput", field, rule));
     if !(60..=366 * 86_400).contains(&new.lifetime_seconds) {
-        return Err(Error::invalid(
-            "InvalidInput",
-            "lifetimeSeconds must be 60 to 31622400 (a year)",
-        ));
+        return wrong("lifetimeSeconds", " must be 60 to 31622400 (a year)");
     }
     if !(1..=100_000).contains(&new.max_uses) {
-        return Err(Error::invalid("InvalidInput", "maxUses must be 1 to 100000"));
+        return wrong("maxUses", " must be 1 to 100000");
     }
     Ok(())
 }

@@ -51,9 +51,10 @@ pub async fn create(app: &App, caller: &Caller, name: &str) -> Result<IssuedGate
     caller.require_any(&[Role::MoatAdministrate])?;
     let name = name.trim();
     if name.is_empty() || name.len() > 100 || name.chars().any(char::is_control) {
-        return Err(Error::invalid(
+        return Err(Error::invalid_field(
             "InvalidInput",
-            "name must have 1 to 100 bytes and no control characters",
+            "name",
+            " must have 1 to 100 bytes and no control characters",
         ));
     }
     let (id, key) = (uuid::Uuid::now_v7().to_string(), secret::generate());

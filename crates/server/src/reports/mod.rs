@@ -12,7 +12,7 @@ use moat_indicators::{Domain, UrlPattern, is_https};
 use moat_model::{Action, DeviceId, IndicatorType, Severity, Timestamp, sync::ReportKind};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use sqlx::FromRow;
+use sqlx::{AssertSqlSafe, FromRow};
 
 use crate::{
     App,
@@ -25,7 +25,7 @@ use crate::{
     json::{ApiError, Body, time},
 };
 
-/// Reports listed at once, newest first.
+/// Reports that the API lists, newest first.
 const LISTED: i64 = 10_000;
 const MAX_URL: usize = 2_000;
 
@@ -81,10 +81,27 @@ pub async fn file(
     Ok(())
 }
 
-pub async fn list(db: &Db) -> Result<Vec<ReportRow>> {
-    let query = "SELECT r.id, r.device_id, d.name AS device_name, r.url, r.comment, r.kind, r.reported_at, r.status, r.indicator_id \
-                 FROM site_reports r JOIN devices d ON d.id = r.device_id ORDER BY r.reported_at DESC, r.id DESC LIMIT $1";
-    Ok(sqlx::query_as(query).bind(LISTED).fetch_all(db.read()).await?)
+/// Which reports a list shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Show {
+    Open,
+    Decided,
+    All,
+}
+
+/// Reports, newest first.
+pub async fn list(db: &Db, show: Show, top: i64, skip: i64) -> Result<Vec<ReportRow>> {
+    let which = match show {
+        Show::Open => "WHERE r.status = 'open'",
+        Show::Decided => "WHERE r.status <> 'open'",
+        Show::All => "",
+    };
+    let query = format!(
+        "SELECT r.id, r.device_id, d.name AS device_name, r.url, r.comment, r.kind, r.reported_at, r.status, r.indicator_id \
+         FROM site_reports r JOIN devices d ON d.id = r.device_id {which} ORDER BY r.reported_at DESC, r.id DESC LIMIT $1 OFFSET $2"
+    );
+    let query = sqlx::query_as(AssertSqlSafe(query)).bind(top).bind(skip);
+    Ok(query.fetch_all(db.read()).await?)
 }
 
 pub async fn get(db: &Db, id: &str) -> Result<ReportRow> {
@@ -109,6 +126,14 @@ struct ReportRecord<'a> {
 pub struct Decided {
     pub report: ReportRow,
     pub indicator: Option<Indicator>,
+}
+
+impl Decided {
+    /// What whoever decided must know: a page that they reported became a whole host.
+    pub fn note(&self) -> Option<&'static str> {
+        let whole_host = self.indicator.is_some() && is_https(&self.report.url);
+        whole_host.then_some("Over HTTPS devices see only the host, so the indicator is for the host.")
+    }
 }
 
 /// Decides an open report, once: of several at the same time the first holds. Blocking and allowing make an indicator for
@@ -211,7 +236,7 @@ fn submission(report: &ReportRow, action: Action) -> Result<Submission> {
 
 pub async fn admin_list(State(app): State<App>, caller: Caller) -> Result<Json<Value>, ApiError> {
     caller.require_any(&[Role::TiReadWriteAll, Role::MoatAdministrate])?;
-    let reports: Vec<Value> = list(&app.db).await?.iter().map(render).collect();
+    let reports: Vec<Value> = list(&app.db, Show::All, LISTED, 0).await?.iter().map(render).collect();
     Ok(Json(json!({"value": reports})))
 }
 
@@ -227,13 +252,13 @@ pub async fn admin_decide(
     Path(id): Path<String>,
     Body(body): Body<DecideBody>,
 ) -> Result<Json<Value>, ApiError> {
-    let Decided { report, indicator } = decide(&app, &caller, &id, body.decision).await?;
-    let mut answer = render(&report);
-    // Whoever blocks a page must see that it became a whole host.
-    if indicator.is_some() && is_https(&report.url) {
-        answer["note"] = "Over HTTPS devices see only the host, so the indicator is for the host.".into();
+    let decided = decide(&app, &caller, &id, body.decision).await?;
+    let mut answer = render(&decided.report);
+    if let Some(note) = decided.note() {
+        answer["note"] = note.into();
     }
-    answer["indicator"] = indicator.as_ref().map_or(Value::Null, indicators::defender::entity);
+    let indicator = decided.indicator.as_ref();
+    answer["indicator"] = indicator.map_or(Value::Null, indicators::defender::entity);
     Ok(Json(answer))
 }
 
