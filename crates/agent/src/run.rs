@@ -329,11 +329,7 @@ fn client(data: &DataFolder, identity: &Identity) -> Result<Client> {
 fn own_addresses() -> Vec<std::net::IpAddr> {
     let interfaces = nix::ifaddrs::getifaddrs().into_iter().flatten();
     let foreign = interfaces.filter(|interface| interface.interface_name != protection::DEVICE);
-    let addresses = foreign.filter_map(|interface| {
-        let address = interface.address?;
-        let v4 = address.as_sockaddr_in().map(|a| std::net::IpAddr::from(a.ip()));
-        v4.or_else(|| address.as_sockaddr_in6().map(|a| a.ip().into()))
-    });
+    let addresses = foreign.filter_map(|interface| tunnel::rules::address_of(&interface));
     addresses.filter(|ip| !ip.is_loopback()).take(16).collect()
 }
 

@@ -50,7 +50,7 @@ async fn protect(agent: &Arc<Agent>) -> Result<()> {
     let tunnel = Tunnel::start(&options, agent.policy(), move |event| {
         let _ = sender.try_send(event);
     })?;
-    let routing = Routing::prepare(DEVICE)?;
+    let mut routing = Routing::prepare(DEVICE)?;
     let bypasses = lock(&agent.state)
         .bypasses
         .iter()
@@ -59,13 +59,13 @@ async fn protect(agent: &Arc<Agent>) -> Result<()> {
     tunnel.handle.send(Order::Bypasses(bypasses));
     lock(&agent.live).tunnel = Some(tunnel.handle.clone());
     tokio::select! {
-        result = follow(agent, &tunnel, &routing) => result,
+        result = follow(agent, &tunnel, &mut routing) => result,
         () = events::run(agent.clone(), receiver) => anyhow::bail!("the tunnel ended"),
     }
 }
 
 /// Sets routes as the switch, the policy and other VPNs want them.
-async fn follow(agent: &Agent, tunnel: &Tunnel, routing: &Routing) -> Result<()> {
+async fn follow(agent: &Agent, tunnel: &Tunnel, routing: &mut Routing) -> Result<()> {
     let changes = nonblocking(vpn::changes().context("cannot listen for route changes")?)?;
     // SAFETY: an owned descriptor keeps its number until it is dropped.
     let changes = unsafe { AsyncFd::register(changes) }?;
@@ -80,9 +80,11 @@ async fn follow(agent: &Agent, tunnel: &Tunnel, routing: &Routing) -> Result<()>
             (None, true) => WebProtection::On,
         };
         let enable = state == WebProtection::On;
-        if enable && !enabled {
+        if enable && enabled {
+            routing.follow_addresses();
+        } else if enable {
             routing.enable()?;
-        } else if !enable && enabled {
+        } else if enabled {
             routing.disable();
             tunnel.handle.send(Order::CloseAll);
         }

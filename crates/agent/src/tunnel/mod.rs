@@ -4,6 +4,7 @@ mod device;
 mod driver;
 mod netlink;
 pub mod routing;
+pub(crate) mod rules;
 mod sockets;
 pub mod vpn;
 
