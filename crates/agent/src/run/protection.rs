@@ -12,7 +12,7 @@ use tokio::{
 };
 
 use super::{Agent, events, lock};
-use crate::tunnel::{Options, Order, Tunnel, routing, routing::Routing, vpn};
+use crate::tunnel::{Options, Order, Tunnel, network_changed, routing, routing::Routing, vpn};
 
 /// Name of our TUN device.
 pub const DEVICE: &str = "moat0";
@@ -103,6 +103,7 @@ async fn wait(agent: &Agent, changes: &AsyncFd<std::os::fd::OwnedFd>) -> Result<
             let mut buffer = [0; 8192];
             while nix::unistd::read(changes.get_ref(), &mut buffer).is_ok() {}
             ready.clear_ready();
+            network_changed();
         }
         () = sleep(LOOK) => return Ok(()),
     }

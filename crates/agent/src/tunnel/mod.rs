@@ -14,6 +14,7 @@ use anyhow::{Context as _, Result};
 use moat_engine::{Config, Event, Policy};
 
 pub use driver::{Handle, Order};
+pub use sockets::network_changed;
 
 /// Bytes that all flows together may hold.
 const BYTE_BUDGET: usize = 4 << 20;
