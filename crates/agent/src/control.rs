@@ -23,6 +23,7 @@ use crate::{
 
 const MAX_LINE: u64 = 64 << 10;
 const PATIENCE: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_millis(200);
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "camelCase")]
@@ -94,7 +95,15 @@ pub(crate) async fn serve(agent: Arc<Agent>) -> Result<()> {
     let listener = UnixListener::bind(&path).with_context(|| format!("cannot listen on {}", path.display()))?;
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
     loop {
-        let (stream, _) = listener.accept().await?;
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            // No file left, perhaps: that passes, and protection must not end with it.
+            Err(error) => {
+                tracing::warn!(%error, "a control connection could not be taken");
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            }
+        };
         let agent = agent.clone();
         tokio::spawn(async move {
             if let Ok(Err(error)) = timeout(PATIENCE, answer(&agent, stream)).await {
