@@ -65,6 +65,8 @@ pub struct Live {
     pub refused: Option<u64>,
     pub posture: Option<Assessment>,
     pub posture_runs: u64,
+    /// What of the posture could not be read.
+    pub posture_error: Option<String>,
     pub protection: WebProtection,
     pub other_vpn: Option<String>,
     pub connected: bool,
@@ -116,11 +118,20 @@ impl Agent {
             );
             None
         });
+        let state: State = data
+            .read_json(STATE)
+            .unwrap_or_else(|error| {
+                tracing::error!(error = format!("{error:#}"), "starting with a new state");
+                None
+            })
+            .unwrap_or_default();
         let live = Live {
             bundle,
             refused: None,
-            posture: None,
+            // What was told last stands until a run says otherwise.
+            posture: state.reported.clone(),
             posture_runs: 0,
+            posture_error: None,
             protection: WebProtection::Stopped,
             other_vpn: None,
             connected: false,
@@ -143,7 +154,7 @@ impl Agent {
         Ok(Self {
             client: RwLock::new(Arc::new(client(&data, &identity)?)),
             outbox: Mutex::new(Outbox::open(&data)?),
-            state: Mutex::new(data.read_json(STATE)?.unwrap_or_default()),
+            state: Mutex::new(state),
             notifications: Mutex::default(),
             live: Mutex::new(live),
             clock: Clock::start(),
