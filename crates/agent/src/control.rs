@@ -3,6 +3,7 @@
 use std::{os::unix::fs::PermissionsExt as _, path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result, bail};
+use moat_engine::Counters;
 use moat_model::{
     DeviceId, JailbreakLevel, Management, Timestamp, WebProtection,
     sync::{DeviceEvent, ReportKind, Site},
@@ -16,7 +17,7 @@ use tokio::{
 };
 
 use crate::{
-    run::{Agent, Live, lock},
+    run::{Agent, Live, MAX_TEXT, lock},
     state::Bypass,
     tunnel::Order,
 };
@@ -52,6 +53,8 @@ pub enum Command {
 #[serde(rename_all = "camelCase")]
 pub struct Status {
     pub running: bool,
+    /// `good`, or `degraded` when there are problems.
+    pub state: String,
     pub device_id: DeviceId,
     pub management: Management,
     pub server_url: String,
@@ -135,7 +138,10 @@ async fn carry_out(agent: &Agent, command: Command) -> Result<Value> {
         Command::Switch { on } => switch(agent, on).await,
         Command::Report { url, comment, report } => {
             moat_indicators::UrlPattern::parse(&url).with_context(|| format!("{url:?} cannot be reported"))?;
-            agent.record(DeviceEvent::SiteReported { url, comment, report });
+            for (what, text) in [("URL", &url), ("comment", &comment)] {
+                anyhow::ensure!(text.len() <= MAX_TEXT, "the {what} is longer than {MAX_TEXT} bytes");
+            }
+            record(agent, DeviceEvent::SiteReported { url, comment, report })?;
             Ok(json!({"reported": true}))
         }
         Command::Bypass { site } => bypass(agent, &site),
@@ -152,15 +158,30 @@ async fn carry_out(agent: &Agent, command: Command) -> Result<Value> {
     }
 }
 
+/// An error when the event could not be stored: the user is not to think that it was.
+fn record(agent: &Agent, event: DeviceEvent) -> Result<()> {
+    if agent.record(event) {
+        return Ok(());
+    }
+    let error = lock(&agent.live).storage_error.clone().unwrap_or_default();
+    bail!("this could not be stored: {error}")
+}
+
 /// Flips the switch and waits until it has taken effect.
 async fn switch(agent: &Agent, on: bool) -> Result<Value> {
     agent.change_state(|state| state.off = !on);
     agent.wake.protection.notify_one();
+    if on && !agent.settings().web_protection {
+        bail!("your organisation has switched web protection off; it comes on when they switch it on");
+    }
     let done = |state: WebProtection| (state == WebProtection::Off) != on;
     for _ in 0..400 {
         let state = lock(&agent.live).protection;
         if done(state) && !(on && state == WebProtection::Stopped) {
             return Ok(json!({"webProtection": state}));
+        }
+        if let Some(error) = lock(&agent.live).tunnel_error.clone().filter(|_| on) {
+            bail!("{error}");
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
@@ -176,6 +197,19 @@ fn bypass(agent: &Agent, site: &str) -> Result<Value> {
         .clock
         .now()
         .saturating_add(Duration::from_secs(u64::from(hours) * 3600));
+    let site = Site {
+        value: warning.site,
+        seen_in: "agent".into(),
+        remote_ip: None,
+    };
+    let site = (!agent.settings().exclude_url_in_report).then_some(site);
+    let event = DeviceEvent::WarningBypassed {
+        indicator: warning.indicator,
+        site,
+        until,
+    };
+    // First, since a bypass that nobody hears of is none to grant.
+    record(agent, event)?;
     let now = agent.clock.now();
     agent.change_state(|state| {
         state.bypasses.retain(|bypass| bypass.until > now);
@@ -192,17 +226,6 @@ fn bypass(agent: &Agent, site: &str) -> Result<Value> {
     if let Some(tunnel) = &lock(&agent.live).tunnel {
         tunnel.send(Order::Bypasses(bypasses));
     }
-    let site = Site {
-        value: warning.site,
-        seen_in: "agent".into(),
-        remote_ip: None,
-    };
-    let site = (!agent.settings().exclude_url_in_report).then_some(site);
-    agent.record(DeviceEvent::WarningBypassed {
-        indicator: warning.indicator,
-        site,
-        until,
-    });
     Ok(json!({"until": until.to_string(), "indicator": warning.indicator}))
 }
 
@@ -211,9 +234,11 @@ fn status(agent: &Agent) -> Status {
     let dropped_events = agent.outbox().dropped();
     let tunnel = lock(&agent.live).tunnel.clone();
     let counters = tunnel.and_then(|tunnel| tunnel.counters());
+    let problems = agent.problems();
     let live = lock(&agent.live);
     Status {
         running: true,
+        state: if problems.is_empty() { "good" } else { "degraded" }.into(),
         device_id: agent.identity.device_id,
         management: agent.identity.management,
         server_url: agent.identity.server_url.clone(),
@@ -231,9 +256,33 @@ fn status(agent: &Agent) -> Status {
             .map(|access| access.reasons.clone())
             .unwrap_or_default(),
         revoked: live.revoked,
-        problems: live.sync_error.iter().chain(&live.storage_error).cloned().collect(),
+        problems,
         waiting_events,
         dropped_events,
-        counters: counters.map_or(Value::Null, |c| json!(format!("{c:?}"))),
+        counters: counters.as_ref().map_or(Value::Null, counters_json),
     }
+}
+
+fn counters_json(counters: &Counters) -> Value {
+    json!({
+        "packetsIn": counters.packets_in,
+        "packetsOut": counters.packets_out,
+        "malformedIp": counters.malformed_ip,
+        "malformedTransport": counters.malformed_transport,
+        "fragments": counters.fragments,
+        "otherProtocols": counters.other_protocols,
+        "tcpFlows": counters.tcp_flows,
+        "udpFlows": counters.udp_flows,
+        "tcpRefused": counters.tcp_refused,
+        "udpEvicted": counters.udp_evicted,
+        "outOfOrder": counters.out_of_order,
+        "retransmissions": counters.retransmissions,
+        "notInspected": counters.not_inspected,
+        "malformedDns": counters.malformed_dns,
+        "blocked": counters.blocked,
+        "warned": counters.warned,
+        "audited": counters.audited,
+        "eventsDropped": counters.events_dropped,
+        "flowsClosedByPolicy": counters.flows_closed_by_policy,
+    })
 }

@@ -27,13 +27,11 @@ const EVENTS: usize = 1024;
 pub(super) async fn run(agent: Arc<Agent>) {
     loop {
         if let Err(error) = protect(&agent).await {
-            tracing::error!(
-                error = format!("{error:#}"),
-                "there is no tunnel: web protection does not work"
-            );
+            let error = format!("there is no tunnel, web protection does not work: {error:#}");
+            tracing::error!("{error}");
+            lock(&agent.live).tunnel = None;
+            agent.set_tunnel_error(Some(error));
         }
-        lock(&agent.live).tunnel = None;
-        agent.set_protection(WebProtection::Stopped, None);
         sleep(RETRY).await;
     }
 }
@@ -58,6 +56,7 @@ async fn protect(agent: &Arc<Agent>) -> Result<()> {
         .collect();
     tunnel.handle.send(Order::Bypasses(bypasses));
     lock(&agent.live).tunnel = Some(tunnel.handle.clone());
+    agent.set_tunnel_error(None);
     tokio::select! {
         result = follow(agent, &tunnel, &mut routing) => result,
         () = events::run(agent.clone(), receiver) => anyhow::bail!("the tunnel ended"),

@@ -13,7 +13,7 @@ use tokio::time::{sleep, timeout};
 
 use super::Backoff;
 use crate::{
-    data_folder::{BUNDLE, DataFolder, Identity},
+    data_folder::{BUNDLE, DataFolder, Identity, PREVIOUS_BUNDLE},
     ledger,
     run::{Agent, lock},
 };
@@ -37,13 +37,41 @@ pub(super) async fn run(agent: &Arc<Agent>) {
     }
 }
 
-/// Opens the bundle that the device holds; none before the first.
-pub fn load(data: &DataFolder, identity: &Identity) -> Result<Option<Bundle>> {
-    let file = match File::open(data.path(BUNDLE)) {
+/// Opens the bundle that the device holds, or the one before it when that is damaged; none before the first. Says what was
+/// wrong, if something was.
+pub fn load(data: &DataFolder, identity: &Identity) -> (Option<Bundle>, Option<String>) {
+    let (newest, previous) = (
+        read(data, BUNDLE, identity),
+        read(data, PREVIOUS_BUNDLE, identity).ok().flatten(),
+    );
+    match (newest, previous) {
+        (Ok(Some(bundle)), _) => (Some(bundle), None),
+        (Ok(None), None) => (None, None),
+        (Ok(None), Some(bundle)) => (
+            Some(bundle),
+            Some("the stored bundle is lost; the one before it is in force".into()),
+        ),
+        (Err(error), Some(bundle)) => (
+            Some(bundle),
+            Some(format!(
+                "the stored bundle is damaged ({error:#}); the one before it is in force"
+            )),
+        ),
+        (Err(error), None) => (
+            None,
+            Some(format!(
+                "the stored bundle is damaged ({error:#}), and there is none before it"
+            )),
+        ),
+    }
+}
+
+fn read(data: &DataFolder, name: &str, identity: &Identity) -> Result<Option<Bundle>> {
+    let file = match File::open(data.path(name)) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         file => file?,
     };
-    Ok(Some(open(&file, identity)?))
+    open(&file, identity).map(Some)
 }
 
 async fn fetch(agent: &Agent) -> Result<()> {
@@ -75,6 +103,10 @@ async fn fetch(agent: &Agent) -> Result<()> {
     }
     match open(&file, &agent.identity).and_then(|bundle| newer(agent, bundle)) {
         Ok(bundle) => {
+            // A damaged one is not worth keeping: it must not take the place of a good one.
+            if read(&agent.data, BUNDLE, &agent.identity).is_ok() {
+                agent.data.keep_as(BUNDLE, PREVIOUS_BUNDLE)?;
+            }
             agent.data.replace(BUNDLE, file, |_| Ok(()))?;
             agent.set_bundle(bundle);
         }
@@ -94,7 +126,7 @@ fn version_of(headers: &http::HeaderMap) -> Option<u64> {
 }
 
 fn newer(agent: &Agent, bundle: Bundle) -> Result<Bundle> {
-    let held = agent.bundle_version();
+    let held = agent.bundle_version().max(lock(&agent.state).bundle_version);
     anyhow::ensure!(
         bundle.version() >= held,
         "the bundle has version {}, older than {held}",
