@@ -137,10 +137,10 @@ async fn carry_out(agent: &Agent, command: Command) -> Result<Value> {
         Command::Status => Ok(serde_json::to_value(status(agent))?),
         Command::Switch { on } => switch(agent, on).await,
         Command::Report { url, comment, report } => {
-            moat_indicators::UrlPattern::parse(&url).with_context(|| format!("{url:?} cannot be reported"))?;
             for (what, text) in [("URL", &url), ("comment", &comment)] {
                 anyhow::ensure!(text.len() <= MAX_TEXT, "the {what} is longer than {MAX_TEXT} bytes");
             }
+            moat_indicators::UrlPattern::parse(&url).with_context(|| format!("{url:?} cannot be reported"))?;
             record(agent, DeviceEvent::SiteReported { url, comment, report })?;
             Ok(json!({"reported": true}))
         }

@@ -89,7 +89,8 @@ pub struct Live {
 pub async fn run(data: DataFolder, posture_root: Option<PathBuf>) -> Result<()> {
     let _lock = data.lock()?;
     let agent = Arc::new(Agent::open(data, posture_root)?);
-    if let Some(reason) = lock(&agent.live).bundle_error.clone() {
+    let damaged = lock(&agent.live).bundle_error.clone();
+    if let Some(reason) = damaged {
         agent.record(DeviceEvent::BundleRefused { reason });
     }
     if let Err(error) = tunnel::routing::clean_up() {
