@@ -103,6 +103,9 @@ jailbreak_and_recover() {
   until_matches "access is closed, with the reason" "jailbroken.*\[403\]" 5 corporate
   progress "from the posture run to the first 403: $took ms"
   expect "a High alert with its evidence" "Device is jailbroken" moat alerts list
+  mv "$work/phone" "$work/phone-away"
+  expect "what cannot be looked at any more is not over" '"confirmed"' agent check --json
+  mv "$work/phone-away" "$work/phone"
   rm "$work/phone/var/jb"
   expect "a posture run finds the device clean" '"none"' agent check --json
   until_matches "access is open again" "the corporate application.*\[200\]" 5 corporate

@@ -120,7 +120,7 @@ async fn stopped() -> Result<()> {
 }
 
 impl Agent {
-    fn open(data: DataFolder, posture_root: Option<PathBuf>) -> Result<Self> {
+    pub(crate) fn open(data: DataFolder, posture_root: Option<PathBuf>) -> Result<Self> {
         let identity = data.identity()?;
         let (bundle, bundle_error) = sync::load(&data, &identity);
         if let Some(error) = &bundle_error {

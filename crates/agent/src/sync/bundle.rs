@@ -160,3 +160,60 @@ fn decode_hex(text: &str) -> Option<[u8; 32]> {
         .collect();
     bytes?.try_into().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ed25519_dalek::SigningKey;
+    use moat_indicators::{BundleContent, seal};
+    use moat_model::{DeviceId, Management, Settings, Timestamp};
+
+    fn identity(key: &SigningKey) -> Identity {
+        let digits = key.verifying_key().to_bytes().map(|byte| format!("{byte:02x}"));
+        Identity {
+            device_id: DeviceId(uuid::Uuid::from_u128(1)),
+            tenant: "t".into(),
+            management: Management::Managed,
+            server_url: String::new(),
+            device_url: String::new(),
+            bundle_key: digits.concat(),
+            name: None,
+        }
+    }
+
+    fn sealed(version: u64, key: &SigningKey) -> Vec<u8> {
+        let content = BundleContent {
+            version,
+            created: Timestamp::from_micros(1),
+            tenant: "t".into(),
+            settings: Settings::default(),
+            jailbreak_rules: Vec::new(),
+            indicators: moat_indicators::compile(&[] as &[moat_indicators::Entry], [0; 16]).unwrap(),
+        };
+        seal(&content, key)
+    }
+
+    #[test]
+    fn a_damaged_bundle_gives_way_to_the_one_before_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let data = DataFolder::create(dir.path()).unwrap();
+        let key = SigningKey::from_bytes(&[7; 32]);
+        let identity = identity(&key);
+        let versions = || {
+            let (bundle, error) = load(&data, &identity);
+            (bundle.map(|bundle| bundle.version()), error.is_some())
+        };
+        assert_eq!(versions(), (None, false));
+        data.write(BUNDLE, &sealed(1, &key)).unwrap();
+        data.keep_as(BUNDLE, PREVIOUS_BUNDLE).unwrap();
+        data.write(BUNDLE, &sealed(2, &key)).unwrap();
+        assert_eq!(versions(), (Some(2), false));
+        data.write(BUNDLE, &sealed(2, &key)[1..]).unwrap();
+        assert_eq!(versions(), (Some(1), true));
+        std::fs::remove_file(data.path(BUNDLE)).unwrap();
+        assert_eq!(versions(), (Some(1), true));
+        data.write(BUNDLE, b"").unwrap();
+        data.write(PREVIOUS_BUNDLE, b"x").unwrap();
+        assert_eq!(versions(), (None, true));
+    }
+}

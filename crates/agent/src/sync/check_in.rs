@@ -136,3 +136,83 @@ pub fn is_revoked(error: &anyhow::Error) -> bool {
         .downcast_ref::<Refused>()
         .is_some_and(|refused| refused.code == "deviceRevoked")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sync::fake_server;
+    use moat_model::sync::{DeviceEvent, ReportKind};
+
+    fn report(comment: &str) -> DeviceEvent {
+        DeviceEvent::SiteReported {
+            url: "https://site.example/".into(),
+            comment: comment.into(),
+            report: ReportKind::Unsafe,
+        }
+    }
+
+    fn last(check_in: &CheckIn) -> u64 {
+        check_in.events.last().map_or(0, |entry| entry.seq)
+    }
+
+    fn refuses_bad_ones(check_in: &CheckIn) -> (StatusCode, u64) {
+        let bad = check_in.events.iter().any(|entry| entry.event == report("bad"));
+        let status = if bad { StatusCode::BAD_REQUEST } else { StatusCode::OK };
+        (status, last(check_in))
+    }
+
+    fn takes_a_megabyte(check_in: &CheckIn) -> (StatusCode, u64) {
+        let bytes = serde_json::to_vec(check_in).unwrap().len();
+        assert!(bytes < 2 << 20, "{bytes}");
+        (StatusCode::OK, last(check_in))
+    }
+
+    /// Checks in until nothing waits.
+    async fn empty(agent: &Agent) {
+        for _ in 0..100 {
+            check_in(agent).await.unwrap();
+            if agent.outbox().is_empty() {
+                return;
+            }
+        }
+        panic!("{} events still wait", agent.outbox().len());
+    }
+
+    #[tokio::test]
+    async fn an_event_that_the_server_refuses_keeps_no_other_from_it() {
+        let (agent, _dir) = fake_server::agent(refuses_bad_ones).await;
+        for n in 0..100 {
+            let comment = if n % 40 == 7 { "bad" } else { "good" };
+            assert!(agent.record(report(comment)));
+        }
+        empty(&agent).await;
+        assert_eq!(agent.outbox().dropped(), 3);
+    }
+
+    #[tokio::test]
+    async fn a_check_in_has_at_most_a_megabyte_of_events() {
+        let (agent, _dir) = fake_server::agent(takes_a_megabyte).await;
+        for _ in 0..600 {
+            // Longer than an event may be, and worse when it is escaped.
+            assert!(agent.record(report(&"\\".repeat(20_000))));
+        }
+        empty(&agent).await;
+        assert_eq!(agent.outbox().dropped(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_server_that_refuses_everything_or_the_device_costs_no_event() {
+        for answer in [
+            (|_| (StatusCode::BAD_REQUEST, 0)) as fake_server::Answer,
+            |_| (StatusCode::FORBIDDEN, 0),
+            |_| (StatusCode::INSUFFICIENT_STORAGE, 0),
+        ] {
+            let (agent, _dir) = fake_server::agent(answer).await;
+            (0..3).for_each(|_| assert!(agent.record(report("good"))));
+            for _ in 0..5 {
+                let _ = check_in(&agent).await;
+            }
+            assert_eq!((agent.outbox().len(), agent.outbox().dropped()), (3, 0));
+        }
+    }
+}
