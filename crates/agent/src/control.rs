@@ -286,3 +286,58 @@ fn counters_json(counters: &Counters) -> Value {
         "flowsClosedByPolicy": counters.flows_closed_by_policy,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sync::fake_server;
+    use http::StatusCode;
+    use moat_model::Settings;
+
+    async fn agent() -> (Agent, tempfile::TempDir) {
+        fake_server::agent(|_| (StatusCode::OK, 0)).await
+    }
+
+    #[tokio::test]
+    async fn on_says_when_the_organisation_has_switched_protection_off() {
+        let (agent, _dir) = agent().await;
+        let settings = Settings {
+            web_protection: false,
+            ..Settings::default()
+        };
+        agent.set_bundle(fake_server::open(fake_server::sealed(1, settings)));
+        let error = carry_out(&agent, Command::Switch { on: true }).await.unwrap_err();
+        assert!(error.to_string().contains("organisation"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn without_a_tunnel_user_and_server_are_told() {
+        let (agent, _dir) = agent().await;
+        agent.set_tunnel_error(Some("no /dev/net/tun".into()));
+        agent.set_tunnel_error(Some("no /dev/net/tun".into()));
+        assert!(carry_out(&agent, Command::Switch { on: true }).await.is_err());
+        let status = status(&agent);
+        assert_eq!((status.state.as_str(), status.waiting_events), ("degraded", 1));
+        assert!(status.problems.contains(&"no /dev/net/tun".to_string()));
+        assert_eq!(agent.device_state().problems, status.problems);
+    }
+
+    #[tokio::test]
+    async fn a_report_that_is_too_long_is_refused() {
+        let (agent, _dir) = agent().await;
+        let report = |comment: String| Command::Report {
+            url: "https://site.example/".into(),
+            comment,
+            report: ReportKind::Unsafe,
+        };
+        assert!(carry_out(&agent, report("x".repeat(MAX_TEXT))).await.is_ok());
+        assert!(carry_out(&agent, report("x".repeat(MAX_TEXT + 1))).await.is_err());
+        assert_eq!(agent.outbox().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn the_device_goes_by_the_name_given_at_enrolment() {
+        let (agent, _dir) = agent().await;
+        assert_eq!(agent.device_info().name, "given");
+    }
+}

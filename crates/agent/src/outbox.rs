@@ -500,6 +500,24 @@ mod tests {
     }
 
     #[test]
+    fn a_full_disk_stores_nothing_forgets_nothing_and_is_counted() {
+        let (_dir, data) = folder();
+        let mut outbox = Outbox::open(&data).unwrap();
+        outbox.push(NOW, report(1)).unwrap();
+        let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let file = std::mem::replace(&mut outbox.file, full);
+        (2..=3).for_each(|n| assert!(outbox.push(NOW, report(n)).is_err()));
+        assert!(outbox.try_again().is_err());
+        assert_eq!((outbox.len(), outbox.dropped()), (1, 2));
+        outbox.file = file;
+        outbox.try_again().unwrap();
+        outbox.push(NOW, report(4)).unwrap();
+        let read = Outbox::open(&data).unwrap();
+        assert_eq!((numbers(&read), read.dropped()), (numbers(&outbox), 2));
+        assert_eq!(read.len(), 2);
+    }
+
+    #[test]
     fn a_refused_entry_is_dropped_and_counted() {
         let (_dir, data) = folder();
         let mut outbox = Outbox::open(&data).unwrap();

@@ -138,3 +138,57 @@ fn same_rules(a: &Assessment, b: &Assessment) -> bool {
     };
     rules(a) == rules(b)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sync::fake_server;
+    use http::StatusCode;
+    use moat_model::Settings;
+    use moat_policy::jailbreak::{BUILT_IN, Observation};
+
+    fn facts(rules: &Rules, jailbroken: Option<Outcome>) -> Facts {
+        let observe = |id: &str| Observation {
+            rule: id.into(),
+            outcome: match &jailbroken {
+                Some(outcome) if id == "fs.var_jb.symlink" => outcome.clone(),
+                _ => Outcome::Absent,
+            },
+        };
+        Facts {
+            platform: "ios".into(),
+            observations: rules.checks().map(|check| observe(&check.id)).collect(),
+            ..Facts::default()
+        }
+    }
+
+    #[tokio::test]
+    async fn an_alert_is_over_only_when_what_raised_it_was_looked_at_again() {
+        let (agent, _dir) = fake_server::agent(|_| (StatusCode::OK, 0)).await;
+        agent.set_bundle(fake_server::open(fake_server::sealed(1, Settings::default())));
+        let rules = Rules::parse(BUILT_IN).unwrap();
+        let run = |facts: &Facts| {
+            let told = lock(&agent.state).reported.clone();
+            let standing = evaluate_after(told.as_ref(), &rules, facts);
+            let error = unreadable(&standing, facts);
+            note(&agent, told.as_ref(), standing.assessment, error);
+            let events = agent.outbox().peek(9, u64::MAX);
+            let events: Vec<_> = events.into_iter().map(|entry| entry.event).collect();
+            (events.len(), events.last().cloned())
+        };
+        let seen = facts(&rules, Some(Outcome::Present("a link".into())));
+        assert!(matches!(run(&seen), (1, Some(DeviceEvent::Jailbreak { .. }))));
+        let gone = facts(&rules, Some(Outcome::Denied("too many links".into())));
+        for blind in [gone, Facts::default()] {
+            assert_eq!(run(&blind).0, 1, "nothing new is told");
+            let level = lock(&agent.live).posture.as_ref().map(|posture| posture.level);
+            assert_eq!(level, Some(JailbreakLevel::Confirmed));
+            assert!(agent.problems().iter().any(|problem| problem.contains("level stays")));
+        }
+        assert!(matches!(
+            run(&facts(&rules, None)),
+            (2, Some(DeviceEvent::JailbreakCleared { .. }))
+        ));
+        assert!(agent.problems().is_empty());
+    }
+}

@@ -164,56 +164,39 @@ fn decode_hex(text: &str) -> Option<[u8; 32]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ed25519_dalek::SigningKey;
-    use moat_indicators::{BundleContent, seal};
-    use moat_model::{DeviceId, Management, Settings, Timestamp};
+    use crate::sync::fake_server::{self, sealed};
+    use moat_model::Settings;
 
-    fn identity(key: &SigningKey) -> Identity {
-        let digits = key.verifying_key().to_bytes().map(|byte| format!("{byte:02x}"));
-        Identity {
-            device_id: DeviceId(uuid::Uuid::from_u128(1)),
-            tenant: "t".into(),
-            management: Management::Managed,
-            server_url: String::new(),
-            device_url: String::new(),
-            bundle_key: digits.concat(),
-            name: None,
-        }
-    }
-
-    fn sealed(version: u64, key: &SigningKey) -> Vec<u8> {
-        let content = BundleContent {
-            version,
-            created: Timestamp::from_micros(1),
-            tenant: "t".into(),
-            settings: Settings::default(),
-            jailbreak_rules: Vec::new(),
-            indicators: moat_indicators::compile(&[] as &[moat_indicators::Entry], [0; 16]).unwrap(),
-        };
-        seal(&content, key)
-    }
-
-    #[test]
-    fn a_damaged_bundle_gives_way_to_the_one_before_it() {
-        let dir = tempfile::tempdir().unwrap();
-        let data = DataFolder::create(dir.path()).unwrap();
-        let key = SigningKey::from_bytes(&[7; 32]);
-        let identity = identity(&key);
+    #[tokio::test]
+    async fn a_damaged_bundle_gives_way_to_the_one_before_it() {
+        let (agent, _dir) = fake_server::agent(|_| (StatusCode::OK, 0)).await;
+        let (data, identity) = (&agent.data, &agent.identity);
         let versions = || {
-            let (bundle, error) = load(&data, &identity);
+            let (bundle, error) = load(data, identity);
             (bundle.map(|bundle| bundle.version()), error.is_some())
         };
+        let sealed = |version| sealed(version, Settings::default());
         assert_eq!(versions(), (None, false));
-        data.write(BUNDLE, &sealed(1, &key)).unwrap();
+        data.write(BUNDLE, &sealed(1)).unwrap();
         data.keep_as(BUNDLE, PREVIOUS_BUNDLE).unwrap();
-        data.write(BUNDLE, &sealed(2, &key)).unwrap();
+        data.write(BUNDLE, &sealed(2)).unwrap();
         assert_eq!(versions(), (Some(2), false));
-        data.write(BUNDLE, &sealed(2, &key)[1..]).unwrap();
+        data.write(BUNDLE, &sealed(2)[1..]).unwrap();
         assert_eq!(versions(), (Some(1), true));
         std::fs::remove_file(data.path(BUNDLE)).unwrap();
         assert_eq!(versions(), (Some(1), true));
         data.write(BUNDLE, b"").unwrap();
         data.write(PREVIOUS_BUNDLE, b"x").unwrap();
         assert_eq!(versions(), (None, true));
+    }
+
+    #[tokio::test]
+    async fn no_older_bundle_is_taken_also_when_the_newer_one_is_lost() {
+        let (agent, _dir) = fake_server::agent(|_| (StatusCode::OK, 0)).await;
+        let bundle = |version| fake_server::open(sealed(version, Settings::default()));
+        agent.set_bundle(bundle(5));
+        lock(&agent.live).bundle = None;
+        assert!(newer(&agent, bundle(4)).is_err());
+        assert!(newer(&agent, bundle(5)).is_ok());
     }
 }

@@ -212,7 +212,8 @@ mod tests {
             for _ in 0..5 {
                 let _ = check_in(&agent).await;
             }
-            assert_eq!((agent.outbox().len(), agent.outbox().dropped()), (3, 0));
+            let outbox = agent.outbox();
+            assert_eq!((outbox.len(), outbox.dropped()), (3, 0));
         }
     }
 }

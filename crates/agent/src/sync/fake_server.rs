@@ -3,12 +3,14 @@
 use std::{convert::Infallible, sync::Arc};
 
 use bytes::Bytes;
+use ed25519_dalek::SigningKey;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::rt::TokioIo;
+use moat_indicators::{Bundle, BundleContent, seal};
 use moat_model::{
-    DeviceId, Management,
+    DeviceId, Management, Settings, Timestamp,
     sync::{Access, CheckIn, CheckInReply},
 };
 use rustls_pki_types::{PrivateKeyDer, pem::PemObject as _};
@@ -19,8 +21,32 @@ use crate::{
     run::Agent,
 };
 
+const BUNDLE_KEY: [u8; 32] = [7; 32];
+
 /// What the server makes of a check-in: the status, and up to which number it has the events.
 pub type Answer = fn(&CheckIn) -> (StatusCode, u64);
+
+/// A bundle for that agent, without indicators and with these settings.
+pub fn sealed(version: u64, settings: Settings) -> Vec<u8> {
+    let content = BundleContent {
+        version,
+        created: Timestamp::from_micros(1),
+        tenant: "t".into(),
+        settings,
+        jailbreak_rules: moat_policy::jailbreak::BUILT_IN.to_vec(),
+        indicators: moat_indicators::compile(&[] as &[moat_indicators::Entry], [0; 16]).unwrap(),
+    };
+    seal(&content, &SigningKey::from_bytes(&BUNDLE_KEY))
+}
+
+pub fn open(sealed: Vec<u8>) -> Bundle {
+    Bundle::open(sealed, &SigningKey::from_bytes(&BUNDLE_KEY).verifying_key()).unwrap()
+}
+
+fn hex(key: &SigningKey) -> String {
+    let digits = key.verifying_key().to_bytes().map(|byte| format!("{byte:02x}"));
+    digits.concat()
+}
 
 /// An enrolled agent whose server answers so, and the folder that it lives in.
 pub async fn agent(answer: Answer) -> (Agent, tempfile::TempDir) {
@@ -43,8 +69,8 @@ pub async fn agent(answer: Answer) -> (Agent, tempfile::TempDir) {
         management: Management::Managed,
         server_url: url.clone(),
         device_url: url,
-        bundle_key: "00".repeat(32),
-        name: None,
+        bundle_key: hex(&SigningKey::from_bytes(&BUNDLE_KEY)),
+        name: Some("given".into()),
     };
     data.write_identity(&identity).unwrap();
     (Agent::open(data, None).unwrap(), dir)

@@ -3,7 +3,7 @@
 mod bundle;
 mod check_in;
 #[cfg(test)]
-mod fake_server;
+pub(crate) mod fake_server;
 pub mod http;
 mod push;
 mod renew;
