@@ -4,6 +4,7 @@ mod device;
 mod driver;
 mod netlink;
 pub mod routing;
+pub(crate) mod rules;
 mod sockets;
 pub mod vpn;
 
@@ -13,6 +14,7 @@ use anyhow::{Context as _, Result};
 use moat_engine::{Config, Event, Policy};
 
 pub use driver::{Handle, Order};
+pub use sockets::network_changed;
 
 /// Bytes that all flows together may hold.
 const BYTE_BUDGET: usize = 4 << 20;
