@@ -3,13 +3,17 @@
 pub struct Counters {
     pub packets_in: u64,
     pub packets_out: u64,
-    /// Not IP, or lengths that contradict each other.
+    /// Not IP, or lengths that contradict each other; dropped.
     pub malformed_ip: u64,
+    /// TCP or UDP whose lengths contradict each other; dropped.
     pub malformed_transport: u64,
-    /// Fragments of datagrams; dropped.
-    pub fragments: u64,
     /// Neither TCP nor UDP; dropped.
     pub other_protocols: u64,
+    /// Fragments that came, and the datagrams made of them.
+    pub fragments: u64,
+    pub reassembled: u64,
+    /// Fragments that were thrown away: they overlap, contradict each other, are too many, or their rest never came.
+    pub fragments_dropped: u64,
     pub tcp_flows: u64,
     pub udp_flows: u64,
     /// Flows refused because the table was full.

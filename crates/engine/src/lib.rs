@@ -19,6 +19,7 @@
 mod counters;
 mod engine;
 mod flow;
+mod fragments;
 pub mod inspect;
 mod packet;
 mod page;

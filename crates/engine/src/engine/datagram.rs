@@ -102,7 +102,7 @@ impl Engine {
         let Some(flow) = self.datagrams.get(id) else { return };
         let mut packet = Vec::with_capacity(48 + payload.len());
         build_udp(&mut packet, flow.key.destination, flow.key.source, payload);
-        self.push_packet(packet);
+        self.push_datagram_packet(packet);
     }
 
     /// A DNS flow whose questions are all answered gives its socket back early when there are many.
