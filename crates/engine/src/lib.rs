@@ -23,6 +23,7 @@ mod fragments;
 pub mod inspect;
 mod packet;
 mod page;
+mod resolved;
 mod ring;
 mod tcp;
 mod verdict;

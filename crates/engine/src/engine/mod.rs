@@ -2,6 +2,7 @@
 
 mod datagram;
 mod dns;
+mod ending;
 mod judge;
 mod stream;
 
@@ -22,8 +23,8 @@ use crate::{
     counters::Counters,
     flow::{FlowId, FlowKey, TAG, Table},
     fragments::{self, Fragments},
-    inspect::dns::Addresses,
     packet::{self, IcmpReason, MAX_HEAD, Malformed, Parsed, TcpHead},
+    resolved::Resolved,
     ring::Budget,
     tcp::TcpFlow,
 };
@@ -188,7 +189,9 @@ pub struct Engine {
     events: VecDeque<Event>,
     folded: HashMap<(IndicatorId, String), Timestamp>,
     /// Addresses that an explicitly allowed name resolved to.
-    lifted: Addresses,
+    lifted: Resolved,
+    /// Addresses of names that are blocked but for some of their paths.
+    spared: Resolved,
     fragments: Fragments,
     timers: BinaryHeap<Reverse<(Timestamp, FlowId)>>,
     counters: Counters,
@@ -219,7 +222,8 @@ impl Engine {
             unfilled: None,
             events: VecDeque::new(),
             folded: HashMap::new(),
-            lifted: Addresses::default(),
+            lifted: Resolved::default(),
+            spared: Resolved::default(),
             fragments: Fragments::default(),
             timers: BinaryHeap::new(),
             counters: Counters::default(),
@@ -233,7 +237,6 @@ impl Engine {
     pub fn set_policy(&mut self, policy: Policy, now: Timestamp) {
         self.now = now;
         self.policy = policy;
-        self.lifted = Addresses::default();
         self.judge_again();
     }
 
