@@ -3,6 +3,7 @@
 use std::{
     io::{self, Read as _, Write as _},
     net::{Shutdown, SocketAddr},
+    time::Duration,
 };
 
 use mio::{
@@ -10,10 +11,12 @@ use mio::{
     net::{TcpStream, UdpSocket},
 };
 use moat_engine::{FlowId, Unreachable};
-use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use socket2::{Domain, Protocol, SockAddr, Socket, TcpKeepalive, Type};
 
 /// Tokens below this are not sockets.
 pub const FIRST_TOKEN: usize = 4;
+/// Silence after which a peer is asked whether it is still there.
+const KEEP_ALIVE: Duration = Duration::from_secs(300);
 const DATAGRAM: u32 = 1 << 31;
 
 pub enum Stream {
@@ -74,6 +77,8 @@ impl Sockets {
         socket.set_mark(self.mark)?;
         if kind == Type::STREAM {
             socket.set_tcp_nodelay(true)?;
+            // A peer that is gone without a word is found, so that its flow ends.
+            socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEP_ALIVE))?;
         }
         match socket.connect(&SockAddr::from(remote)) {
             Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => Err(error),
@@ -156,7 +161,7 @@ impl Sockets {
         if let Some(Stream::Open(socket)) = take(&mut self.streams, flow)
             && reset
         {
-            let _ = socket2::SockRef::from(&socket).set_linger(Some(std::time::Duration::ZERO));
+            let _ = socket2::SockRef::from(&socket).set_linger(Some(Duration::ZERO));
         }
     }
 
