@@ -94,12 +94,7 @@ pub fn begins_with_method(bytes: &[u8]) -> Looks {
 
 /// For a method that nobody registered.
 fn looks_like_target(target: &[u8], line: &[u8]) -> Looks {
-    let begins = |form: &[u8]| {
-        let common = form.len().min(target.len());
-        let (target, form) = (target.get(..common), form.get(..common));
-        target.zip(form).is_some_and(|(a, b)| a.eq_ignore_ascii_case(b))
-    };
-    if ![&b"/"[..], b"*", b"http://", b"https://"].into_iter().any(begins) {
+    if !FORMS.iter().any(|form| begins(target, form)) {
         return Looks::No;
     }
     match first_line(line) {
@@ -108,6 +103,16 @@ fn looks_like_target(target: &[u8], line: &[u8]) -> Looks {
         None if line.len() < MAX_LINE => Looks::Maybe,
         None => Looks::No,
     }
+}
+
+/// How the target of a request begins: origin, asterisk and absolute form (RFC 9112 §3.2).
+const FORMS: [&[u8]; 4] = [b"/", b"*", b"http://", b"https://"];
+
+/// Whether `target` begins with `form`, or can still come to.
+fn begins(target: &[u8], form: &[u8]) -> bool {
+    let common = form.len().min(target.len());
+    let (target, form) = (target.get(..common), form.get(..common));
+    target.zip(form).is_some_and(|(a, b)| a.eq_ignore_ascii_case(b))
 }
 
 /// The parts of a head that matter here.
@@ -240,7 +245,7 @@ struct RequestLine<'a> {
 impl<'a> RequestLine<'a> {
     fn parse(line: &'a [u8]) -> Option<Self> {
         let line = line.trim_ascii();
-        let (method, rest) = line.split_at_checked(line.iter().position(|b| matches!(b, b' ' | b'\t'))?)?;
+        let (method, rest) = line.split_at_checked(line.iter().position(|b| *b == b' ')?)?;
         let rest = rest.trim_ascii();
         let last = rest.iter().rposition(|b| matches!(b, b' ' | b'\t'));
         let (target, version) = match last.and_then(|at| rest.split_at_checked(at)) {
@@ -248,8 +253,8 @@ impl<'a> RequestLine<'a> {
             None => (rest, None),
         };
         let versioned = version.is_some_and(|version| version.starts_with(b"HTTP/"));
-        let absolute = target.windows(3).any(|w| w == b"://");
-        let plausible = target.starts_with(b"/") || target == b"*" || absolute || method == b"CONNECT";
+        let formed = FORMS.iter().any(|form| target.len() >= form.len() && begins(target, form));
+        let plausible = formed || method == b"CONNECT";
         let named = method.len() <= MAX_METHOD && method.iter().all(|b| is_token(*b)) && method != b"PRI";
         // HTTP/0.9 knows GET alone.
         let bare = version.is_none() && method == b"GET";
