@@ -253,7 +253,9 @@ impl<'a> RequestLine<'a> {
             None => (rest, None),
         };
         let versioned = version.is_some_and(|version| version.starts_with(b"HTTP/"));
-        let formed = FORMS.iter().any(|form| target.len() >= form.len() && begins(target, form));
+        let formed = FORMS
+            .iter()
+            .any(|form| target.len() >= form.len() && begins(target, form));
         let plausible = formed || method == b"CONNECT";
         let named = method.len() <= MAX_METHOD && method.iter().all(|b| is_token(*b)) && method != b"PRI";
         // HTTP/0.9 knows GET alone.

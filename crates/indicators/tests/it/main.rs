@@ -115,7 +115,13 @@ fn a_blocked_host_may_have_paths_that_are_not() {
         over,
     ]);
     assert!(set.spares_paths_below("Open.example", NOW) && set.spares_paths_below("open.example.org", NOW));
-    for host in ["closed.example", "sub.open.example", "over.example", "other.example", ""] {
+    for host in [
+        "closed.example",
+        "sub.open.example",
+        "over.example",
+        "other.example",
+        "",
+    ] {
         assert!(!set.spares_paths_below(host, NOW), "{host}");
     }
 }
