@@ -45,9 +45,7 @@ async fn protect(agent: &Arc<Agent>) -> Result<()> {
         mtu: routing::MTU,
         offload: true,
     };
-    let tunnel = Tunnel::start(&options, agent.policy(), move |event| {
-        let _ = sender.try_send(event);
-    })?;
+    let tunnel = Tunnel::start(&options, agent.policy(), move |event| sender.try_send(event).is_ok())?;
     let mut routing = Routing::prepare(DEVICE)?;
     let bypasses = lock(&agent.state)
         .bypasses

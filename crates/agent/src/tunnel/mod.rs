@@ -35,7 +35,12 @@ pub struct Options<'a> {
 }
 
 impl Tunnel {
-    pub fn start(options: &Options<'_>, policy: Policy, events: impl FnMut(Event) + Send + 'static) -> Result<Self> {
+    /// `events` takes what the engine tells; false when it was lost, which is counted.
+    pub fn start(
+        options: &Options<'_>,
+        policy: Policy,
+        events: impl FnMut(Event) -> bool + Send + 'static,
+    ) -> Result<Self> {
         raise_file_limit();
         let tun = device::Tun::create(options.name, options.offload)?;
         let mut random = [0; 24];

@@ -4,6 +4,7 @@ use std::{
     io::{self, Read as _, Write as _},
     net::{Shutdown, SocketAddr},
     sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
 };
 
 use mio::{
@@ -11,10 +12,12 @@ use mio::{
     net::{TcpStream, UdpSocket},
 };
 use moat_engine::{FlowId, Unreachable};
-use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use socket2::{Domain, Protocol, SockAddr, Socket, TcpKeepalive, Type};
 
 /// Tokens below this are not sockets.
 pub const FIRST_TOKEN: usize = 4;
+/// Silence after which a peer is asked whether it is still there.
+const KEEP_ALIVE: Duration = Duration::from_secs(300);
 const DATAGRAM: u32 = 1 << 31;
 /// Files that flows leave to the rest of the agent: control, sync, posture, the tunnel itself.
 const RESERVE: usize = 64;
@@ -106,6 +109,8 @@ impl Sockets {
         }
         if kind == Type::STREAM {
             socket.set_tcp_nodelay(true)?;
+            // A peer that is gone without a word is found, so that its flow ends.
+            socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEP_ALIVE))?;
         }
         match socket.connect(&SockAddr::from(remote)) {
             Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => Err(error),
@@ -213,7 +218,7 @@ impl Sockets {
         if let Some(Stream::Open(socket)) = closed
             && reset
         {
-            let _ = socket2::SockRef::from(&socket).set_linger(Some(std::time::Duration::ZERO));
+            let _ = socket2::SockRef::from(&socket).set_linger(Some(Duration::ZERO));
         }
     }
 

@@ -103,6 +103,30 @@ fn paths_match_on_segments_and_beat_the_host() {
 }
 
 #[test]
+fn a_blocked_host_may_have_paths_that_are_not() {
+    use IndicatorType::{DomainName as D, Url as U};
+    let mut over = entry(5, U, "over.example/a", Action::Allowed);
+    over.expires = Some(NOW);
+    let set = set(vec![
+        entry(1, D, "open.example", Action::Block),
+        entry(2, U, "open.example/login", Action::Warn),
+        entry(3, U, "closed.example/login", Action::Block),
+        entry(4, U, "open.example.org/login", Action::Allowed),
+        over,
+    ]);
+    assert!(set.spares_paths_below("Open.example", NOW) && set.spares_paths_below("open.example.org", NOW));
+    for host in [
+        "closed.example",
+        "sub.open.example",
+        "over.example",
+        "other.example",
+        "",
+    ] {
+        assert!(!set.spares_paths_below(host, NOW), "{host}");
+    }
+}
+
+#[test]
 fn a_long_path_does_not_hide_from_a_short_indicator() {
     let set = set(vec![entry(
         1,
