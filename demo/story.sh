@@ -98,11 +98,11 @@ jailbreak_and_recover() {
 
 report_a_site() {
   chapter "A reported site"
-  agent report https://good.example/strange --comment "asks for my password" >/dev/null
+  agent report http://good.example/strange --comment "asks for my password" >/dev/null
   until_matches "it reaches the server" "good.example/strange" 5 moat reports list
   local id
   id=$(moat reports list --json | jq -r '.value[0].id')
-  expect "and becomes an indicator" "decided" moat reports decide "$id" block
+  expect "and becomes an indicator for that page" "Url http://good.example/strange" moat reports decide "$id" block
   until_matches "which blocks it" "This site is blocked" 5 browse http://good.example/strange
   expect "and nothing else of the site" "a page of the demo" browse http://good.example/
 }

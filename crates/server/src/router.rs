@@ -1,10 +1,16 @@
 //! Every route of the server, in one place.
 
+use std::time::Duration;
+
 use axum::{
-    Extension, Router, middleware,
+    Extension, Router,
+    extract::{MatchedPath, Request},
+    middleware,
     routing::{delete, get, post},
 };
-use tower_http::{catch_panic::CatchPanicLayer, limit::RequestBodyLimitLayer, trace::TraceLayer};
+use tower_http::{
+    catch_panic::CatchPanicLayer, limit::RequestBodyLimitLayer, timeout::RequestBodyTimeoutLayer, trace::TraceLayer,
+};
 
 use crate::{
     Actor, App, Caller, access, accounts, admin, alerts, bundles, clients, console, devices, enrollment, gateways,
@@ -12,6 +18,9 @@ use crate::{
     json::{self, MAX_BODY, MAX_JSON},
     reports, rules,
 };
+
+/// Longest wait for the next part of a request's body.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// For people and API clients; never asks for a certificate.
 pub fn main_router(app: App) -> Router {
@@ -129,6 +138,7 @@ fn defender() -> Router<App> {
         .route("/alerts/{id}/domains", get(alerts::defender::domains))
         .route("/alerts/{id}/ips", get(alerts::defender::ips))
         .route("/alerts/{id}/files", get(alerts::defender::files))
+        .route("/alerts/{id}/user", get(alerts::defender::user))
         .route(
             "/alerts/{id}",
             get(alerts::defender::get).patch(alerts::defender::update),
@@ -180,13 +190,25 @@ fn local_administration() -> Router<App> {
 }
 
 fn finish(routes: Router<App>, app: App) -> Router {
-    routes
-        .with_state(app)
-        .layer(RequestBodyLimitLayer::new(MAX_BODY))
-        .layer(axum::extract::DefaultBodyLimit::max(MAX_JSON))
+    bounded(routes.with_state(app))
         .layer(CatchPanicLayer::new())
         .layer(middleware::from_fn(json::shape_errors))
-        .layer(TraceLayer::new_for_http())
+        .layer(TraceLayer::new_for_http().make_span_with(span))
+}
+
+/// What the log says of a request: its route, because an address may hold a secret.
+fn span(request: &Request) -> tracing::Span {
+    let route = request.extensions().get::<MatchedPath>();
+    let route = route.map_or("no route", MatchedPath::as_str);
+    tracing::debug_span!("request", method = %request.method(), route)
+}
+
+/// Bounds on the bodies of requests: their size, and the time until more of them comes.
+pub(crate) fn bounded(routes: Router) -> Router {
+    routes
+        .layer(RequestBodyTimeoutLayer::new(BODY_TIMEOUT))
+        .layer(RequestBodyLimitLayer::new(MAX_BODY))
+        .layer(axum::extract::DefaultBodyLimit::max(MAX_JSON))
 }
 
 async fn healthz() -> &'static str {

@@ -3,6 +3,7 @@
 mod browser;
 mod client;
 mod command_line;
+mod connections;
 mod console;
 mod console_live;
 mod full_disk;

@@ -44,6 +44,10 @@ struct AdministratorRecord<'a> {
 
 /// A link that makes the first administrator; none once there is one. Links made before stop working.
 pub async fn setup_link(app: &App) -> Result<Option<String>> {
+    make_setup_link(app, &Actor::System).await
+}
+
+async fn make_setup_link(app: &App, actor: &Actor) -> Result<Option<String>> {
     let mut tx = app.db.begin().await?;
     if store::count(&mut tx).await? > 0 {
         return Ok(None);
@@ -55,6 +59,14 @@ pub async fn setup_link(app: &App) -> Result<Option<String>> {
         now().saturating_add(SETUP_LINK_LIFETIME),
     )
     .await?;
+    let change = audit::Change::<()> {
+        action: "create",
+        noun: "set-up link",
+        id: "first administrator",
+        before: None,
+        after: None,
+    };
+    audit::record(&mut tx, actor, change).await?;
     tx.commit().await?;
     Ok(Some(format!("{}/setup/{token}", app.base_url())))
 }
@@ -82,7 +94,7 @@ pub async fn set_up(app: &App, token: &str, name: &str, password: &str) -> Resul
     };
     insert(&mut tx, &actor, &id, name, &hash).await?;
     tx.commit().await?;
-    session::open(app, &id, name).await
+    session::open(app, &id, name, None).await
 }
 
 async fn insert(tx: &mut Transaction, actor: &Actor, id: &str, name: &str, hash: &str) -> Result<()> {
@@ -161,11 +173,30 @@ pub async fn sign_in(app: &App, name: &str, password: &str, address: IpAddr) -> 
     let hash = known.as_ref().map(|row| row.password_hash.clone());
     let right = app.limits.passwords.verify(password, hash).await?;
     let Some(row) = known.filter(|_| right) else {
+        record_failure(app, name, address).await?;
         return Err(Error::Unauthorized("The name or the password is wrong.".into()));
     };
     by_address.succeeded();
     by_name.succeeded();
-    session::open(app, &row.id, &row.name).await
+    session::open(app, &row.id, &row.name, Some(address)).await
+}
+
+/// Writes a failed sign-in into the audit log. The limits on tries bound how many there can be.
+async fn record_failure(app: &App, name: &str, address: IpAddr) -> Result<()> {
+    let tried = session::SignIn {
+        name: &name.chars().filter(|c| !c.is_control()).take(100).collect::<String>(),
+        address: Some(address.to_string()),
+    };
+    let mut tx = app.db.begin().await?;
+    let change = audit::Change {
+        action: "failed sign-in",
+        noun: "administrator",
+        id: "",
+        before: None,
+        after: Some(&tried),
+    };
+    audit::record(&mut tx, &Actor::System, change).await?;
+    Ok(tx.commit().await?)
 }
 
 /// Checks what a new administrator typed.
@@ -197,5 +228,6 @@ pub async fn admin_setup_link(
     Body(_): Body<Value>,
 ) -> Result<axum::Json<Value>, ApiError> {
     caller.require_any(&[Role::MoatAdministrate])?;
-    Ok(axum::Json(json!({"link": setup_link(&app).await?})))
+    let link = make_setup_link(&app, &caller.actor).await?;
+    Ok(axum::Json(json!({"link": link})))
 }

@@ -1,12 +1,13 @@
 //! Sessions: a random cookie that only the browser keeps, and a token in every form against forged requests.
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use axum::{
     extract::{FromRequest, FromRequestParts, OptionalFromRequestParts, Request},
     http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Redirect, Response},
 };
+use serde::Serialize;
 use subtle::ConstantTimeEq as _;
 
 use super::store;
@@ -86,7 +87,15 @@ impl Fields {
     }
 }
 
-pub async fn open(app: &App, administrator: &str, name: &str) -> Result<Session> {
+/// What the audit log says of a sign-in.
+#[derive(Serialize)]
+pub struct SignIn<'a> {
+    pub name: &'a str,
+    /// None right after the set-up.
+    pub address: Option<String>,
+}
+
+pub async fn open(app: &App, administrator: &str, name: &str, address: Option<IpAddr>) -> Result<Session> {
     let (token, csrf) = (secret::generate(), secret::generate());
     let mut tx = app.db.begin().await?;
     let expires = now().saturating_add(LIFETIME);
@@ -95,12 +104,13 @@ pub async fn open(app: &App, administrator: &str, name: &str) -> Result<Session>
         id: administrator.to_string(),
         name: name.to_string(),
     };
-    let change = audit::Change::<()> {
+    let address = address.map(|address| address.to_string());
+    let change = audit::Change {
         action: "sign in",
         noun: "administrator",
         id: administrator,
         before: None,
-        after: None,
+        after: Some(&SignIn { name, address }),
     };
     audit::record(&mut tx, &actor, change).await?;
     tx.commit().await?;

@@ -274,7 +274,7 @@ pub async fn create(app: &App, caller: &Caller, reference: Reference) -> Result<
     let mut tx = app.db.begin().await?;
     let event = search::event(&mut tx, reference.device, reference.event).await?;
     // Times are written with more or fewer digits; the same second is the same event.
-    let same = |time: i64| (time - reference.event_time.as_micros()).abs() < 1_000_000;
+    let same = |time: i64| time.abs_diff(reference.event_time.as_micros()) < 1_000_000;
     let (time, kind) = event.filter(|(time, _)| same(*time)).ok_or_else(|| {
         Error::NotFound(format!(
             "device {} reported no event {} at that time",

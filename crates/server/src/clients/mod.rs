@@ -143,6 +143,9 @@ pub async fn disable(app: &App, caller: &Caller, id: &str) -> Result<()> {
     Ok(())
 }
 
+/// As long as a hash, and the hash of nothing.
+const NO_HASH: &str = "----------------------------------------------------------------";
+
 /// Why a client gets no token.
 #[derive(Debug)]
 enum Refused {
@@ -157,7 +160,7 @@ async fn authenticate(app: &App, id: &str, given: &str) -> Result<Client, Refuse
     let found = store::get(&app.db, &id.to_ascii_lowercase())
         .await
         .map_err(Refused::Failed)?;
-    let hash = found.as_ref().map_or("", |(_, hash)| hash);
+    let hash = found.as_ref().map_or(NO_HASH, |(_, hash)| hash);
     let right = secret::matches(given, hash);
     match found {
         None => Err(Refused::Unknown),

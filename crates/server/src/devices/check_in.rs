@@ -4,7 +4,7 @@ use moat_model::{
 };
 use moat_policy::{access, risk};
 
-use super::{DeviceRow, incidents, store};
+use super::{DeviceRow, bounds, incidents, store};
 use crate::{
     App, alerts,
     app::now,
@@ -12,9 +12,6 @@ use crate::{
     enrollment,
     error::{Error, Result},
 };
-
-/// Events in the future are believed up to this; a wrong clock must not hide an alert behind years to come.
-const CLOCK_SKEW: std::time::Duration = std::time::Duration::from_secs(300);
 
 /// Stores a check-in in one transaction: events, alerts, state, risk. Only what was committed is acknowledged.
 pub async fn check_in(app: &App, device: &DeviceRow, mut check_in: CheckIn, peer: &str) -> Result<CheckInReply> {
@@ -24,11 +21,13 @@ pub async fn check_in(app: &App, device: &DeviceRow, mut check_in: CheckIn, peer
     let (acknowledged, posture_requested) = store_events(&mut tx, id, &check_in).await?;
     let spoke_again =
         alerts::resolve_by_itself(&mut tx, id, AlertKind::DeviceSilent, "", "the device reported again").await?;
+    let judged_otherwise = incidents::follow_posture(&mut tx, id, &check_in.state).await?;
     store::update_state(&mut tx, id, &check_in.device, &check_in.state, peer).await?;
     let decision = alerts::recompute_risk(&mut tx, id).await?;
     tx.commit().await?;
     let reported = acknowledged > device.acknowledged_seq.cast_unsigned();
-    if spoke_again || reported || shows_otherwise(device, &check_in) || decision.risk.as_str() != device.risk {
+    let is_news = spoke_again || judged_otherwise || reported;
+    if is_news || shows_otherwise(device, &check_in) || decision.risk.as_str() != device.risk {
         app.hub.changed();
     }
     Ok(CheckInReply {
@@ -131,9 +130,6 @@ fn check(check_in: &mut CheckIn) -> Result<()> {
     {
         return Err(Error::invalid("bodyInvalid", "seq must be 1 to 9223372036854775807"));
     }
-    let latest = now().saturating_add(CLOCK_SKEW);
-    for entry in &mut check_in.events {
-        entry.time = entry.time.min(latest);
-    }
+    bounds::apply(check_in, now());
     Ok(())
 }

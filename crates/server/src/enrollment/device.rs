@@ -11,6 +11,7 @@ use crate::{
     App,
     console::{ConsoleError, Html},
     devices::device::{DeviceBody, DeviceError},
+    error::Error,
     listen::Peer,
     rate_limit::address_key,
 };
@@ -22,8 +23,6 @@ pub async fn enroll(
     headers: HeaderMap,
     DeviceBody(body): DeviceBody<Enroll>,
 ) -> Result<Json<Enrolled>, DeviceError> {
-    let key = address_key(peer.ip());
-    app.limits.enroll_failures.check(&key)?;
     let device_url = device_url(&app, &uri, &headers);
     let enrolled = super::enroll(
         &app,
@@ -34,8 +33,12 @@ pub async fn enroll(
         &peer.ip().to_string(),
     )
     .await;
-    if enrolled.is_err() {
-        let _ = app.limits.enroll_failures.take(&key);
+    // Only guesses are counted: whoever has a good token is not locked out by a neighbour behind the same address.
+    if let Err(Error::Invalid {
+        code: "tokenUnknown", ..
+    }) = &enrolled
+    {
+        app.limits.enroll_failures.take(&address_key(peer.ip()))?;
     }
     Ok(Json(enrolled?))
 }

@@ -44,6 +44,7 @@ pub struct IssuedGateway {
 #[derive(Serialize)]
 struct GatewayRecord<'a> {
     name: &'a str,
+    disabled: bool,
 }
 
 pub async fn create(app: &App, caller: &Caller, name: &str) -> Result<IssuedGateway> {
@@ -70,7 +71,7 @@ pub async fn create(app: &App, caller: &Caller, name: &str) -> Result<IssuedGate
         .bind(caller.actor.to_string())
         .execute(&mut *tx)
         .await?;
-    let record = GatewayRecord { name };
+    let record = GatewayRecord { name, disabled: false };
     let change = audit::Change {
         action: "create",
         noun: "gateway",
@@ -98,24 +99,19 @@ pub async fn list(app: &App, caller: &Caller) -> Result<Vec<GatewayRow>> {
 pub async fn disable(app: &App, caller: &Caller, id: &str) -> Result<()> {
     caller.require_any(&[Role::MoatAdministrate])?;
     let mut tx = app.db.begin().await?;
-    let query =
-        sqlx::query("UPDATE gateways SET disabled_at = $1 WHERE (id = $2 OR name = $2) AND disabled_at IS NULL");
-    if query
-        .bind(now().as_micros())
-        .bind(id.to_string())
-        .execute(&mut *tx)
-        .await?
-        .rows_affected()
-        != 1
-    {
-        return Err(Error::not_found("gateway in use", id));
-    }
-    let change = audit::Change::<()> {
+    let query = "SELECT id, name FROM gateways WHERE (id = $1 OR name = $1) AND disabled_at IS NULL";
+    let query = sqlx::query_as(query).bind(id.to_string());
+    let found: Option<(String, String)> = query.fetch_optional(&mut *tx).await?;
+    let (id, name) = found.ok_or_else(|| Error::not_found("gateway in use", id))?;
+    let query = sqlx::query("UPDATE gateways SET disabled_at = $1 WHERE id = $2");
+    query.bind(now().as_micros()).bind(id.clone()).execute(&mut *tx).await?;
+    let state = |disabled| GatewayRecord { name: &name, disabled };
+    let change = audit::Change {
         action: "disable",
         noun: "gateway",
-        id,
-        before: None,
-        after: None,
+        id: &id,
+        before: Some(&state(false)),
+        after: Some(&state(true)),
     };
     audit::record(&mut tx, &caller.actor, change).await?;
     tx.commit().await?;

@@ -2,7 +2,10 @@ use moat_indicators::{Domain, Prefix, UrlPattern};
 use moat_model::{Action, IndicatorId, IndicatorType, Severity, Timestamp};
 
 use super::{Indicator, Key, Source};
-use crate::error::{Error, Result};
+use crate::{
+    devices::group,
+    error::{Error, Result},
+};
 
 const VALUE: &str = "indicatorValue";
 const MAX_VALUE: usize = 2048;
@@ -269,15 +272,14 @@ fn bypass_hours(text: Option<String>) -> Result<Option<u32>> {
     }
 }
 
-/// Items may each hold several, split by commas.
+/// The items of a list that is written as one text.
+pub fn at_commas(text: &str) -> Vec<String> {
+    text.split(',').map(String::from).collect()
+}
+
 fn list(items: Vec<String>, field: &'static str) -> Result<Vec<String>> {
     let mut distinct: Vec<String> = Vec::new();
-    for item in items
-        .iter()
-        .flat_map(|item| item.split(','))
-        .map(str::trim)
-        .filter(|item| !item.is_empty())
-    {
+    for item in items.iter().map(|item| item.trim()).filter(|item| !item.is_empty()) {
         if item.len() > MAX_SHORT || item.chars().any(char::is_control) {
             return Err(invalid(
                 field,
@@ -295,14 +297,8 @@ fn list(items: Vec<String>, field: &'static str) -> Result<Vec<String>> {
 }
 
 fn device_groups(groups: Vec<String>) -> Result<Vec<String>> {
-    let groups = list(groups, "rbacGroupNames")?;
-    match groups.iter().any(|g| g.contains(['"', '\\', '[', ']'])) {
-        true => Err(invalid(
-            "rbacGroupNames",
-            "the name of a device group holds no quotes, brackets or backslashes",
-        )),
-        false => Ok(groups),
-    }
+    let name = |name: String| group::name(&name).map_err(|error| invalid("rbacGroupNames", error));
+    list(groups.into_iter().map(name).collect::<Result<_>>()?, "rbacGroupNames")
 }
 
 #[cfg(test)]
@@ -342,9 +338,9 @@ mod tests {
     }
 
     #[test]
-    fn lists_come_in_every_form() {
-        let draft = check(|s| s.device_groups = vec!["a, b".into(), "b".into(), "c d".into()]).unwrap();
-        assert_eq!(draft.device_groups, ["a", "b", "c d"]);
+    fn items_of_lists_are_distinct_and_a_comma_may_stand_in_a_group() {
+        let draft = check(|s| s.device_groups = vec!["a, b".into(), " b".into(), "b ".into(), "".into()]).unwrap();
+        assert_eq!(draft.device_groups, ["a, b", "b"]);
     }
 
     #[test]

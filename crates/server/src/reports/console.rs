@@ -5,7 +5,7 @@ use axum::{
     response::{IntoResponse as _, Redirect, Response},
 };
 
-use super::{Decision, ReportRow, Show};
+use super::{Decided, Decision, ReportRow, Show};
 use crate::{
     App,
     accounts::{
@@ -74,8 +74,8 @@ pub async fn decide(State(app): State<App>, Path(id): Path<String>, form: Form) 
     };
     let back = back_to(LIST, form.fields.get("back"));
     match super::decide(&app, &form.session.caller(), &id, decision).await {
-        Ok(row) => {
-            app.shown_once.put(&form.session, LIST, decided(&row));
+        Ok(decided) => {
+            app.shown_once.put(&form.session, LIST, said(&decided));
             Ok(Redirect::to(&back).into_response())
         }
         // A second click on the same button: it is decided, as wanted.
@@ -88,14 +88,15 @@ pub async fn decide(State(app): State<App>, Path(id): Path<String>, form: Form) 
     }
 }
 
-fn decided(row: &ReportRow) -> Shown {
+/// What was decided, and what the indicator is for: over HTTPS devices see no page, so it may be the whole host.
+fn said(decided: &Decided) -> Shown {
+    let lines = decided.indicator.as_ref().map(|indicator| {
+        let (id, value) = (indicator.id.to_string(), indicator.value.clone());
+        vec![("id", id), ("value", value)]
+    });
     Shown {
-        what: format!("{} was {}", row.url, row.status),
-        lines: row
-            .indicator_id
-            .map(|id| ("Indicator", id.to_string()))
-            .into_iter()
-            .collect(),
+        what: format!("{} was {}", decided.report.url, decided.report.status),
+        lines: lines.unwrap_or_default(),
     }
 }
 

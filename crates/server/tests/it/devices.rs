@@ -67,6 +67,26 @@ async fn bad_enrolments_say_what_is_wrong() {
 }
 
 #[tokio::test]
+async fn who_has_a_good_token_is_not_locked_out_by_a_neighbour_who_guesses() {
+    let world = World::start().await;
+    let good = token(&world, 1).await;
+    let enroll = async |token: &Value| {
+        let body = enrolment(token, &csr());
+        world
+            .send(Method::POST, "/device/v1/enroll", &JSON, body)
+            .await
+            .status
+            .as_u16()
+    };
+    let mut statuses = Vec::new();
+    for n in 0..40 {
+        statuses.push(enroll(&json!(format!("guess {n}"))).await);
+    }
+    assert_eq!((statuses[0], statuses[39]), (400, 429));
+    assert_eq!(enroll(&good).await, 200);
+}
+
+#[tokio::test]
 async fn an_event_counts_once_however_often_it_is_sent() {
     let world = World::start().await;
     let device = world.device("phone", "").await;

@@ -2,10 +2,15 @@
 
 mod access;
 mod alerts;
+mod audit;
+mod check_in;
 mod console;
 mod devices;
+mod first_start;
+mod groups;
 mod indicators;
 mod machines;
 mod oauth;
 mod odata;
+mod reports;
 mod world;

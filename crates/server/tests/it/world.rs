@@ -91,24 +91,24 @@ impl Device {
 
     /// Checks in with these events.
     pub async fn check_in(&self, events: Value) -> Value {
-        let state = json!({
+        let answer = self.try_check_in(json!({}), events).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        answer.body
+    }
+
+    /// Checks in with these events; `state` says what is not as usual.
+    pub async fn try_check_in(&self, state: Value, events: Value) -> Answer {
+        let mut usual = json!({
             "time": 1_764_000_000_000_000_i64, "webProtection": "on", "otherVpn": null, "bundleVersion": 1, "posture": null,
             "addresses": ["192.0.2.7"],
         });
-        let body = json!({"device": self.info, "state": state, "events": events, "dropped": 0});
+        for (name, value) in state.as_object().unwrap() {
+            usual[name] = value.clone();
+        }
+        let body = json!({"device": self.info, "state": usual, "events": events, "dropped": 0});
         let headers = [("content-type", "application/json")];
-        let path = "/device/v1/check-in";
-        let answer = send(
-            &self.tls,
-            self.address,
-            Method::POST,
-            path,
-            &headers,
-            body.to_string().into(),
-        )
-        .await;
-        assert_eq!(answer.status, 200, "{}", answer.text);
-        answer.body
+        self.call(Method::POST, "/device/v1/check-in", &headers, body.to_string())
+            .await
     }
 
     /// Reports that a flow to a site hit an indicator.
