@@ -90,13 +90,18 @@ pub async fn decide(State(app): State<App>, Path(id): Path<String>, form: Form) 
 
 /// What was decided, and what the indicator is for: over HTTPS devices see no page, so it may be the whole host.
 fn said(decided: &Decided) -> Shown {
-    let lines = decided.indicator.as_ref().map(|indicator| {
-        let (id, value) = (indicator.id.to_string(), indicator.value.clone());
-        vec![("id", id), ("value", value)]
-    });
+    let indicator = decided.indicator.as_ref();
+    let lines = [
+        ("id", indicator.map(|indicator| indicator.id.to_string())),
+        ("value", indicator.map(|indicator| indicator.value.clone())),
+        ("note", decided.note().map(String::from)),
+    ];
     Shown {
         what: format!("{} was {}", decided.report.url, decided.report.status),
-        lines: lines.unwrap_or_default(),
+        lines: lines
+            .into_iter()
+            .filter_map(|(name, text)| Some((name, text?)))
+            .collect(),
     }
 }
 

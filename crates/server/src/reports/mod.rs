@@ -128,6 +128,14 @@ pub struct Decided {
     pub indicator: Option<Indicator>,
 }
 
+impl Decided {
+    /// What whoever decided must know: a page that they reported became a whole host.
+    pub fn note(&self) -> Option<&'static str> {
+        let whole_host = self.indicator.is_some() && is_https(&self.report.url);
+        whole_host.then_some("Over HTTPS devices see only the host, so the indicator is for the host.")
+    }
+}
+
 /// Decides an open report, once: of several at the same time the first holds. Blocking and allowing make an indicator for
 /// what devices can see of the reported URL.
 pub async fn decide(app: &App, caller: &Caller, id: &str, decision: Decision) -> Result<Decided> {
@@ -244,13 +252,13 @@ pub async fn admin_decide(
     Path(id): Path<String>,
     Body(body): Body<DecideBody>,
 ) -> Result<Json<Value>, ApiError> {
-    let Decided { report, indicator } = decide(&app, &caller, &id, body.decision).await?;
-    let mut answer = render(&report);
-    // Whoever blocks a page must see that it became a whole host.
-    if indicator.is_some() && is_https(&report.url) {
-        answer["note"] = "Over HTTPS devices see only the host, so the indicator is for the host.".into();
+    let decided = decide(&app, &caller, &id, body.decision).await?;
+    let mut answer = render(&decided.report);
+    if let Some(note) = decided.note() {
+        answer["note"] = note.into();
     }
-    answer["indicator"] = indicator.as_ref().map_or(Value::Null, indicators::defender::entity);
+    let indicator = decided.indicator.as_ref();
+    answer["indicator"] = indicator.map_or(Value::Null, indicators::defender::entity);
     Ok(Json(answer))
 }
 
