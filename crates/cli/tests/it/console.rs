@@ -209,6 +209,9 @@ async fn reported_sites(browser: &Browser, server: &Server) {
     browser.shows("https://odd.example/login").await;
     browser.press("Block").await;
     browser.shows("https://odd.example/login was blocked: indicator").await;
+    browser
+        .shows("for odd.example. Over HTTPS devices see only the host")
+        .await;
     browser.shows("Nothing waits for a decision.").await;
     browser.open(server, "/reports?show=decided").await;
     browser.shows("blocked (indicator").await;

@@ -21,12 +21,13 @@ pub async fn check_in(app: &App, device: &DeviceRow, mut check_in: CheckIn, peer
     let (acknowledged, posture_requested) = store_events(&mut tx, id, &check_in).await?;
     let spoke_again =
         alerts::resolve_by_itself(&mut tx, id, AlertKind::DeviceSilent, "", "the device reported again").await?;
-    incidents::follow_posture(&mut tx, id, &check_in.state).await?;
+    let judged_otherwise = incidents::follow_posture(&mut tx, id, &check_in.state).await?;
     store::update_state(&mut tx, id, &check_in.device, &check_in.state, peer).await?;
     let decision = alerts::recompute_risk(&mut tx, id).await?;
     tx.commit().await?;
     let reported = acknowledged > device.acknowledged_seq.cast_unsigned();
-    if spoke_again || reported || shows_otherwise(device, &check_in) || decision.risk.as_str() != device.risk {
+    let is_news = spoke_again || judged_otherwise || reported;
+    if is_news || shows_otherwise(device, &check_in) || decision.risk.as_str() != device.risk {
         app.hub.changed();
     }
     Ok(CheckInReply {

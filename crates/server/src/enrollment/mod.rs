@@ -66,7 +66,8 @@ pub async fn create_token(app: &App, caller: &Caller, mut new: NewToken) -> Resu
     caller.require_any(&[Role::MoatAdministrate])?;
     check(&new)?;
     let name = group::name(&new.device_group);
-    new.device_group = name.map_err(|error| Error::invalid("InvalidInput", format!("deviceGroup: {error}")))?;
+    new.device_group =
+        name.map_err(|error| Error::invalid_field("InvalidInput", "deviceGroup", format!(": {error}")))?;
     let token = secret::generate();
     let id = uuid::Uuid::now_v7().to_string();
     let expires_at = now().saturating_add(std::time::Duration::from_secs(new.lifetime_seconds));

@@ -75,7 +75,7 @@ pub async fn decide(State(app): State<App>, Path(id): Path<String>, form: Form) 
     let back = back_to(LIST, form.fields.get("back"));
     match super::decide(&app, &form.session.caller(), &id, decision).await {
         Ok(decided) => {
-            app.shown_once.put(&form.session, LIST, shown(&decided));
+            app.shown_once.put(&form.session, LIST, said(&decided));
             Ok(Redirect::to(&back).into_response())
         }
         // A second click on the same button: it is decided, as wanted.
@@ -88,15 +88,19 @@ pub async fn decide(State(app): State<App>, Path(id): Path<String>, form: Form) 
     }
 }
 
-fn shown(decided: &Decided) -> Shown {
-    let report = &decided.report;
+/// What was decided, and what the indicator is for: over HTTPS devices see no page, so it may be the whole host.
+fn said(decided: &Decided) -> Shown {
     let indicator = decided.indicator.as_ref();
-    let made = indicator.map(|indicator| ("Indicator", format!("{}, {}", indicator.id, indicator.value)));
+    let lines = [
+        ("id", indicator.map(|indicator| indicator.id.to_string())),
+        ("value", indicator.map(|indicator| indicator.value.clone())),
+        ("note", decided.note().map(String::from)),
+    ];
     Shown {
-        what: format!("{} was {}", report.url, report.status),
-        lines: made
+        what: format!("{} was {}", decided.report.url, decided.report.status),
+        lines: lines
             .into_iter()
-            .chain(decided.note().map(|note| ("Note", note.into())))
+            .filter_map(|(name, text)| Some((name, text?)))
             .collect(),
     }
 }
