@@ -15,7 +15,7 @@ fn tunnel() -> (Tunnel, Routing) {
         mtu: MTU,
         offload: true,
     };
-    let tunnel = Tunnel::start(&options, Policy::default(), drop).unwrap();
+    let tunnel = Tunnel::start(&options, Policy::default(), |_| true).unwrap();
     let mut routing = Routing::prepare(DEVICE).unwrap();
     routing.enable().unwrap();
     (tunnel, routing)
