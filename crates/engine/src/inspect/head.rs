@@ -244,7 +244,7 @@ struct RequestLine<'a> {
 
 impl<'a> RequestLine<'a> {
     fn parse(line: &'a [u8]) -> Option<Self> {
-        let line = line.trim_ascii();
+        let line = line.trim_ascii_end();
         let (method, rest) = line.split_at_checked(line.iter().position(|b| *b == b' ')?)?;
         let rest = rest.trim_ascii();
         let last = rest.iter().rposition(|b| matches!(b, b' ' | b'\t'));
@@ -257,7 +257,7 @@ impl<'a> RequestLine<'a> {
             .iter()
             .any(|form| target.len() >= form.len() && begins(target, form));
         let plausible = formed || method == b"CONNECT";
-        let named = method.len() <= MAX_METHOD && method.iter().all(|b| is_token(*b)) && method != b"PRI";
+        let named = (1..=MAX_METHOD).contains(&method.len()) && method.iter().all(|b| is_token(*b)) && method != b"PRI";
         // HTTP/0.9 knows GET alone.
         let bare = version.is_none() && method == b"GET";
         (named && plausible && (versioned || bare)).then_some(Self {
