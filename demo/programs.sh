@@ -105,6 +105,33 @@ CONF
   in_corp nginx -e "$work/corp.err" -c "$work/corp.conf" &
 }
 
+# What the device itself offers: a web page and names.
+start_device_servers() {
+  nginx_config "$work/own.conf" <<CONF
+  server { listen 8080; listen [::]:8080; root $work/www; }
+CONF
+  in_dev nginx -e "$work/own.err" -c "$work/own.conf" &
+  in_dev dnsmasq --keep-in-foreground --conf-file=/dev/null --no-resolv --no-hosts --port=5300 --pid-file= --user=root \
+    --address=/own.example/192.0.2.1 >"$work/own-dns.log" 2>&1 &
+  until_matches "the device offers a page" "a page of the demo" 5 in_net curl -sS -m 2 http://198.51.100.2:8080/
+}
+
+# Asks over one connection from outside until it is enough, then writes down the first and the last answer.
+keep_a_connection() {
+  in_net bash -c '
+    exec 3<>/dev/tcp/198.51.100.2/8080
+    while :; do
+      printf "HEAD / HTTP/1.1\r\nHost: device\r\n\r\n" >&3
+      read -r -t 3 _ last _ <&3 || exit
+      while read -r -t 3 line <&3 && [ "$line" != $'"'\\r'"' ]; do :; done
+      : "${first:=$last}"
+      if [ -e "$0.enough" ]; then echo "$first $last" >"$0"; exit; fi
+      echo "$first so far" >"$0"
+      sleep 0.1
+    done' "$work/kept" &
+  until_matches "somebody outside holds a connection to it" "200" 5 cat "$work/kept"
+}
+
 start_agent() {
   # exec all the way down: the job is the agent itself.
   (exec ip netns exec "$dev" "$bin/moat-agent" run --data "$work/device" --posture-root "$work/phone" >>"$work/agent.log" 2>&1) &

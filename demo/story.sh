@@ -8,6 +8,7 @@ play_story() {
   block_by_path_and_address
   warn_and_bypass
   switch_off_and_on
+  serve_others
   jailbreak_and_recover
   report_a_site
   stand_aside_for_another_vpn
@@ -41,7 +42,8 @@ block_by_name() {
   moat indicators add phish.example --title "Phishing site" --severity Medium >/dev/null
   until_matches "blocked by DNS, with the reason as an extended error" "EDE: 15 \(Blocked\).*Phishing site" 5 in_dev dig +tries=1 +time=2 phish.example
   progress "an indicator was enforced $took ms after the command had answered (Defender documents up to 48 hours)"
-  expect "plain HTTP gets the block page" "This site is blocked" browse http://phish.example/
+  expect "plain HTTP gets the block page over IPv4" "This site is blocked" browse -4 http://phish.example/
+  expect "and over IPv6" "This site is blocked" browse -6 http://phish.example/
   expect "blocked by server name when DNS is bypassed" "access denied" browse --resolve phish.example:443:192.0.2.66 https://phish.example/
   expect "over IPv6 too" "access denied" browse --resolve 'phish.example:443:[2001:db8:66::66]' https://phish.example/
   expect "its subdomains too" "EDE: 15" in_dev dig +tries=1 +time=2 login.phish.example
@@ -73,11 +75,22 @@ warn_and_bypass() {
 
 switch_off_and_on() {
   chapter "The user's switch"
+  start_device_servers
   agent off >/dev/null
   expect "off: the phishing site loads again" "a page of the demo" browse https://phish.example/
   until_matches "the server knows that it is off" '"moatWebProtection": "off"' 5 devices
+  keep_a_connection
   agent on >/dev/null
   until_matches "on: blocked again" "EDE: 15" 5 in_dev dig +tries=1 +time=2 phish.example
+}
+
+serve_others() {
+  chapter "The device as a server"
+  expect "reached over TCP from outside" "a page of the demo" in_net curl -sS -m 2 http://198.51.100.2:8080/
+  expect "over IPv6" "a page of the demo" in_net curl -sS -m 2 'http://[2001:db8:1::2]:8080/'
+  expect "over UDP" "192.0.2.1" in_net dig +short +tries=1 +time=2 -p 5300 @198.51.100.2 own.example
+  touch "$work/kept.enough"
+  until_matches "a connection from before protection came on still stands" "^200 200" 5 cat "$work/kept"
 }
 
 jailbreak_and_recover() {
@@ -90,6 +103,9 @@ jailbreak_and_recover() {
   until_matches "access is closed, with the reason" "jailbroken.*\[403\]" 5 corporate
   progress "from the posture run to the first 403: $took ms"
   expect "a High alert with its evidence" "Device is jailbroken" moat alerts list
+  mv "$work/phone" "$work/phone-away"
+  expect "what cannot be looked at any more is not over" '"confirmed"' agent check --json
+  mv "$work/phone-away" "$work/phone"
   rm "$work/phone/var/jb"
   expect "a posture run finds the device clean" '"none"' agent check --json
   until_matches "access is open again" "the corporate application.*\[200\]" 5 corporate
@@ -98,11 +114,11 @@ jailbreak_and_recover() {
 
 report_a_site() {
   chapter "A reported site"
-  agent report https://good.example/strange --comment "asks for my password" >/dev/null
+  agent report http://good.example/strange --comment "asks for my password" >/dev/null
   until_matches "it reaches the server" "good.example/strange" 5 moat reports list
   local id
   id=$(moat reports list --json | jq -r '.value[0].id')
-  expect "and becomes an indicator" "decided" moat reports decide "$id" block
+  expect "and becomes an indicator for that page" "Url http://good.example/strange" moat reports decide "$id" block
   until_matches "which blocks it" "This site is blocked" 5 browse http://good.example/strange
   expect "and nothing else of the site" "a page of the demo" browse http://good.example/
 }

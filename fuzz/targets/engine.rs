@@ -117,7 +117,8 @@ impl World {
                 }
             }
             (11, Some(flow)) => engine.handle_eof(flow, now),
-            (12, Some(flow)) => engine.handle_reset(flow, now),
+            (12, Some(flow)) if which & 1 == 0 => engine.handle_reset(flow, now),
+            (12, Some(flow)) => engine.handle_send_failed(flow, now),
             (13, _) => {
                 if let Some(flow) = datagram {
                     engine.handle_datagram(flow, bytes, now);

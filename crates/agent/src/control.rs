@@ -3,6 +3,7 @@
 use std::{os::unix::fs::PermissionsExt as _, path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result, bail};
+use moat_engine::Counters;
 use moat_model::{
     DeviceId, JailbreakLevel, Management, Timestamp, WebProtection,
     sync::{DeviceEvent, ReportKind, Site},
@@ -16,13 +17,14 @@ use tokio::{
 };
 
 use crate::{
-    run::{Agent, Live, lock},
+    run::{Agent, Live, MAX_TEXT, lock},
     state::Bypass,
     tunnel::Order,
 };
 
 const MAX_LINE: u64 = 64 << 10;
 const PATIENCE: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_millis(200);
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "camelCase")]
@@ -51,6 +53,8 @@ pub enum Command {
 #[serde(rename_all = "camelCase")]
 pub struct Status {
     pub running: bool,
+    /// `good`, or `degraded` when there are problems.
+    pub state: String,
     pub device_id: DeviceId,
     pub management: Management,
     pub server_url: String,
@@ -94,7 +98,15 @@ pub(crate) async fn serve(agent: Arc<Agent>) -> Result<()> {
     let listener = UnixListener::bind(&path).with_context(|| format!("cannot listen on {}", path.display()))?;
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
     loop {
-        let (stream, _) = listener.accept().await?;
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            // No file left, perhaps: that passes, and protection must not end with it.
+            Err(error) => {
+                tracing::warn!(%error, "a control connection could not be taken");
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            }
+        };
         let agent = agent.clone();
         tokio::spawn(async move {
             if let Ok(Err(error)) = timeout(PATIENCE, answer(&agent, stream)).await {
@@ -125,8 +137,11 @@ async fn carry_out(agent: &Agent, command: Command) -> Result<Value> {
         Command::Status => Ok(serde_json::to_value(status(agent))?),
         Command::Switch { on } => switch(agent, on).await,
         Command::Report { url, comment, report } => {
+            for (what, text) in [("URL", &url), ("comment", &comment)] {
+                anyhow::ensure!(text.len() <= MAX_TEXT, "the {what} is longer than {MAX_TEXT} bytes");
+            }
             moat_indicators::UrlPattern::parse(&url).with_context(|| format!("{url:?} cannot be reported"))?;
-            agent.record(DeviceEvent::SiteReported { url, comment, report });
+            record(agent, DeviceEvent::SiteReported { url, comment, report })?;
             Ok(json!({"reported": true}))
         }
         Command::Bypass { site } => bypass(agent, &site),
@@ -143,15 +158,30 @@ async fn carry_out(agent: &Agent, command: Command) -> Result<Value> {
     }
 }
 
+/// An error when the event could not be stored: the user is not to think that it was.
+fn record(agent: &Agent, event: DeviceEvent) -> Result<()> {
+    if agent.record(event) {
+        return Ok(());
+    }
+    let error = lock(&agent.live).storage_error.clone().unwrap_or_default();
+    bail!("this could not be stored: {error}")
+}
+
 /// Flips the switch and waits until it has taken effect.
 async fn switch(agent: &Agent, on: bool) -> Result<Value> {
     agent.change_state(|state| state.off = !on);
     agent.wake.protection.notify_one();
+    if on && !agent.settings().web_protection {
+        bail!("your organisation has switched web protection off; it comes on when they switch it on");
+    }
     let done = |state: WebProtection| (state == WebProtection::Off) != on;
     for _ in 0..400 {
         let state = lock(&agent.live).protection;
         if done(state) && !(on && state == WebProtection::Stopped) {
             return Ok(json!({"webProtection": state}));
+        }
+        if let Some(error) = lock(&agent.live).tunnel_error.clone().filter(|_| on) {
+            bail!("{error}");
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
@@ -167,6 +197,19 @@ fn bypass(agent: &Agent, site: &str) -> Result<Value> {
         .clock
         .now()
         .saturating_add(Duration::from_secs(u64::from(hours) * 3600));
+    let site = Site {
+        value: warning.site,
+        seen_in: "agent".into(),
+        remote_ip: None,
+    };
+    let site = (!agent.settings().exclude_url_in_report).then_some(site);
+    let event = DeviceEvent::WarningBypassed {
+        indicator: warning.indicator,
+        site,
+        until,
+    };
+    // First, since a bypass that nobody hears of is none to grant.
+    record(agent, event)?;
     let now = agent.clock.now();
     agent.change_state(|state| {
         state.bypasses.retain(|bypass| bypass.until > now);
@@ -183,17 +226,6 @@ fn bypass(agent: &Agent, site: &str) -> Result<Value> {
     if let Some(tunnel) = &lock(&agent.live).tunnel {
         tunnel.send(Order::Bypasses(bypasses));
     }
-    let site = Site {
-        value: warning.site,
-        seen_in: "agent".into(),
-        remote_ip: None,
-    };
-    let site = (!agent.settings().exclude_url_in_report).then_some(site);
-    agent.record(DeviceEvent::WarningBypassed {
-        indicator: warning.indicator,
-        site,
-        until,
-    });
     Ok(json!({"until": until.to_string(), "indicator": warning.indicator}))
 }
 
@@ -202,9 +234,11 @@ fn status(agent: &Agent) -> Status {
     let dropped_events = agent.outbox().dropped();
     let tunnel = lock(&agent.live).tunnel.clone();
     let counters = tunnel.and_then(|tunnel| tunnel.counters());
+    let problems = agent.problems();
     let live = lock(&agent.live);
     Status {
         running: true,
+        state: if problems.is_empty() { "good" } else { "degraded" }.into(),
         device_id: agent.identity.device_id,
         management: agent.identity.management,
         server_url: agent.identity.server_url.clone(),
@@ -222,9 +256,88 @@ fn status(agent: &Agent) -> Status {
             .map(|access| access.reasons.clone())
             .unwrap_or_default(),
         revoked: live.revoked,
-        problems: live.sync_error.iter().chain(&live.storage_error).cloned().collect(),
+        problems,
         waiting_events,
         dropped_events,
-        counters: counters.map_or(Value::Null, |c| json!(format!("{c:?}"))),
+        counters: counters.as_ref().map_or(Value::Null, counters_json),
+    }
+}
+
+fn counters_json(counters: &Counters) -> Value {
+    json!({
+        "packetsIn": counters.packets_in,
+        "packetsOut": counters.packets_out,
+        "malformedIp": counters.malformed_ip,
+        "malformedTransport": counters.malformed_transport,
+        "fragments": counters.fragments,
+        "otherProtocols": counters.other_protocols,
+        "tcpFlows": counters.tcp_flows,
+        "udpFlows": counters.udp_flows,
+        "tcpRefused": counters.tcp_refused,
+        "udpEvicted": counters.udp_evicted,
+        "outOfOrder": counters.out_of_order,
+        "retransmissions": counters.retransmissions,
+        "notInspected": counters.not_inspected,
+        "malformedDns": counters.malformed_dns,
+        "blocked": counters.blocked,
+        "warned": counters.warned,
+        "audited": counters.audited,
+        "eventsDropped": counters.events_dropped,
+        "flowsClosedByPolicy": counters.flows_closed_by_policy,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sync::fake_server;
+    use http::StatusCode;
+    use moat_model::Settings;
+
+    async fn agent() -> (Agent, tempfile::TempDir) {
+        fake_server::agent(|_| (StatusCode::OK, 0)).await
+    }
+
+    #[tokio::test]
+    async fn on_says_when_the_organisation_has_switched_protection_off() {
+        let (agent, _dir) = agent().await;
+        let settings = Settings {
+            web_protection: false,
+            ..Settings::default()
+        };
+        agent.set_bundle(fake_server::open(fake_server::sealed(1, settings)));
+        let error = carry_out(&agent, Command::Switch { on: true }).await.unwrap_err();
+        assert!(error.to_string().contains("organisation"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn without_a_tunnel_user_and_server_are_told() {
+        let (agent, _dir) = agent().await;
+        agent.set_tunnel_error(Some("no /dev/net/tun".into()));
+        agent.set_tunnel_error(Some("no /dev/net/tun".into()));
+        assert!(carry_out(&agent, Command::Switch { on: true }).await.is_err());
+        let status = status(&agent);
+        assert_eq!((status.state.as_str(), status.waiting_events), ("degraded", 1));
+        assert!(status.problems.contains(&"no /dev/net/tun".to_string()));
+        assert_eq!(agent.device_state().problems, status.problems);
+    }
+
+    #[tokio::test]
+    async fn a_report_that_is_too_long_is_refused() {
+        let (agent, _dir) = agent().await;
+        let report = |comment: String| Command::Report {
+            url: "https://site.example/".into(),
+            comment,
+            report: ReportKind::Unsafe,
+        };
+        assert!(carry_out(&agent, report("x".repeat(MAX_TEXT))).await.is_ok());
+        assert!(carry_out(&agent, report("x".repeat(MAX_TEXT + 1))).await.is_err());
+        assert_eq!(agent.outbox().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn the_device_goes_by_the_name_given_at_enrolment() {
+        let (agent, _dir) = agent().await;
+        assert_eq!(agent.device_info().name, "given");
     }
 }

@@ -15,6 +15,8 @@ pub const CERTIFICATE: &str = "device.pem";
 pub const KEY: &str = "device.key";
 pub const CA: &str = "ca.pem";
 pub const BUNDLE: &str = "bundle";
+/// The bundle before that, for the case that a disk loses it.
+pub const PREVIOUS_BUNDLE: &str = "bundle.previous";
 pub const OUTBOX: &str = "outbox";
 pub const LEDGER: &str = "ledger.jsonl";
 pub const STATE: &str = "state.json";
@@ -34,6 +36,9 @@ pub struct Identity {
     pub device_url: String,
     /// Ed25519 key that signs bundles, hexadecimal.
     pub bundle_key: String,
+    /// Given at enrolment; without it the device goes by its host name.
+    #[serde(default)]
+    pub name: Option<String>,
 }
 
 impl DataFolder {
@@ -126,6 +131,17 @@ impl DataFolder {
             .mode(0o600)
             .open(&path);
         file.with_context(|| format!("cannot write {}", path.display()))
+    }
+
+    /// Keeps a file under a second name as well; one of that name goes. Nothing happens when there is none.
+    pub fn keep_as(&self, name: &str, second: &str) -> Result<()> {
+        let draft = self.path(&format!(".{second}.new"));
+        let _ = fs::remove_file(&draft);
+        let kept = match fs::hard_link(self.path(name), &draft) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            linked => linked.and_then(|()| fs::rename(&draft, self.path(second))),
+        };
+        kept.with_context(|| format!("cannot keep {}", self.path(name).display()))
     }
 
     /// Puts a filled draft in its place.

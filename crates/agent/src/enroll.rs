@@ -70,6 +70,7 @@ pub async fn enroll(data: &DataFolder, options: &Options<'_>) -> Result<Identity
     for name in [
         crate::data_folder::OUTBOX,
         crate::data_folder::BUNDLE,
+        crate::data_folder::PREVIOUS_BUNDLE,
         crate::data_folder::STATE,
     ] {
         let _ = std::fs::remove_file(data.path(name));
@@ -82,6 +83,7 @@ pub async fn enroll(data: &DataFolder, options: &Options<'_>) -> Result<Identity
         server_url: options.server_url.trim_end_matches('/').to_string(),
         device_url: enrolled.device_url,
         bundle_key: enrolled.bundle_key,
+        name: options.name.map(String::from),
     };
     data.write_identity(&identity)?;
     Ok(identity)

@@ -12,3 +12,7 @@ pub mod run;
 mod state;
 mod sync;
 pub mod tunnel;
+
+#[cfg(test)]
+#[path = "../tests/it/namespace.rs"]
+mod namespace;

@@ -262,7 +262,7 @@ fn run_tunnel(args: &TunnelArgs) -> Result<()> {
         mtu: args.mtu,
         offload: !args.no_offload,
     };
-    Tunnel::start(&options, policy, drop)?.wait()
+    Tunnel::start(&options, policy, |_| true)?.wait()
 }
 
 /// JSON for programs; for people a line per field.

@@ -56,14 +56,46 @@ impl Notifications {
 
     /// The newest warning for a site, which a bypass can lift.
     pub fn warning_for(&self, site: &str) -> Option<&Notification> {
+        let host = host_of(site);
         self.0
             .iter()
             .rev()
-            .find(|n| n.action == Action::Warn && (n.site == site || host_of(&n.site) == host_of(site)))
+            .find(|n| n.action == Action::Warn && (n.site == site || host_of(&n.site) == host))
     }
 }
 
-fn host_of(site: &str) -> &str {
+/// In canonical form, as users and sites write names in many ways.
+fn host_of(site: &str) -> String {
+    if let Ok(url) = moat_indicators::UrlPattern::parse(site) {
+        return url.host().to_string();
+    }
     let rest = site.split_once("://").map_or(site, |(_, rest)| rest);
-    rest.split('/').next().unwrap_or(rest)
+    rest.split('/').next().unwrap_or(rest).to_ascii_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_warning_is_found_however_its_host_is_written() {
+        let warning = Notification {
+            time: Timestamp::from_micros(1),
+            text: String::new(),
+            site: "http://odd.example/a".into(),
+            action: Action::Warn,
+            indicator: IndicatorId(1),
+            bypass_hours: None,
+        };
+        let notifications = Notifications(VecDeque::from([warning]));
+        for site in [
+            "odd.example",
+            "ODD.example",
+            "odd.example.",
+            "http://Odd.Example:80/other",
+        ] {
+            assert!(notifications.warning_for(site).is_some(), "{site}");
+        }
+        assert!(notifications.warning_for("even.example").is_none());
+    }
 }

@@ -6,16 +6,16 @@ mod protection;
 
 use std::{
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, atomic::AtomicUsize},
     time::Duration,
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use moat_engine::Policy;
 use moat_indicators::Bundle;
 use moat_model::{
     Assessment, DeviceInfo, Settings, Timestamp, WebProtection,
-    sync::{Access, CheckInReply, DeviceEvent, DeviceState},
+    sync::{Access, CheckInReply, DeviceEvent, DeviceState, MAX_EVENTS},
 };
 use tokio::sync::Notify;
 
@@ -35,12 +35,16 @@ use crate::{
     tunnel::{self, Order},
 };
 
+pub(crate) use events::MAX_TEXT;
+
 /// What the tasks share.
 pub struct Agent {
     pub data: DataFolder,
     pub identity: Identity,
     pub clock: Clock,
     pub wake: Wake,
+    /// Events of the next check-in: fewer after the server refused some.
+    pub(crate) batch: AtomicUsize,
     client: RwLock<Arc<Client>>,
     outbox: Mutex<Outbox>,
     pub(crate) state: Mutex<State>,
@@ -65,6 +69,11 @@ pub struct Live {
     pub refused: Option<u64>,
     pub posture: Option<Assessment>,
     pub posture_runs: u64,
+    /// What of the posture could not be read.
+    pub posture_error: Option<String>,
+    pub tunnel_error: Option<String>,
+    /// The stored bundle was damaged.
+    pub bundle_error: Option<String>,
     pub protection: WebProtection,
     pub other_vpn: Option<String>,
     pub connected: bool,
@@ -80,6 +89,10 @@ pub struct Live {
 pub async fn run(data: DataFolder, posture_root: Option<PathBuf>) -> Result<()> {
     let _lock = data.lock()?;
     let agent = Arc::new(Agent::open(data, posture_root)?);
+    let damaged = lock(&agent.live).bundle_error.clone();
+    if let Some(reason) = damaged {
+        agent.record(DeviceEvent::BundleRefused { reason });
+    }
     if let Err(error) = tunnel::routing::clean_up() {
         tracing::debug!(error = format!("{error:#}"), "no leftovers were removed");
     }
@@ -107,20 +120,28 @@ async fn stopped() -> Result<()> {
 }
 
 impl Agent {
-    fn open(data: DataFolder, posture_root: Option<PathBuf>) -> Result<Self> {
+    pub(crate) fn open(data: DataFolder, posture_root: Option<PathBuf>) -> Result<Self> {
         let identity = data.identity()?;
-        let bundle = sync::load(&data, &identity).unwrap_or_else(|error| {
-            tracing::error!(
-                error = format!("{error:#}"),
-                "the stored bundle cannot be used; fetching a new one"
-            );
-            None
-        });
+        let (bundle, bundle_error) = sync::load(&data, &identity);
+        if let Some(error) = &bundle_error {
+            tracing::error!("{error}");
+        }
+        let state: State = data
+            .read_json(STATE)
+            .unwrap_or_else(|error| {
+                tracing::error!(error = format!("{error:#}"), "starting with a new state");
+                None
+            })
+            .unwrap_or_default();
         let live = Live {
             bundle,
             refused: None,
-            posture: None,
+            // What was told last stands until a run says otherwise.
+            posture: state.reported.clone(),
             posture_runs: 0,
+            posture_error: None,
+            tunnel_error: None,
+            bundle_error,
             protection: WebProtection::Stopped,
             other_vpn: None,
             connected: false,
@@ -133,21 +154,21 @@ impl Agent {
         };
         let probe: Box<dyn Probe> = match posture_root {
             Some(root) => {
-                let root = root
-                    .canonicalize()
-                    .with_context(|| format!("cannot open the posture root {}", root.display()))?;
-                Box::new(RootFolder::new(root))
+                // One that is not there now may come; until then the posture cannot be told, and everything else works.
+                let absolute = root.canonicalize().or_else(|_| std::path::absolute(&root));
+                Box::new(RootFolder::new(absolute?))
             }
             None => Box::new(Linux),
         };
         Ok(Self {
             client: RwLock::new(Arc::new(client(&data, &identity)?)),
             outbox: Mutex::new(Outbox::open(&data)?),
-            state: Mutex::new(data.read_json(STATE)?.unwrap_or_default()),
+            state: Mutex::new(state),
             notifications: Mutex::default(),
             live: Mutex::new(live),
             clock: Clock::start(),
             wake: Wake::default(),
+            batch: AtomicUsize::new(MAX_EVENTS),
             probe,
             data,
             identity,
@@ -171,7 +192,7 @@ impl Agent {
 
     /// Records an event for the server and sends it as soon as possible; false when it could not be stored.
     pub fn record(&self, event: DeviceEvent) -> bool {
-        let recorded = self.outbox().push(self.clock.now(), event);
+        let recorded = self.outbox().push(self.clock.now(), events::bounded(event));
         lock(&self.live).storage_error = recorded.as_ref().err().map(|error| format!("{error:#}"));
         if let Err(error) = &recorded {
             tracing::error!(error = format!("{error:#}"), "an event could not be recorded");
@@ -180,20 +201,58 @@ impl Agent {
         recorded.is_ok()
     }
 
+    /// Once something could not be stored, looks whether that is over.
+    pub(crate) fn try_storage_again(&self) {
+        if lock(&self.live).storage_error.is_none() {
+            return;
+        }
+        let stored = self.outbox().try_again();
+        if stored.is_ok() && self.data.write_json(STATE, &*lock(&self.state)).is_ok() {
+            lock(&self.live).storage_error = None;
+            tracing::info!("events can be recorded again");
+        }
+    }
+
     /// Changes what is remembered over restarts.
     pub(crate) fn change_state(&self, change: impl FnOnce(&mut State)) {
         let mut state = lock(&self.state);
         change(&mut state);
-        if let Err(error) = self.data.write_json(STATE, &*state) {
+        let stored = self.data.write_json(STATE, &*state);
+        drop(state);
+        if let Err(error) = stored {
             tracing::error!(error = format!("{error:#}"), "the agent's state could not be stored");
+            lock(&self.live).storage_error = Some(format!("{error:#}"));
         }
     }
 
     pub fn device_info(&self) -> DeviceInfo {
-        enroll::device_info()
+        let mut device = enroll::device_info();
+        if let Some(name) = &self.identity.name {
+            device.name.clone_from(name);
+        }
+        device
+    }
+
+    /// What keeps the device from being protected as it should be, in words.
+    pub(crate) fn problems(&self) -> Vec<String> {
+        let live = lock(&self.live);
+        let no_policy = live
+            .bundle
+            .is_none()
+            .then(|| "there is no policy on this device yet: nothing is blocked".to_string());
+        let errors = [
+            &live.tunnel_error,
+            &live.bundle_error,
+            &no_policy,
+            &live.posture_error,
+            &live.sync_error,
+            &live.storage_error,
+        ];
+        errors.into_iter().flatten().cloned().collect()
     }
 
     pub fn device_state(&self) -> DeviceState {
+        let problems = self.problems();
         let live = lock(&self.live);
         DeviceState {
             time: self.clock.now(),
@@ -202,6 +261,7 @@ impl Agent {
             bundle_version: live.bundle.as_ref().map_or(0, Bundle::version),
             posture: live.posture.clone(),
             addresses: own_addresses(),
+            problems,
         }
     }
 
@@ -242,9 +302,12 @@ impl Agent {
             .bundle
             .as_ref()
             .is_none_or(|old| old.settings().web_protection != bundle.settings().web_protection);
+        let version = bundle.version();
         live.bundle = Some(bundle);
+        live.bundle_error = None;
         let tunnel = live.tunnel.clone();
         drop(live);
+        self.change_state(|state| state.bundle_version = state.bundle_version.max(version));
         if let Some(tunnel) = tunnel {
             tunnel.send(Order::Policy(Box::new(self.policy())));
         }
@@ -294,6 +357,29 @@ impl Agent {
         self.record(DeviceEvent::WebProtectionChanged { state, other_vpn });
     }
 
+    /// Notes why there is no tunnel; none when there is one.
+    pub(crate) fn set_tunnel_error(&self, error: Option<String>) {
+        let mut live = lock(&self.live);
+        if live.tunnel_error == error {
+            return;
+        }
+        live.tunnel_error.clone_from(&error);
+        let already_stopped = live.protection == WebProtection::Stopped;
+        drop(live);
+        if error.is_none() {
+            return;
+        }
+        if already_stopped {
+            // The server takes an agent that runs for one that protects, until it is told otherwise.
+            self.record(DeviceEvent::WebProtectionChanged {
+                state: WebProtection::Stopped,
+                other_vpn: None,
+            });
+        } else {
+            self.set_protection(WebProtection::Stopped, None);
+        }
+    }
+
     pub(crate) fn set_connected(&self, connected: bool) {
         lock(&self.live).connected = connected;
     }
@@ -329,11 +415,7 @@ fn client(data: &DataFolder, identity: &Identity) -> Result<Client> {
 fn own_addresses() -> Vec<std::net::IpAddr> {
     let interfaces = nix::ifaddrs::getifaddrs().into_iter().flatten();
     let foreign = interfaces.filter(|interface| interface.interface_name != protection::DEVICE);
-    let addresses = foreign.filter_map(|interface| {
-        let address = interface.address?;
-        let v4 = address.as_sockaddr_in().map(|a| std::net::IpAddr::from(a.ip()));
-        v4.or_else(|| address.as_sockaddr_in6().map(|a| a.ip().into()))
-    });
+    let addresses = foreign.filter_map(|interface| tunnel::rules::address_of(&interface));
     addresses.filter(|ip| !ip.is_loopback()).take(16).collect()
 }
 

@@ -11,6 +11,8 @@ pub struct State {
     pub bypasses: Vec<Bypass>,
     /// The assessment that the server was told last.
     pub reported: Option<Assessment>,
+    /// The newest bundle that was ever in force: none older is taken, also when its file is lost.
+    pub bundle_version: u64,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

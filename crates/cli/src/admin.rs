@@ -1,9 +1,13 @@
 //! Administration of a data folder: through the running server's admin socket, or on the folder itself while no server runs.
 //! Both ways go through the same routes and operations.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io::ErrorKind,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use clap::Args;
 use http::{Method, Request};
 use http_body_util::{BodyExt as _, Full};
@@ -11,7 +15,10 @@ use hyper::body::Bytes;
 use hyper_util::rt::TokioIo;
 use moat_server::{App, DataFolder};
 use serde_json::Value;
-use tokio::net::UnixStream;
+use tokio::{
+    net::UnixStream,
+    time::{sleep, timeout},
+};
 
 /// Options that every administrative command has.
 #[derive(Args, Clone)]
@@ -22,6 +29,9 @@ pub struct Target {
     /// Print JSON for programs
     #[arg(long)]
     pub json: bool,
+    /// How long to wait for the server's answer
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub timeout: u64,
 }
 
 /// Body of a request, with its content type.
@@ -74,11 +84,40 @@ impl Target {
             request = request.header(http::header::CONTENT_TYPE, content_type);
         }
         let request = request.body(bytes)?;
-        let (status, bytes) = match UnixStream::connect(self.data.join("admin.sock")).await {
-            Ok(socket) => over_socket(socket, request).await?,
-            Err(_) => in_process(&self.data, request).await?,
+        let limit = Duration::from_secs(self.timeout);
+        let (status, bytes) = match connect(&self.data.join("admin.sock"), limit).await? {
+            Some(socket) => {
+                let answer = timeout(limit, over_socket(socket, request)).await;
+                answer.map_err(|_| self.too_late())??
+            }
+            None => in_process(&self.data, request).await?,
         };
         answer(status, &bytes)
+    }
+
+    fn too_late(&self) -> anyhow::Error {
+        anyhow!(
+            "the server did not answer within {} s; whether it did what was asked is not known (--timeout waits longer)",
+            self.timeout
+        )
+    }
+}
+
+/// A connection to the running server; none when no server runs.
+async fn connect(path: &Path, limit: Duration) -> Result<Option<UnixStream>> {
+    let start = Instant::now();
+    loop {
+        match UnixStream::connect(path).await {
+            Ok(socket) => return Ok(Some(socket)),
+            // Its queue is full: it runs, and is busy.
+            Err(error) if error.kind() == ErrorKind::WouldBlock && start.elapsed() < limit => {
+                sleep(Duration::from_millis(50)).await;
+            }
+            Err(error) if matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::WouldBlock) => {
+                return Err(error).context("the server's admin socket cannot be used");
+            }
+            Err(_) => return Ok(None),
+        }
     }
 }
 

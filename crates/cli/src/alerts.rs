@@ -1,7 +1,7 @@
 use anyhow::Result;
 use clap::{Args, Subcommand, ValueEnum};
 use http::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     admin::{Body, Target},
@@ -132,9 +132,23 @@ pub async fn run_reports(command: ReportsCommand) -> Result<()> {
                 )
                 .await?;
             if target.json {
-                output::json(&answer)
-            } else {
-                output::line("decided")
+                return output::json(&answer);
+            }
+            let text = |value: &Value| value.as_str().unwrap_or_default().to_string();
+            let made = &answer["indicator"];
+            if made.is_null() {
+                return output::line(&text(&answer["status"]));
+            }
+            output::line(&format!(
+                "{}: indicator {} for {} {}",
+                text(&answer["status"]),
+                text(&made["id"]),
+                text(&made["indicatorType"]),
+                text(&made["indicatorValue"])
+            ))?;
+            match answer["note"].as_str() {
+                Some(note) => output::line(note),
+                None => Ok(()),
             }
         }
     }

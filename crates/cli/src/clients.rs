@@ -1,10 +1,14 @@
-use std::path::PathBuf;
+use std::{
+    fs::{File, Permissions},
+    io::Write as _,
+    path::{Path, PathBuf},
+};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use crate::{admin::Target, output};
+use crate::{admin::Target, devices::path_segment, output};
 
 #[derive(Subcommand)]
 pub enum ClientCommand {
@@ -55,7 +59,12 @@ pub async fn run(command: ClientCommand) -> Result<()> {
             list(&target, "/admin/clients", &columns, "There are no API clients.").await
         }
         ClientCommand::Disable { target, client_id } => {
-            target.delete(&format!("/admin/clients/{client_id}")).await?;
+            target
+                .delete(&format!("/admin/clients/{}", path_segment(&client_id)))
+                .await?;
+            if target.json {
+                return output::json(&json!({"client_id": client_id, "disabled": true}));
+            }
             output::line("the client can no longer sign in")
         }
     }
@@ -96,10 +105,12 @@ pub async fn run_gateway(command: GatewayCommand) -> Result<()> {
             nginx,
             application,
         } => {
+            // Before the key is made: one that cannot be written would be lost.
+            let snippet = nginx.as_deref().map(open_private).transpose()?;
             let body = json!({"name": name, "applicationId": application});
             let gateway = target.post("/admin/gateways", body).await?;
-            match nginx {
-                Some(file) => write_nginx_snippet(&file, &gateway),
+            match nginx.zip(snippet) {
+                Some((path, file)) => write_nginx_snippet(&target, &path, file, &gateway),
                 None if target.json => output::json(&gateway),
                 None => output::line(&format!(
                     "key  {}   (shown only now)",
@@ -125,28 +136,45 @@ pub async fn run_gateway(command: GatewayCommand) -> Result<()> {
             .await
         }
         GatewayCommand::Disable { target, id } => {
-            target.delete(&format!("/admin/gateways/{id}")).await?;
+            target.delete(&format!("/admin/gateways/{}", path_segment(&id))).await?;
+            if target.json {
+                return output::json(&json!({"gateway": id, "disabled": true}));
+            }
             output::line("the gateway can no longer ask")
         }
     }
 }
 
+/// Opens a file for a secret: only its owner can read it, also when it was there before. What is in it stays until then.
+fn open_private(path: &Path) -> Result<File> {
+    use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+    let open = || {
+        let file = File::options()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(path)?;
+        file.set_permissions(Permissions::from_mode(0o600))?;
+        Ok::<_, std::io::Error>(file)
+    };
+    open().with_context(|| format!("cannot write {}; no key was made", path.display()))
+}
+
 /// The header that nginx sends with its subrequest, to be included where it asks Moat.
-fn write_nginx_snippet(file: &std::path::Path, gateway: &Value) -> Result<()> {
-    use std::{io::Write as _, os::unix::fs::OpenOptionsExt as _};
+fn write_nginx_snippet(target: &Target, path: &Path, mut file: File, gateway: &Value) -> Result<()> {
     let key = gateway["key"].as_str().unwrap_or_default();
-    let mut out = std::fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(file)?;
-    writeln!(out, "proxy_set_header Authorization \"Bearer {key}\";")?;
-    writeln!(out, "proxy_set_header X-Client-Cert $ssl_client_escaped_cert;")?;
-    writeln!(out, "proxy_set_header X-Client-Ip $remote_addr;")?;
+    file.set_len(0)?;
+    writeln!(file, "proxy_set_header Authorization \"Bearer {key}\";")?;
+    writeln!(file, "proxy_set_header X-Client-Cert $ssl_client_escaped_cert;")?;
+    writeln!(file, "proxy_set_header X-Client-Ip $remote_addr;")?;
+    file.sync_all()?;
+    if target.json {
+        return output::json(&json!({"id": gateway["id"], "name": gateway["name"], "file": path}));
+    }
     output::line(&format!(
         "wrote {}: include it in the location that asks /access/check",
-        file.display()
+        path.display()
     ))
 }
 

@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result};
 use clap::Subcommand;
 use http::Method;
 use moat_server::Config;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     admin::{Body, Target},
@@ -14,12 +14,20 @@ use crate::{
 #[derive(Subcommand)]
 pub enum Command {
     /// Say whether a configuration file is usable, and what is wrong with it if not
-    Check { file: PathBuf },
+    Check {
+        file: PathBuf,
+        /// Print JSON for programs
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 pub fn run(command: Command) -> Result<()> {
-    let Command::Check { file } = command;
-    Config::load(&file)?;
+    let Command::Check { file, json } = command;
+    moat_server::check(&Config::load(&file)?)?;
+    if json {
+        return output::json(&json!({"file": file, "usable": true}));
+    }
     output::line(&format!("{} is usable", file.display()))
 }
 
@@ -88,9 +96,12 @@ pub async fn run_rules(command: RulesCommand) -> Result<()> {
             let text = std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
             let rules: Value =
                 serde_json::from_str(&text).with_context(|| format!("{} is not JSON", file.display()))?;
-            target
+            let answer = target
                 .call(Method::PUT, "/admin/jailbreak-rules", Body::Json(rules))
                 .await?;
+            if target.json {
+                return output::json(&json!({"version": answer["version"]}));
+            }
             output::line("devices get the new rules now")
         }
     }

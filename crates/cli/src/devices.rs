@@ -49,11 +49,17 @@ pub async fn run(command: Command) -> Result<()> {
             output::json(&target.get(&format!("/api/machines/{}", path_segment(&device))).await?)
         }
         Command::Revoke { target, id } => {
-            target.post(&format!("/admin/devices/{id}/revoke"), json!({})).await?;
+            let path = format!("/admin/devices/{}/revoke", path_segment(&id));
+            target.post(&path, json!({})).await?;
+            if target.json {
+                return output::json(&json!({"id": id, "revoked": true}));
+            }
             output::line("the device's certificate no longer works")
         }
         Command::Check { target, id } => {
-            let answer = target.post(&format!("/admin/devices/{id}/posture"), json!({})).await?;
+            let answer = target
+                .post(&format!("/admin/devices/{}/posture", path_segment(&id)), json!({}))
+                .await?;
             if target.json {
                 return output::json(&answer);
             }
@@ -73,7 +79,7 @@ pub async fn run(command: Command) -> Result<()> {
             let action = if remove { "Remove" } else { "Add" };
             let answer = target
                 .post(
-                    &format!("/api/machines/{id}/tags"),
+                    &format!("/api/machines/{}/tags", path_segment(&id)),
                     json!({"Value": tag, "Action": action}),
                 )
                 .await?;

@@ -2,7 +2,7 @@ use anyhow::Result;
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use crate::{admin::Target, output};
+use crate::{admin::Target, devices::path_segment, output};
 
 #[derive(Subcommand)]
 pub enum Command {
@@ -74,7 +74,11 @@ pub async fn run(command: Command) -> Result<()> {
             )
         }
         Command::Revoke { target, id } => {
-            target.delete(&format!("/admin/enrollment-tokens/{id}")).await?;
+            let path = format!("/admin/enrollment-tokens/{}", path_segment(&id));
+            target.delete(&path).await?;
+            if target.json {
+                return output::json(&json!({"id": id, "revoked": true}));
+            }
             output::line("the token can no longer be used")
         }
     }

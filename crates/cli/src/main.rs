@@ -1,6 +1,7 @@
 //! `moat`: the server and its administration.
 
 mod admin;
+mod administrators;
 mod alerts;
 mod api;
 mod clients;
@@ -53,6 +54,9 @@ enum Command {
     /// API clients (OAuth2 client credentials)
     #[command(subcommand)]
     Client(clients::ClientCommand),
+    /// People who sign in to the console
+    #[command(subcommand)]
+    Administrator(administrators::Command),
     /// Reverse proxies that may ask whether a device may come in
     #[command(subcommand)]
     Gateway(clients::GatewayCommand),
@@ -98,6 +102,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Alerts(command) => alerts::run(command).await,
         Command::Reports(command) => alerts::run_reports(command).await,
         Command::Client(command) => clients::run(command).await,
+        Command::Administrator(command) => administrators::run(command).await,
         Command::Gateway(command) => clients::run_gateway(command).await,
         Command::Why(args) => why::run(args).await,
         Command::Api(args) => api::run(args).await,

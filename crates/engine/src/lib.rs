@@ -19,9 +19,11 @@
 mod counters;
 mod engine;
 mod flow;
+mod fragments;
 pub mod inspect;
 mod packet;
 mod page;
+mod resolved;
 mod ring;
 mod tcp;
 mod verdict;

@@ -329,13 +329,13 @@ fn push_icmp(out: &mut Vec<u8>, kind: [u8; 2], checksum: u16, quoted: &[u8]) {
 }
 
 /// Appends an IP header and gives its length.
-fn ip_header(out: &mut Vec<u8>, source: IpAddr, destination: IpAddr, protocol: u8, length: usize) -> usize {
+pub fn ip_header(out: &mut Vec<u8>, source: IpAddr, destination: IpAddr, protocol: u8, length: usize) -> usize {
     match (source, destination) {
         (IpAddr::V4(source), IpAddr::V4(destination)) => {
             let [t, u] = ((20 + length) as u16).to_be_bytes();
             let ([a, b, c, d], [e, f, g, h]) = (source.octets(), destination.octets());
             let mut head = [0x45, 0, t, u, 0, 0, 0x40, 0, 64, protocol, 0, 0, a, b, c, d, e, f, g, h];
-            let [high, low] = (!fold(sum_of(&head))).to_be_bytes();
+            let [high, low] = checksum(&head).to_be_bytes();
             head[10] = high;
             head[11] = low;
             out.extend(head);
@@ -350,6 +350,11 @@ fn ip_header(out: &mut Vec<u8>, source: IpAddr, destination: IpAddr, protocol: u
         }
         _ => 0,
     }
+}
+
+/// The checksum of an IPv4 header in which it is still zero.
+pub fn checksum(head: &[u8]) -> u16 {
+    !fold(sum_of(head))
 }
 
 fn pseudo_sum(source: IpAddr, destination: IpAddr, protocol: u8, length: usize) -> u64 {

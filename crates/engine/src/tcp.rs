@@ -42,8 +42,11 @@ pub struct TcpFlow {
     pub key: FlowKey,
     pub state: State,
     pub inspection: Inspection,
-    /// Host name seen on the flow, for judging again when the policy changes.
+    /// Host name seen on the flow, for judging again when the policy changes; of HTTP that of the last request, with its path.
     pub name: Option<Box<str>>,
+    pub path: Option<Box<str>>,
+    /// The allowed name that had resolved to the destination when the flow was opened.
+    pub opened_by: Option<Box<str>>,
     mss: u16,
     /// None: the application does not scale windows.
     peer_scale: Option<u8>,
@@ -55,6 +58,8 @@ pub struct TcpFlow {
     snd_wnd: u32,
     syn_acked: bool,
     pub ring: Option<Ring>,
+    /// Bytes of our own that go behind the ring's when it has room.
+    pub backlog: Vec<u8>,
     pub upload: Queue,
     /// Bytes of `upload` that the verdict lets pass.
     pub released: usize,
@@ -68,15 +73,27 @@ pub struct TcpFlow {
     pub shut: bool,
     /// The connection to the destination is gone or was never made; what the application sends is thrown away.
     pub detached: bool,
+    /// The connection to the destination broke: the application is reset when it has all that came before.
+    pub broken: bool,
+    /// The destination takes no more bytes; what it said before is still read.
+    pub send_failed: bool,
+    /// A request was refused behind others that are not answered yet: it and what follows is thrown away.
+    pub refused: bool,
+    /// A request went on and nothing has come back since.
+    pub unanswered: bool,
     /// The driver's socket takes no more for now.
     pub blocked: bool,
     /// The driver was refused room and waits for word.
     pub paused: bool,
     pub ack_due: bool,
     pub window_low: bool,
+    /// The application was last told that we take nothing.
+    window_closed: bool,
     duplicates: u8,
     retries: u32,
     pub deadline: Option<Timestamp>,
+    /// When we stop to wait for what others have to say: the rest of a name, or the end of earlier answers.
+    pub patience: Option<Timestamp>,
     /// Stands in the queue of flows with something to send to the application, and in that of flows with something for the network.
     pub in_packets: bool,
     pub in_transmits: bool,
@@ -114,6 +131,8 @@ impl TcpFlow {
             state,
             inspection,
             name: None,
+            path: None,
+            opened_by: None,
             mss: syn.mss.unwrap_or(536).clamp(64, ours),
             peer_scale: syn.window_scale,
             rcv_nxt: syn.seq.wrapping_add(1),
@@ -123,6 +142,7 @@ impl TcpFlow {
             snd_wnd: u32::from(syn.window),
             syn_acked: false,
             ring: None,
+            backlog: Vec::new(),
             upload: Queue::default(),
             released: 0,
             app_fin: false,
@@ -131,13 +151,19 @@ impl TcpFlow {
             fin_acked: false,
             shut: false,
             detached: state == State::Held,
+            broken: false,
+            send_failed: false,
+            refused: false,
+            unanswered: false,
             blocked: false,
             paused: false,
             ack_due: false,
             window_low: false,
+            window_closed: false,
             duplicates: 0,
             retries: 0,
             deadline: None,
+            patience: None,
             in_packets: false,
             in_transmits: false,
             timer_set: false,
@@ -254,6 +280,8 @@ impl TcpFlow {
     /// Stores what continues the stream; gives whether there is anything new.
     fn take_payload(&mut self, segment: &TcpSegment<'_>, budget: &mut Budget) -> bool {
         if segment.payload.is_empty() && !segment.has(FIN) {
+            // A keep-alive or a probe of a closed window wants an answer (RFC 9293 §3.8.4, §3.8.6.1).
+            self.ack_due |= segment.seq != self.rcv_nxt || self.window_closed;
             return false;
         }
         self.ack_due = true;
@@ -268,7 +296,7 @@ impl TcpFlow {
         let room = self.room(budget);
         let fits = new.len().min(room);
         let taken = new.get(..fits).unwrap_or_default();
-        if !self.detached || self.state == State::Held {
+        if self.takes_uploads() {
             self.upload.append(taken, budget);
         }
         self.rcv_nxt = self.rcv_nxt.wrapping_add(fits as u32);
@@ -277,6 +305,11 @@ impl TcpFlow {
             self.app_fin = true;
         }
         fits > 0 || self.app_fin
+    }
+
+    /// Whether what the application sends may still go somewhere.
+    fn takes_uploads(&self) -> bool {
+        (!self.detached || self.state == State::Held && !self.eof) && !self.refused && !self.send_failed
     }
 
     /// Bytes that we take from the application now. Every flow always gets a little, so that all advance.
@@ -297,7 +330,9 @@ impl TcpFlow {
         } else {
             0
         };
-        u16::try_from(room >> shift).unwrap_or(u16::MAX)
+        let window = u16::try_from(room >> shift).unwrap_or(u16::MAX);
+        self.window_closed = window == 0;
+        window
     }
 
     /// Bytes that may be read from the destination: what the application's window takes, and no more.
@@ -341,7 +376,7 @@ impl TcpFlow {
         let window = (self.snd_wnd as usize).saturating_sub(offset);
         let len = unsent.min(window).min(largest);
         let last = offset + len == held;
-        let fin = self.eof && last && !self.fin_sent;
+        let fin = self.ends() && last && !self.fin_sent;
         // Less than a full segment goes only when nothing more will make it fuller, or nothing is in flight.
         let worth = len > 0 && (len == unsent || len >= usize::from(self.mss) || offset == 0);
         if !worth && !fin {
@@ -413,7 +448,25 @@ impl TcpFlow {
     }
 
     fn has_unsent(&self) -> bool {
-        self.syn_acked && (self.ring.as_ref().is_some_and(|ring| ring.len() > 0) || (self.eof && !self.fin_acked))
+        self.syn_acked && (self.ring.as_ref().is_some_and(|ring| ring.len() > 0) || (self.ends() && !self.fin_acked))
+    }
+
+    /// Whether nothing comes for the application behind what the ring holds.
+    fn ends(&self) -> bool {
+        self.eof && self.backlog.is_empty()
+    }
+
+    /// Whether the application has acknowledged all that it was to get.
+    pub fn is_drained(&self) -> bool {
+        self.backlog.is_empty() && self.ring.as_ref().is_none_or(|ring| ring.len() == 0)
+    }
+
+    /// When the flow next wants to be woken.
+    pub fn wake(&self) -> Option<Timestamp> {
+        match (self.deadline, self.patience) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        }
     }
 
     /// Everything was said and heard in both directions.

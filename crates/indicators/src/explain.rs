@@ -5,7 +5,7 @@ use moat_model::{Action, Timestamp};
 use crate::{
     matching::Match,
     set::IndicatorSet,
-    url::{InvalidUrl, UrlPattern},
+    url::{InvalidUrl, UrlPattern, is_https},
 };
 
 /// "Would this be blocked, and why?"
@@ -26,12 +26,13 @@ pub struct Candidate {
     pub because: String,
 }
 
-/// Judges a host name, URL or IP address as a device would.
+/// Judges a host name, URL or IP address as a device would: of an `https` URL it sees only the host, and the reason says so
+/// when that matters.
 pub fn explain(set: &IndicatorSet, input: &str, now: Timestamp) -> Result<Explanation, InvalidUrl> {
     let input = input.trim();
-    let mut matches = match input.parse::<IpAddr>() {
-        Ok(ip) => set.matches_ip(ip, now),
-        Err(_) => matches_of_url(set, &UrlPattern::parse(input)?, now),
+    let (mut matches, note) = match input.parse::<IpAddr>() {
+        Ok(ip) => (set.matches_ip(ip, now), ""),
+        Err(_) => matches_of_url(set, &UrlPattern::parse(input)?, is_https(input), now),
     };
     matches.sort_by(|a, b| {
         if a.beats(b) {
@@ -50,12 +51,12 @@ pub fn explain(set: &IndicatorSet, input: &str, now: Timestamp) -> Result<Explan
     Ok(match candidates.first() {
         None => Explanation {
             action: Action::Allowed,
-            reason: "No indicator matches, so it is allowed.".into(),
+            reason: format!("No indicator matches, so it is allowed.{note}"),
             candidates,
         },
         Some(first) => {
             let m = &first.indicator;
-            let reason = format!("Indicator {} ({}) decides: {}.", m.id, m.value, first.because);
+            let reason = format!("Indicator {} ({}) decides: {}.{note}", m.id, m.value, first.because);
             Explanation {
                 action: m.action,
                 reason,
@@ -65,21 +66,26 @@ pub fn explain(set: &IndicatorSet, input: &str, now: Timestamp) -> Result<Explan
     })
 }
 
-fn matches_of_url(set: &IndicatorSet, url: &UrlPattern, now: Timestamp) -> Vec<Match> {
-    let mut matches = match url.path() {
-        "" => set.matches_host(url.host(), now),
-        path => set.matches_url(url.host(), path, now),
+/// What matches a URL, and what must be said about its path.
+fn matches_of_url(set: &IndicatorSet, url: &UrlPattern, https: bool, now: Timestamp) -> (Vec<Match>, &'static str) {
+    let (mut matches, note) = match url.path() {
+        "" => (set.matches_host(url.host(), now), ""),
+        _ if https => (
+            set.matches_host(url.host(), now),
+            " Over HTTPS only the host is seen, so the path was not looked at.",
+        ),
+        path => (set.matches_url(url.host(), path, now), ""),
     };
     if let Ok(ip) = url.host().parse() {
         matches.extend(set.matches_ip(ip, now));
     }
-    matches
+    (matches, note)
 }
 
 fn because(m: &Match) -> String {
     use crate::Specificity as S;
     match m.specificity {
-        S::Path(_) => "it names the path or one above it".into(),
+        S::Path(_) => "it names the path or one above it, which is seen over plain HTTP only".into(),
         S::ExactHost => "it names exactly this host".into(),
         S::ParentDomain(_) => format!("it names the parent domain {}", m.value),
         S::IpPrefix(_) => format!("its range {} contains the address", m.value),

@@ -33,4 +33,4 @@ pub use explain::{Candidate, Explanation, explain};
 pub use ip::{InvalidIp, Prefix};
 pub use matching::{Match, Specificity};
 pub use set::{IndicatorSet, OpenError};
-pub use url::{InvalidUrl, UrlPattern};
+pub use url::{InvalidUrl, UrlPattern, is_https};

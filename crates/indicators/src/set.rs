@@ -144,6 +144,26 @@ impl IndicatorSet {
         at < table.count && self.path_host(at) == Some(hash)
     }
 
+    /// Whether a live URL indicator does not block a path on this host, so that a block of the host is not the whole truth.
+    /// Looks at all URL indicators when there are any on this host.
+    #[must_use]
+    pub fn spares_paths_below(&self, host: &str, now: Timestamp) -> bool {
+        let Some(host) = normalise(host).filter(|host| self.has_paths_below(host)) else {
+            return false;
+        };
+        let data = self.bytes.as_slice();
+        let urls = (0..self.urls.count).filter_map(|i| u32_at(data, self.urls.start + i * SLOT + 8));
+        urls.filter(|index| (*index as usize) < self.entries.count)
+            .any(|index| {
+                let value = u32_at(data, self.record(index) + 16).and_then(|offset| self.string(offset as usize));
+                let below = value.and_then(|value| value.strip_prefix(&*host));
+                below.is_some_and(|path| path.starts_with(['/', '?']))
+                    && self
+                        .live(index, Specificity::Path(0), now)
+                        .is_some_and(|m| m.action != Action::Block)
+            })
+    }
+
     /// Every live match for a host, in no order.
     pub(crate) fn matches_host(&self, host: &str, now: Timestamp) -> Vec<Match> {
         let mut found = Vec::new();

@@ -86,6 +86,14 @@ impl UrlPattern {
     }
 }
 
+/// Whether a URL's text asks for HTTPS. Of such a connection a device sees the host and nothing below it.
+#[must_use]
+pub fn is_https(url: &str) -> bool {
+    // What parsing ignores does not make it another scheme.
+    let letters = url.chars().filter(|c| !c.is_whitespace());
+    letters.map(|c| c.to_ascii_lowercase()).take(8).eq("https://".chars())
+}
+
 impl fmt::Display for UrlPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(

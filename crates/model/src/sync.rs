@@ -81,6 +81,9 @@ pub struct DeviceState {
     /// Outcome of the last posture run; none before the first.
     pub posture: Option<Assessment>,
     pub addresses: Vec<IpAddr>,
+    /// What keeps the device from being protected as it should be, in words.
+    #[serde(default)]
+    pub problems: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -1,5 +1,6 @@
 use std::{fmt, str::FromStr, time::Duration};
 
+use jiff::fmt::temporal::Pieces;
 use serde::{Deserialize, Serialize};
 
 /// Microseconds since 1970-01-01T00:00:00Z. On the device's own wire it is that number;
@@ -58,12 +59,20 @@ impl fmt::Display for Timestamp {
 impl FromStr for Timestamp {
     type Err = InvalidTimestamp;
 
-    /// Accepts RFC 3339; a time without an offset is taken as UTC, a bare date as its midnight.
+    /// Accepts RFC 3339; a time without an offset is taken as UTC, a bare date as its midnight. The last hours of the year 9999,
+    /// which people write for "never", become the last time that there is.
     fn from_str(s: &str) -> Result<Self, Self::Err> {
         let s = s.trim();
         let utc = |c: jiff::civil::DateTime| c.to_zoned(jiff::tz::TimeZone::UTC).map(|z| z.timestamp());
         s.parse::<jiff::Timestamp>()
             .or_else(|_| s.parse::<jiff::civil::DateTime>().and_then(utc))
+            .or_else(|error| {
+                let written = Pieces::parse(s)?;
+                match written.date().year() {
+                    9999 => Ok(jiff::Timestamp::MAX),
+                    _ => Err(error),
+                }
+            })
             .map(|t| Self(t.as_microsecond()))
             .map_err(|_| InvalidTimestamp(s.chars().take(80).collect()))
     }
@@ -92,6 +101,29 @@ mod tests {
         ] {
             assert_eq!(s.parse(), Ok(day), "{s}");
         }
-        assert!("tomorrow".parse::<Timestamp>().is_err());
+        for wrong in [
+            "tomorrow",
+            "9999-13-01T00:00:00Z",
+            "9999-12-31T25:00:00Z",
+            "10000-01-01T00:00:00Z",
+        ] {
+            assert!(wrong.parse::<Timestamp>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn never_is_the_last_time_that_there_is() {
+        let last = Timestamp::from_micros(jiff::Timestamp::MAX.as_microsecond());
+        for never in [
+            "9999-12-31T23:59:59Z",
+            "9999-12-31T23:59:59.9999999Z",
+            "9999-12-31T23:59:59",
+            "9999-12-31",
+            "9999-12-31T23:59:59-12:00",
+        ] {
+            assert_eq!(never.parse(), Ok(last), "{never}");
+        }
+        assert_eq!(last.to_string().parse(), Ok(last));
+        assert!("9999-06-01T00:00:00Z".parse::<Timestamp>().unwrap() < last);
     }
 }

@@ -5,6 +5,7 @@ use std::{
 
 use anyhow::Result;
 use moat_model::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     access, bundles,
@@ -37,6 +38,15 @@ pub struct Inner {
     pub data: DataFolder,
     main_address: OnceLock<SocketAddr>,
     device_port: OnceLock<u16>,
+    /// Where the server was reached when it last ran.
+    last: Option<Reached>,
+}
+
+/// How others reach a server.
+#[derive(Clone, Serialize, Deserialize)]
+struct Reached {
+    listen: SocketAddr,
+    public_url: Option<String>,
 }
 
 impl std::ops::Deref for App {
@@ -55,6 +65,7 @@ impl App {
         let db = Db::open(&data.database()).await?;
         let tenant = tenant(&db).await?;
         let revision = crate::settings::revision(&db).await?;
+        let last = db::meta(db.read(), "reached").await?;
         let limits = Limits::default();
         let access = access::Memory::default();
         access.refresh(&db).await?;
@@ -72,6 +83,7 @@ impl App {
             data,
             main_address: OnceLock::new(),
             device_port: OnceLock::new(),
+            last: last.and_then(|json| serde_json::from_str(&json).ok()),
         })))
     }
 }
@@ -83,12 +95,16 @@ impl Inner {
     }
 
     /// Where browsers, API clients and enrolling devices reach this server: from the configuration, else by the address
-    /// of the listener, else by an address of this machine.
+    /// of the listener, else by an address of this machine. A command that works without the server means the address at
+    /// which that was last.
     pub fn base_url(&self) -> String {
-        if let Some(url) = &self.config.public_url {
+        let last = self.last.as_ref().filter(|_| self.main_address.get().is_none());
+        let public_url = self.config.public_url.as_ref();
+        if let Some(url) = public_url.or_else(|| last?.public_url.as_ref()) {
             return url.clone();
         }
-        let listener = self.main_address.get().copied().unwrap_or(self.config.listen);
+        let listener = self.main_address.get().copied().or(last.map(|last| last.listen));
+        let listener = listener.unwrap_or(self.config.listen);
         let ip = if listener.ip().is_unspecified() {
             own_address()
         } else {
@@ -122,9 +138,17 @@ impl Inner {
     }
 
     /// Remembers where the listeners really are; a port of 0 in the configuration is known only now.
-    pub(crate) fn set_addresses(&self, main: SocketAddr, device: SocketAddr) {
+    pub(crate) async fn set_addresses(&self, main: SocketAddr, device: SocketAddr) -> crate::error::Result<()> {
         let _ = self.main_address.set(main);
         let _ = self.device_port.set(device.port());
+        let reached = Reached {
+            listen: main,
+            public_url: self.config.public_url.clone(),
+        };
+        let mut tx = self.db.begin().await?;
+        let json = serde_json::to_string(&reached).map_err(crate::error::Error::internal)?;
+        db::set_meta(&mut tx, "reached", &json).await?;
+        Ok(tx.commit().await?)
     }
 }
 
@@ -144,7 +168,8 @@ async fn tenant(db: &Db) -> Result<String> {
     if let Some(tenant) = db::meta(&mut *tx, "tenant").await? {
         return Ok(tenant);
     }
-    let tenant = uuid::Uuid::from_bytes(crate::secret::random_bytes()).to_string();
+    let tenant = uuid::Builder::from_random_bytes(crate::secret::random_bytes()).into_uuid();
+    let tenant = tenant.to_string();
     db::set_meta(&mut tx, "tenant", &tenant).await?;
     tx.commit().await?;
     Ok(tenant)

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use rustls_pki_types::ServerName;
 use serde::Deserialize;
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -28,6 +29,8 @@ pub struct Config {
     pub device_certificate_days: u32,
     /// Minutes without a word after which a device counts as silent.
     pub silent_after_minutes: u32,
+    /// Days that the audit log and what devices reported are kept. Alerts stay.
+    pub retention_days: u32,
     /// Indicators for private and other internal addresses. Defender refuses them; an organisation that runs its own
     /// network may well mean one, so Moat takes them unless this is false.
     pub allow_internal_addresses: bool,
@@ -48,6 +51,7 @@ impl Default for Config {
             certificate_key: None,
             device_certificate_days: 90,
             silent_after_minutes: 10,
+            retention_days: 180,
             allow_internal_addresses: true,
             requests_per_minute: 100,
             requests_per_hour: 1500,
@@ -95,6 +99,9 @@ impl Config {
                 return wrong(key, "must be https://HOST or https://HOST:PORT, without a path");
             }
         }
+        if let Some(name) = self.names.iter().find(|name| !is_server_name(name)) {
+            return wrong("names", &format!("{name:?} is neither a host name nor an address"));
+        }
         if self.certificate.is_some() != self.certificate_key.is_some() {
             return wrong("certificate_key", "certificate and certificate_key go together");
         }
@@ -103,6 +110,9 @@ impl Config {
         }
         if !(1..=10_080).contains(&self.silent_after_minutes) {
             return wrong("silent_after_minutes", "must be 1 to 10080 (a week)");
+        }
+        if !(1..=3_650).contains(&self.retention_days) {
+            return wrong("retention_days", "must be 1 to 3650");
         }
         if self.requests_per_minute == 0 || self.requests_per_hour == 0 {
             return wrong("requests_per_minute", "rate limits must be at least 1");
@@ -124,9 +134,18 @@ impl Config {
         })
     }
 
+    pub fn retention(&self) -> Duration {
+        Duration::from_secs(u64::from(self.retention_days) * 86_400)
+    }
+
     pub fn silent_after(&self) -> Duration {
         Duration::from_secs(u64::from(self.silent_after_minutes) * 60)
     }
+}
+
+/// Whether a certificate can be for this name: a host name, also of all hosts below one, or an address.
+pub(crate) fn is_server_name(name: &str) -> bool {
+    ServerName::try_from(name.strip_prefix("*.").unwrap_or(name)).is_ok()
 }
 
 fn is_https_origin(url: &str) -> bool {
@@ -164,6 +183,8 @@ mod tests {
             ("certificate = 'a.pem'", "certificate_key"),
             ("device_certificate_days = 0", "device_certificate_days"),
             ("silent_after_minutes = 0", "silent_after_minutes"),
+            ("retention_days = 0", "retention_days"),
+            ("names = ['moat.example', 'no name']", "names"),
         ] {
             assert!(parse(text).unwrap_err().contains(key), "{text}");
         }

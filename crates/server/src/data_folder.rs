@@ -31,10 +31,13 @@ impl DataFolder {
             .open(path.join("lock"));
         let file = file.with_context(|| format!("cannot write in the data folder {}", path.display()))?;
         match nix::fcntl::Flock::lock(file, nix::fcntl::FlockArg::LockExclusiveNonblock) {
-            Ok(lock) => Ok(Self {
-                path: path.canonicalize()?,
-                _lock: lock,
-            }),
+            Ok(lock) => {
+                make_private(path)?;
+                Ok(Self {
+                    path: path.canonicalize()?,
+                    _lock: lock,
+                })
+            }
             Err((_, nix::errno::Errno::EWOULDBLOCK)) => bail!("{} is in use by another moat process", path.display()),
             Err((_, errno)) => Err(errno).with_context(|| format!("cannot lock {}", path.display())),
         }
@@ -58,6 +61,16 @@ impl DataFolder {
             Ok(text) => Ok(Some(text)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error).with_context(|| format!("cannot read {}", self.path.join(name).display())),
+        }
+    }
+
+    /// Deletes a file of the folder, if it is there.
+    pub fn remove(&self, name: &str) -> Result<()> {
+        match fs::remove_file(self.path.join(name)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(error).with_context(|| format!("cannot delete {}", self.path.join(name).display()))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -88,6 +101,29 @@ impl DataFolder {
         };
         write().with_context(|| format!("cannot write {}", target.display()))
     }
+}
+
+/// Takes the folder and our secrets in it from everyone but the owner: the folder may have been there before, with the modes
+/// that folders usually have.
+fn make_private(folder: &Path) -> Result<()> {
+    let secrets = [
+        "moat.db",
+        "moat.db-wal",
+        "moat.db-shm",
+        "ca.key",
+        "bundle.key",
+        "token.key",
+        "link.key",
+    ];
+    let files = secrets.iter().map(|name| (folder.join(name), 0o600));
+    for (path, mode) in std::iter::once((folder.to_path_buf(), 0o700)).chain(files) {
+        let Ok(metadata) = fs::metadata(&path) else { continue };
+        if metadata.permissions().mode() & 0o077 != 0 {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode))
+                .with_context(|| format!("others can read {}, and that cannot be changed", path.display()))?;
+        }
+    }
+    Ok(())
 }
 
 /// Where a running server listens for the administration of its own machine.

@@ -3,9 +3,14 @@ use std::fmt;
 /// The one error at the edge of the server. Each face renders it in its own shape.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The request is wrong: 400. `code` is a word of the Defender API, such as `InvalidDomainName`.
+    /// The request is wrong: 400. `code` is a word of the Defender API, such as `InvalidDomainName`. When it is one
+    /// field's fault, `field` is its name, and `message` begins with it.
     #[error("{message}")]
-    Invalid { code: &'static str, message: String },
+    Invalid {
+        code: &'static str,
+        field: Option<&'static str>,
+        message: String,
+    },
     /// No, or no longer valid, credentials: 401.
     #[error("{0}")]
     Unauthorized(String),
@@ -35,7 +40,17 @@ impl Error {
     pub fn invalid(code: &'static str, message: impl fmt::Display) -> Self {
         Self::Invalid {
             code,
+            field: None,
             message: message.to_string(),
+        }
+    }
+
+    /// A field that breaks a rule: `name`, and ` must have 1 to 100 characters` or `: no domain`.
+    pub fn invalid_field(code: &'static str, field: &'static str, rule: impl fmt::Display) -> Self {
+        Self::Invalid {
+            code,
+            field: Some(field),
+            message: format!("{field}{rule}"),
         }
     }
 

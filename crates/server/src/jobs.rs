@@ -12,7 +12,7 @@ use crate::{
     compliance,
     devices::{self, DeviceRow, store},
     error::Result,
-    indicators,
+    indicators, settings,
 };
 
 const SILENCE_SCAN: Duration = Duration::from_secs(15);
@@ -21,6 +21,8 @@ const RESULTS: Duration = Duration::from_secs(10);
 /// Devices judged in one transaction; others may write in between.
 const JUDGED_AT_ONCE: i64 = 200;
 const PURGE: Duration = Duration::from_secs(600);
+/// Old rows that are deleted in one transaction, so that check-ins never wait long for it.
+const PURGE_ROWS: i64 = 5_000;
 
 /// Runs all jobs until `stop` turns true.
 pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
@@ -51,12 +53,12 @@ async fn every(period: Duration, mut job: impl AsyncFnMut() -> Result<()>) {
 
 /// Raises an alert for each device that stopped reporting.
 async fn find_silent(app: &App, started: Timestamp) -> Result<()> {
-    let limit = app.config.silent_after();
+    let check_in = settings::get(&app.db).await?.check_in_seconds;
+    let limit = silence::limit(app.config.silent_after(), Duration::from_secs(check_in.into()));
     for device in store::not_seen_since(&app.db, now().saturating_sub(limit)).await? {
-        let id = device.device_id()?;
         // While this server was down nobody could report: the time counts from its start.
         let heard = Timestamp::from_micros(device.last_seen_at).max(started);
-        if let Some(since) = silence::evaluate(heard, app.hub.is_connected(id), limit, now()) {
+        if let Some(since) = silence::evaluate(heard, limit, now()) {
             mark_silent(app, &device, since).await?;
         }
     }
@@ -150,7 +152,7 @@ async fn expire_indicators(app: &App) {
     }
 }
 
-/// Forgets sessions and links that nobody can use any more.
+/// Forgets sessions and links that nobody can use any more, and what is older than it is to be kept.
 async fn purge(app: &App) -> Result<()> {
     let at = now().as_micros();
     let mut tx = app.db.begin().await?;
@@ -163,5 +165,135 @@ async fn purge(app: &App) -> Result<()> {
         .execute(&mut *tx)
         .await?;
     tx.commit().await?;
+    let oldest = now().saturating_sub(app.config.retention()).as_micros();
+    for query in [
+        "DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at < $1 ORDER BY at LIMIT $2)",
+        // As rows of pairs, which both databases compare.
+        "DELETE FROM device_events WHERE (device_id, seq) IN \
+         (SELECT device_id, seq FROM device_events WHERE received_at < $1 ORDER BY received_at LIMIT $2)",
+    ] {
+        while delete_some(app, query, oldest).await? == PURGE_ROWS.unsigned_abs() {}
+    }
     Ok(())
+}
+
+async fn delete_some(app: &App, query: &'static str, oldest: i64) -> Result<u64> {
+    let mut tx = app.db.begin().await?;
+    let query = sqlx::query(query).bind(oldest).bind(PURGE_ROWS);
+    let deleted = query.execute(&mut *tx).await?.rows_affected();
+    tx.commit().await?;
+    Ok(deleted)
+}
+
+#[cfg(test)]
+mod tests {
+    use moat_model::{DeviceId, DeviceInfo, Management};
+
+    use super::*;
+    use crate::{Config, DataFolder};
+
+    const DAY: i64 = 86_400 * 1_000_000;
+
+    async fn app(folder: &tempfile::TempDir) -> App {
+        let data = DataFolder::open(folder.path()).unwrap();
+        App::open(data, Config::default()).await.unwrap()
+    }
+
+    async fn device(app: &App) -> DeviceId {
+        let (id, info) = (DeviceId(uuid::Uuid::now_v7()), DeviceInfo::default());
+        let mut tx = app.db.begin().await.unwrap();
+        store::insert(&mut tx, id, &info, Management::Managed, "", None, "")
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+        id
+    }
+
+    async fn change(app: &App, query: &'static str, at: i64) {
+        let mut tx = app.db.begin().await.unwrap();
+        sqlx::query(query).bind(at).execute(&mut *tx).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    async fn is_silent(app: &App, id: DeviceId) -> bool {
+        // The server has been up for a day.
+        find_silent(app, Timestamp::from_micros(now().as_micros() - DAY))
+            .await
+            .unwrap();
+        store::get(&app.db, id).await.unwrap().unwrap().silent_since.is_some()
+    }
+
+    #[tokio::test]
+    async fn a_device_that_only_holds_its_connection_is_silent() {
+        let folder = tempfile::tempdir().unwrap();
+        let app = app(&folder).await;
+        let id = device(&app).await;
+        let _connection = app.hub.join(id);
+        assert!(!is_silent(&app, id).await);
+        let quarter = now().as_micros() - DAY / 96;
+        change(&app, "UPDATE devices SET last_seen_at = $1", quarter).await;
+        assert!(is_silent(&app, id).await);
+    }
+
+    #[tokio::test]
+    async fn a_device_that_may_be_quiet_for_an_hour_is_not_silent_after_a_quarter() {
+        let folder = tempfile::tempdir().unwrap();
+        let app = app(&folder).await;
+        let id = device(&app).await;
+        let seldom = moat_model::Settings {
+            check_in_seconds: 3600,
+            ..moat_model::Settings::default()
+        };
+        settings::update(&app, &crate::Caller::system(), seldom).await.unwrap();
+        change(
+            &app,
+            "UPDATE devices SET last_seen_at = $1",
+            now().as_micros() - DAY / 96,
+        )
+        .await;
+        assert!(!is_silent(&app, id).await);
+        change(
+            &app,
+            "UPDATE devices SET last_seen_at = $1",
+            now().as_micros() - DAY / 8,
+        )
+        .await;
+        assert!(is_silent(&app, id).await);
+    }
+
+    #[tokio::test]
+    async fn what_is_older_than_it_is_kept_goes_and_alerts_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let app = app(&folder).await;
+        let id = device(&app).await;
+        change(
+            &app,
+            "UPDATE devices SET last_seen_at = $1",
+            now().as_micros() - DAY / 96,
+        )
+        .await;
+        assert!(is_silent(&app, id).await);
+        let mut tx = app.db.begin().await.unwrap();
+        let events = "INSERT INTO device_events (device_id, seq, time, received_at, kind, body) VALUES ($1, $2, $3, $4, 'k', '{}')";
+        let (old, new) = (now().as_micros() - 181 * DAY, now().as_micros() - 179 * DAY);
+        for (seq, received) in (1..).zip(std::iter::repeat_n(old, 5_001).chain([new])) {
+            let query = sqlx::query(events).bind(id.to_string()).bind(seq).bind(new);
+            query.bind(received).execute(&mut *tx).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        for at in [old, new] {
+            let row =
+                "INSERT INTO audit (id, at, actor, action, noun, noun_id) VALUES ('a' || $1, $1, 'a', 'a', 'a', 'a')";
+            change(&app, row, at).await;
+        }
+        change(&app, "UPDATE alerts SET created_at = $1", old).await;
+        purge(&app).await.unwrap();
+        let count = async |query: &'static str| {
+            let query = sqlx::query_scalar::<_, i64>(query);
+            query.fetch_one(app.db.read()).await.unwrap()
+        };
+        assert_eq!(count("SELECT COUNT(*) FROM device_events").await, 1);
+        assert_eq!(count("SELECT COUNT(*) FROM audit WHERE noun = 'a'").await, 1);
+        assert_eq!(count("SELECT COUNT(*) FROM alerts").await, 1);
+    }
 }

@@ -53,9 +53,15 @@ impl Authority {
         let (pem, key) = match (data.read("ca.pem")?, data.read("ca.key")?) {
             (Some(pem), Some(key)) => (pem, KeyPair::from_pem(&key).context("ca.key is damaged")?),
             (None, None) => Self::create(data)?,
+            // A first start that was killed between the two. Nothing depends on them before there is a database.
+            _ if !data.database().exists() => Self::create(data)?,
             (Some(_), None) => anyhow::bail!("ca.pem is there but ca.key is missing: restore it from a backup"),
             (None, Some(_)) => anyhow::bail!("ca.key is there but ca.pem is missing: restore it from a backup"),
         };
+        Self::from_parts(pem, key)
+    }
+
+    fn from_parts(pem: String, key: KeyPair) -> Result<Self> {
         let issuer = Issuer::from_ca_cert_pem(&pem, key).context("ca.pem is damaged")?;
         let certificate = CertificateDer::from_pem_slice(pem.as_bytes()).context("ca.pem is damaged")?;
         Ok(Self {
@@ -66,6 +72,20 @@ impl Authority {
     }
 
     fn create(data: &DataFolder) -> Result<(String, KeyPair)> {
+        let (pem, key) = Self::generate()?;
+        data.remove("ca.key")?;
+        data.write_public("ca.pem", pem.as_bytes())?;
+        data.write_private("ca.key", key.serialize_pem().as_bytes())?;
+        Ok((pem, key))
+    }
+
+    /// An authority that is kept nowhere.
+    pub fn ephemeral() -> Result<Self> {
+        let (pem, key) = Self::generate()?;
+        Self::from_parts(pem, key)
+    }
+
+    fn generate() -> Result<(String, KeyPair)> {
         let key = KeyPair::generate()?;
         let mut params = params("Moat certificate authority", CA_DAYS);
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
@@ -75,8 +95,6 @@ impl Authority {
             KeyUsagePurpose::DigitalSignature,
         ];
         let pem = params.self_signed(&key)?.pem();
-        data.write_private("ca.key", key.serialize_pem().as_bytes())?;
-        data.write_public("ca.pem", pem.as_bytes())?;
         Ok((pem, key))
     }
 

@@ -2,16 +2,18 @@
 
 mod graph;
 
-pub use graph::{ROUTES as GRAPH_ROUTES, Route as GraphRoute, coverage as graph_coverage};
+use std::time::Duration;
 
 use axum::{
     Extension, Router,
-    extract::Request,
+    extract::{MatchedPath, Request},
     middleware::{self, Next},
     response::Response,
     routing::{delete, get, post},
 };
-use tower_http::{catch_panic::CatchPanicLayer, limit::RequestBodyLimitLayer, trace::TraceLayer};
+use tower_http::{
+    catch_panic::CatchPanicLayer, limit::RequestBodyLimitLayer, timeout::RequestBodyTimeoutLayer, trace::TraceLayer,
+};
 
 use crate::{
     Actor, App, Caller, access, accounts, admin, alerts, app_protection, bundles, clients, connectors, console,
@@ -19,6 +21,11 @@ use crate::{
     json::{self, MAX_BODY, MAX_JSON},
     reports, rules,
 };
+
+pub use graph::{ROUTES as GRAPH_ROUTES, Route as GraphRoute, coverage as graph_coverage};
+
+/// Longest wait for the next part of a request's body.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// For people and API clients; never asks for a certificate.
 pub fn main_router(app: App) -> Router {
@@ -54,7 +61,7 @@ pub fn device_router(app: App) -> Router {
 /// For the administrator of the machine itself: the same API, already authorised.
 pub fn local_router(app: App, uid: u32) -> Router {
     let caller = Caller::with_all_roles(Actor::Local { uid });
-    canonical(finish(api(), app)).layer(Extension(caller))
+    canonical(finish(api().merge(local_administration()), app)).layer(Extension(caller))
 }
 
 /// The Graph routes alone, for the requests inside a batch.
@@ -89,6 +96,7 @@ fn canonical(routes: Router) -> Router {
 fn console(app: &App) -> Router<App> {
     Router::new()
         .route("/enroll", get(enrollment::device::page))
+        .route("/ca.pem", get(enrollment::device::authority))
         .route("/why/{token}", get(access::why::page))
         .route("/", get(console::overview))
         .route("/static/{version}/{name}", get(console::asset))
@@ -129,7 +137,7 @@ fn console(app: &App) -> Router<App> {
         .route("/settings/gateways/{id}/disable", post(console::disable_gateway))
         .route("/audit", get(console::audit_log))
         .fallback(console::not_found)
-        .method_not_allowed_fallback(console::not_found)
+        .method_not_allowed_fallback(console::only_forms)
         .layer(middleware::from_fn_with_state(app.clone(), console::same_origin))
         .layer(middleware::from_fn(console::secure_headers))
 }
@@ -166,6 +174,7 @@ fn defender() -> Router<App> {
         .route("/alerts/{id}/domains", get(alerts::defender::domains))
         .route("/alerts/{id}/ips", get(alerts::defender::ips))
         .route("/alerts/{id}/files", get(alerts::defender::files))
+        .route("/alerts/{id}/user", get(alerts::defender::user))
         .route(
             "/alerts/{id}",
             get(alerts::defender::get).patch(alerts::defender::update),
@@ -217,14 +226,36 @@ fn administration() -> Router<App> {
         .route("/indicators/import-csv", post(indicators::admin::import_csv))
 }
 
+/// What only whoever may open the data folder can do.
+fn local_administration() -> Router<App> {
+    Router::new()
+        .route(
+            "/admin/administrators",
+            get(accounts::admin::list).post(accounts::admin::add),
+        )
+        .route("/admin/administrators/{name}/password", post(accounts::admin::reset))
+}
+
 fn finish(routes: Router<App>, app: App) -> Router {
-    routes
-        .with_state(app)
-        .layer(RequestBodyLimitLayer::new(MAX_BODY))
-        .layer(axum::extract::DefaultBodyLimit::max(MAX_JSON))
+    bounded(routes.with_state(app))
         .layer(CatchPanicLayer::new())
         .layer(middleware::from_fn(json::shape_errors))
-        .layer(TraceLayer::new_for_http())
+        .layer(TraceLayer::new_for_http().make_span_with(span))
+}
+
+/// What the log says of a request: its route, because an address may hold a secret.
+fn span(request: &Request) -> tracing::Span {
+    let route = request.extensions().get::<MatchedPath>();
+    let route = route.map_or("no route", MatchedPath::as_str);
+    tracing::debug_span!("request", method = %request.method(), route)
+}
+
+/// Bounds on the bodies of requests: their size, and the time until more of them comes.
+pub(crate) fn bounded(routes: Router) -> Router {
+    routes
+        .layer(RequestBodyTimeoutLayer::new(BODY_TIMEOUT))
+        .layer(RequestBodyLimitLayer::new(MAX_BODY))
+        .layer(axum::extract::DefaultBodyLimit::max(MAX_JSON))
 }
 
 async fn healthz() -> &'static str {

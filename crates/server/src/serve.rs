@@ -3,24 +3,41 @@ use std::{
     sync::Arc,
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
+use rustls::ServerConfig;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
 use tokio::{
     net::{TcpListener, UnixListener},
     sync::watch,
 };
 
-use crate::{App, data_folder, jobs, listen, pki::ServerIdentity, router};
+use crate::{
+    App,
+    config::{Config, is_server_name},
+    data_folder, jobs, listen,
+    pki::{Authority, ServerIdentity},
+    places::{Places, Shares},
+    router,
+};
 
 /// Bound listeners: their ports are known before anything is served.
 pub struct Listeners {
     main: TcpListener,
     device: TcpListener,
     local: UnixListener,
+    tls: Tls,
+}
+
+/// What the two TLS listeners show of themselves.
+struct Tls {
+    main: Arc<ServerConfig>,
+    device: Arc<ServerConfig>,
 }
 
 impl Listeners {
+    /// Binds them once all that they need is there.
     pub async fn bind(app: &App) -> Result<Self> {
+        let tls = Tls::new(&app.authority, &app.config)?;
         let bind = async |address: SocketAddr| {
             TcpListener::bind(address)
                 .await
@@ -30,8 +47,9 @@ impl Listeners {
             main: bind(app.config.listen).await?,
             device: bind(app.config.device_listen()).await?,
             local: listen::bind_local(&data_folder::admin_socket(app.data.path()))?,
+            tls,
         };
-        app.set_addresses(listeners.main()?, listeners.device()?);
+        app.set_addresses(listeners.main()?, listeners.device()?).await?;
         Ok(listeners)
     }
 
@@ -46,22 +64,22 @@ impl Listeners {
 
 /// Serves until `stop` turns true, then finishes what is open and closes the database.
 pub async fn serve(app: App, listeners: Listeners, stop: watch::Receiver<bool>) -> Result<()> {
-    let names = certificate_names(&app);
-    let main_tls = listen::main_tls(main_identity(&app, &names)?)?;
-    let device_tls = listen::device_tls(app.authority.issue_server(&names)?, app.authority.roots()?)?;
+    let shares = Shares::of_this_process();
 
     let main = listen::serve_tls(
         app.clone(),
         listeners.main,
-        main_tls,
+        listeners.tls.main,
         router::main_router(app.clone()),
+        Places::shared(shares.main),
         stop.clone(),
     );
     let device = listen::serve_tls(
         app.clone(),
         listeners.device,
-        device_tls,
+        listeners.tls.device,
         router::device_router(app.clone()),
+        Places::open(shares.device),
         stop.clone(),
     );
     let local = listen::serve_local(
@@ -81,28 +99,49 @@ pub async fn serve(app: App, listeners: Listeners, stop: watch::Receiver<bool>) 
     Ok(())
 }
 
+/// Whether a server could start with this configuration, as far as files and names go.
+pub fn check(config: &Config) -> Result<()> {
+    config.check()?;
+    Tls::new(&Authority::ephemeral()?, config).map(drop)
+}
+
+impl Tls {
+    fn new(authority: &Authority, config: &Config) -> Result<Self> {
+        let names = certificate_names(config);
+        Ok(Self {
+            main: listen::main_tls(main_identity(authority, config, &names)?)?,
+            device: listen::device_tls(authority.issue_server(&names)?, authority.roots()?)?,
+        })
+    }
+}
+
 /// The administrator's own certificate, or one of our authority.
-fn main_identity(app: &App, names: &[String]) -> Result<ServerIdentity> {
-    let (Some(certificate), Some(key)) = (&app.config.certificate, &app.config.certificate_key) else {
-        return app.authority.issue_server(names);
+fn main_identity(authority: &Authority, config: &Config, names: &[String]) -> Result<ServerIdentity> {
+    let (Some(certificate), Some(key)) = (&config.certificate, &config.certificate_key) else {
+        return authority.issue_server(names);
     };
     let chain = CertificateDer::pem_file_iter(certificate)
-        .and_then(Iterator::collect)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .with_context(|| format!("certificate: cannot read {}", certificate.display()))?;
+    if chain.is_empty() {
+        bail!("certificate: there is none in {}", certificate.display());
+    }
     let key =
         PrivateKeyDer::from_pem_file(key).with_context(|| format!("certificate_key: cannot read {}", key.display()))?;
     Ok(ServerIdentity { chain, key })
 }
 
 /// Every name and address by which this machine may be called.
-fn certificate_names(app: &App) -> Vec<String> {
+fn certificate_names(config: &Config) -> Vec<String> {
     let mut names: Vec<String> = ["localhost", "127.0.0.1", "::1"].map(String::from).into();
     if let Ok(name) = nix::unistd::gethostname() {
         names.push(name.to_string_lossy().into_owned());
     }
+    // What the machine calls itself may be no name that a certificate can hold.
+    names.retain(|name| is_server_name(name));
     names.extend(interface_addresses().map(|ip| ip.to_string()));
-    names.extend(app.config.names.iter().cloned());
-    for url in [&app.config.public_url, &app.config.device_url].into_iter().flatten() {
+    names.extend(config.names.iter().cloned());
+    for url in [&config.public_url, &config.device_url].into_iter().flatten() {
         let host = url
             .parse::<http::Uri>()
             .ok()

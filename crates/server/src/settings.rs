@@ -50,8 +50,9 @@ pub async fn update(app: &App, caller: &Caller, after: Settings) -> Result<()> {
     Ok(())
 }
 
-fn check(settings: &Settings) -> Result<()> {
-    let wrong = |key: &str, rule: &str| Err(Error::invalid("InvalidInput", format!("{key} {rule}")));
+/// Checks every field; the first that is wrong is named, with the rule that it breaks.
+pub fn check(settings: &Settings) -> Result<()> {
+    let wrong = |key, rule: &str| Err(Error::invalid_field("InvalidInput", key, format!(" {rule}")));
     if !(5..=86_400).contains(&settings.posture_interval_seconds) {
         return wrong("postureIntervalSeconds", "must be 5 to 86400");
     }

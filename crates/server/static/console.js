@@ -3,21 +3,50 @@
 
 const live = document.getElementById("live");
 
-// The server says that something changed; the live part of this page is fetched again, unless someone is typing in it.
+// The server says that something changed; the live part of this page is fetched again and changed where it differs.
 if (live && "EventSource" in window) {
-  const busy = () => live.contains(document.activeElement) && document.activeElement.matches("input:not([type=checkbox]),textarea,select");
-  const chosen = () => [...live.querySelectorAll("input[type=checkbox]:checked")].map((box) => box.value);
+  // What a person ticked or opened is theirs.
+  Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name) => name !== "checked" && name !== "open";
+  const focused = () => {
+    const at = document.activeElement;
+    return live.contains(at) && { id: at.id, tag: at.localName, href: at.getAttribute("href"), name: at.name, value: at.value };
+  };
+  const same = (was) => (at) => at.getAttribute("href") === was.href && at.name === was.name && at.value === was.value;
+  let was = false;
+  live.addEventListener("htmx:beforeSwap", () => { was = focused(); });
+  document.body.addEventListener("htmx:afterSwap", () => {
+    if (!was || focused()) return;
+    const at = was.id ? document.getElementById(was.id) : [...live.querySelectorAll(was.tag)].find(same(was));
+    if (at) at.focus({ preventScroll: true });
+  });
+  // Someone types in it, or reads what was wrong with what they sent.
+  const busy = () => (live.contains(document.activeElement) && document.activeElement.matches("input:not([type=checkbox]),textarea,select"))
+    || live.querySelector("[data-hold]");
   const refresh = () => {
     if (document.hidden || busy()) return;
-    const kept = chosen();
-    htmx.ajax("GET", location.href, { target: "#live", select: "#live", swap: "innerHTML" }).then(() => {
-      for (const box of document.querySelectorAll("#live input[type=checkbox]")) box.checked = kept.includes(box.value);
-    });
+    htmx.ajax("GET", live.dataset.live || location.href, { target: "#live", select: "#live", swap: "morph:outerHTML" });
   };
   const events = new EventSource("/events");
+  let lost = false;
   events.addEventListener("change", refresh);
+  // Refused for good: the session is over, which the page itself is told with the way to sign in.
+  events.addEventListener("error", () => { lost = true; if (events.readyState === EventSource.CLOSED) refresh(); });
+  events.addEventListener("open", () => { if (lost) refresh(); lost = false; });
   document.addEventListener("visibilitychange", refresh);
+  setInterval(refresh, 60_000); // "5 min ago" ages without a change.
   addEventListener("pagehide", () => events.close());
+}
+
+// On a narrow screen the navigation scrolls sideways: to where one is.
+document.querySelector(".rail [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
+// A form that takes text from a file: the file is read here and sent as text.
+for (const chooser of document.querySelectorAll("[data-reads]")) {
+  chooser.hidden = false;
+  const input = chooser.querySelector("input");
+  input.addEventListener("change", async () => {
+    if (input.files[0]) document.getElementById(chooser.dataset.reads).value = await input.files[0].text();
+  });
 }
 
 // `/` searches; `j` and `k` walk through rows.

@@ -1,29 +1,28 @@
 //! Posture: facts gathered through a [`Probe`], judged by the rules in the bundle.
 
 mod probe;
+mod resolve;
 mod root_folder;
 
-use moat_model::Assessment;
-use moat_policy::jailbreak::{Check, Facts, Observation, Op, Outcome, Rules, evaluate};
+use moat_policy::jailbreak::{Check, Facts, Observation, Op, Outcome, Rules};
 
 pub use probe::{Answer, Linux, Probe, ProbeError};
 pub use root_folder::RootFolder;
 
-/// Runs all rules that apply and scores what was found.
-pub fn assess(rules: &Rules, probe: &dyn Probe) -> Assessment {
+/// Asks the probe what the rules that apply want to know. May take as long as the device's file system does.
+pub fn gather(rules: &Rules, probe: &dyn Probe) -> Facts {
     let platform = probe.platform();
     let observations = if rules.apply_to(platform) {
         rules.checks().map(|check| observe(check, probe)).collect()
     } else {
         Vec::new()
     };
-    let facts = Facts {
+    Facts {
         platform: platform.to_string(),
         os_version: probe.os_version(),
         environment: Vec::new(),
         observations,
-    };
-    evaluate(rules, &facts)
+    }
 }
 
 fn observe(check: &Check, probe: &dyn Probe) -> Observation {

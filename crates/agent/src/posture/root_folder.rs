@@ -1,83 +1,79 @@
-use std::{
-    fs, io,
-    os::unix::fs::PermissionsExt as _,
-    path::{Path, PathBuf},
+use std::{io::Read as _, path::PathBuf};
+
+use nix::{
+    dir::Dir,
+    fcntl::OFlag,
+    sys::stat::{Mode, SFlag},
 };
 
-use super::{Answer, Probe, ProbeError};
+use super::{
+    Answer, Probe, ProbeError,
+    resolve::{Last, Root},
+};
 
 /// Reads a folder as if it were the root of an iOS device.
 ///
 /// What a file system can show is read from it; mounts, environment, loaded images and open ports come from files under
-/// `proc/` in the folder, as Linux writes them, and cannot be told when those are not there. Nothing is ever written.
-pub struct RootFolder(PathBuf);
+/// `proc/` in the folder, as Linux writes them, and cannot be told when those are not there. Nothing is ever written, and
+/// nothing outside the folder is looked at.
+pub struct RootFolder(Root);
 
-/// Entries of one folder that are looked at.
+/// Entries of one folder, and folders of one pattern, that are looked at.
 const MAX_ENTRIES: usize = 10_000;
+/// Of a file, in bytes.
+const MAX_FILE: u64 = 4 << 20;
 
 impl RootFolder {
     pub fn new(root: PathBuf) -> Self {
-        Self(root)
-    }
-
-    /// A path of the device inside the folder. Symbolic links on the way are not followed out of it.
-    fn inside(&self, path: &str) -> Result<PathBuf, ProbeError> {
-        let mut inside = self.0.clone();
-        let names: Vec<&str> = path
-            .split('/')
-            .filter(|name| !name.is_empty() && *name != "." && *name != "..")
-            .collect();
-        for (at, name) in names.iter().enumerate() {
-            inside.push(name);
-            let last = at + 1 == names.len();
-            if !last && fs::symlink_metadata(&inside).is_ok_and(|meta| meta.is_symlink()) {
-                inside = self.followed(&inside)?;
-            }
-        }
-        Ok(inside)
-    }
-
-    /// Where a link leads, taken as a path of the device.
-    fn followed(&self, link: &Path) -> Result<PathBuf, ProbeError> {
-        let target = fs::read_link(link).map_err(|e| unreadable(link, &e))?;
-        let base = if target.is_absolute() {
-            self.0.clone()
-        } else {
-            link.parent().unwrap_or(&self.0).to_path_buf()
-        };
-        let mut followed = base;
-        for part in target.components() {
-            match part {
-                std::path::Component::Normal(name) => followed.push(name),
-                std::path::Component::ParentDir if followed != self.0 => {
-                    followed.pop();
-                }
-                _ => {}
-            }
-        }
-        Ok(if followed.starts_with(&self.0) {
-            followed
-        } else {
-            self.0.clone()
-        })
+        Self(Root::new(root))
     }
 
     fn proc_file(&self, name: &str) -> Result<Vec<u8>, ProbeError> {
-        let path = self.0.join("proc").join(name);
-        fs::read(&path).map_err(|_| ProbeError::Unavailable(format!("the folder has no proc/{name}")))
+        let unavailable = |why: &str| ProbeError::Unavailable(format!("proc/{name} {why}"));
+        let found = self.0.find(&format!("proc/{name}"), Last::Follow)?;
+        let found = found.ok_or_else(|| unavailable("is not in the folder"))?;
+        let file = found
+            .open()
+            .map_err(|errno| unavailable(&format!("cannot be read: {}", errno.desc())))?;
+        let mut bytes = Vec::new();
+        file.take(MAX_FILE + 1)
+            .read_to_end(&mut bytes)
+            .map_err(|error| unavailable(&format!("cannot be read: {error}")))?;
+        if bytes.len() as u64 > MAX_FILE {
+            return Err(unavailable("is too large"));
+        }
+        Ok(bytes)
     }
 
-    fn names(&self, folder: &Path) -> Result<Vec<String>, ProbeError> {
-        match fs::read_dir(folder) {
-            Ok(entries) => {
-                let names = entries
-                    .take(MAX_ENTRIES)
-                    .filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-                Ok(names.collect())
+    /// The first names in a folder that `wanted` lets pass, at most `limit`.
+    fn names(&self, path: &str, limit: usize, wanted: impl Fn(&str) -> bool) -> Result<Vec<String>, ProbeError> {
+        let Some(found) = self
+            .0
+            .find(path, Last::Follow)?
+            .filter(|found| found.is(SFlag::S_IFDIR))
+        else {
+            return Ok(Vec::new());
+        };
+        let refused = |errno: nix::errno::Errno| ProbeError::Denied(format!("{path}: {}", errno.desc()));
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let mut folder = Dir::openat(&found.fd, ".", flags, Mode::empty()).map_err(refused)?;
+        let mut names = Vec::new();
+        for (at, entry) in folder.iter().enumerate() {
+            if at >= MAX_ENTRIES {
+                return Err(ProbeError::Unavailable(format!(
+                    "{path} has more than {MAX_ENTRIES} entries"
+                )));
             }
-            Err(error) if is_absent(&error) => Ok(Vec::new()),
-            Err(error) => Err(unreadable(folder, &error)),
+            let entry = entry.map_err(refused)?;
+            let name = entry.file_name().to_str().unwrap_or_default();
+            if !matches!(name, "" | "." | "..") && wanted(name) {
+                names.push(name.to_string());
+            }
+            if names.len() >= limit {
+                break;
+            }
         }
+        Ok(names)
     }
 
     /// `(mount point, options)` of each mount.
@@ -101,63 +97,48 @@ impl Probe for RootFolder {
     }
 
     fn lstat(&self, path: &str, want: Option<&str>) -> Answer {
-        let inside = self.inside(path)?;
-        match fs::symlink_metadata(&inside) {
-            Ok(meta) => {
-                let kind = match () {
-                    () if meta.is_symlink() => "symlink",
-                    () if meta.is_dir() => "dir",
-                    () => "file",
-                };
-                Ok(want
-                    .is_none_or(|want| want == kind)
-                    .then(|| format!("{path} is there ({kind})")))
-            }
-            Err(error) if is_absent(&error) => Ok(None),
-            Err(error) => Err(unreadable(&inside, &error)),
-        }
+        let Some(found) = self.0.find(path, Last::Keep)? else {
+            return Ok(None);
+        };
+        let kind = match () {
+            () if found.is(SFlag::S_IFLNK) => "symlink",
+            () if found.is(SFlag::S_IFDIR) => "dir",
+            () => "file",
+        };
+        Ok(want
+            .is_none_or(|want| want == kind)
+            .then(|| format!("{path} is there ({kind})")))
     }
 
     fn list(&self, path: &str, prefix: &str) -> Answer {
-        let names = self.names(&self.inside(path)?)?;
-        Ok(names
-            .into_iter()
-            .find(|name| name.starts_with(prefix))
-            .map(|name| format!("{path}/{name} is there")))
+        let names = self.names(path, 1, |name| name.starts_with(prefix))?;
+        Ok(names.first().map(|name| format!("{path}/{name} is there")))
     }
 
     fn glob(&self, pattern: &str) -> Answer {
-        let mut folders = vec![self.0.clone()];
+        let mut folders = vec![String::new()];
         for segment in pattern.split('/').filter(|segment| !segment.is_empty()) {
             let mut next = Vec::new();
             for folder in &folders {
-                let matching = self
-                    .names(folder)?
-                    .into_iter()
-                    .filter(|name| segment_matches(segment, name));
-                next.extend(matching.map(|name| folder.join(name)));
+                let matching = self.names(&format!("{folder}/"), MAX_ENTRIES, |name| {
+                    segment_matches(segment, name)
+                })?;
+                next.extend(matching.into_iter().map(|name| format!("{folder}/{name}")));
+                if next.len() > MAX_ENTRIES {
+                    return Err(ProbeError::Unavailable(format!("{pattern} matches too much")));
+                }
             }
             folders = next;
         }
-        let found = folders.first().and_then(|path| {
-            path.strip_prefix(&self.0)
-                .ok()
-                .map(|path| format!("/{} is there", path.display()))
-        });
-        Ok(found)
+        Ok(folders.first().map(|path| format!("{path} is there")))
     }
 
     fn write_test(&self, path: &str) -> Answer {
         const OTHERS_MAY_WRITE: u32 = 0o002;
-        let inside = self.inside(path)?;
-        match fs::metadata(&inside) {
-            Ok(meta) if meta.is_dir() && meta.permissions().mode() & OTHERS_MAY_WRITE != 0 => {
-                Ok(Some(format!("an app can write in {path}")))
-            }
-            Ok(_) => Ok(None),
-            Err(error) if is_absent(&error) => Ok(None),
-            Err(error) => Err(unreadable(&inside, &error)),
-        }
+        let found = self.0.find(path, Last::Keep)?;
+        let writable =
+            found.is_some_and(|found| found.is(SFlag::S_IFDIR) && found.stat.st_mode & OTHERS_MAY_WRITE != 0);
+        Ok(writable.then(|| format!("an app can write in {path}")))
     }
 
     fn statfs(&self, path: &str, want: &str) -> Answer {
@@ -220,20 +201,13 @@ fn segment_matches(pattern: &str, name: &str) -> bool {
     }
 }
 
-fn is_absent(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
-}
-
-fn unreadable(path: &Path, error: &io::Error) -> ProbeError {
-    ProbeError::Denied(format!("{}: {error}", path.display()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::posture::assess;
+    use crate::posture::gather;
     use moat_model::JailbreakLevel;
-    use moat_policy::jailbreak::{BUILT_IN, Rules};
+    use moat_policy::jailbreak::{BUILT_IN, Rules, evaluate};
+    use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 
     fn assessed(prepare: impl FnOnce(&Path)) -> moat_model::Assessment {
         let dir = tempfile::tempdir().unwrap();
@@ -251,10 +225,8 @@ mod tests {
             fs::create_dir_all(dir.path().join(folder)).unwrap();
         }
         prepare(dir.path());
-        assess(
-            &Rules::parse(BUILT_IN).unwrap(),
-            &RootFolder::new(dir.path().to_path_buf()),
-        )
+        let rules = Rules::parse(BUILT_IN).unwrap();
+        evaluate(&rules, &gather(&rules, &RootFolder::new(dir.path().to_path_buf())))
     }
 
     #[test]
@@ -291,5 +263,70 @@ mod tests {
         std::os::unix::fs::symlink("../../../../..", root.path().join("up")).unwrap();
         let probe = RootFolder::new(root.path().to_path_buf());
         assert_eq!(probe.lstat("/up/etc/hostname", None), Ok(None));
+    }
+
+    #[test]
+    fn no_link_and_no_pattern_looks_outside() {
+        let outside = tempfile::tempdir().unwrap();
+        fs::create_dir_all(outside.path().join("jb-1/procursus")).unwrap();
+        fs::set_permissions(outside.path(), fs::Permissions::from_mode(0o777)).unwrap();
+        let root = tempfile::tempdir().unwrap();
+        for link in ["out", "proc"] {
+            std::os::unix::fs::symlink(outside.path(), root.path().join(link)).unwrap();
+        }
+        fs::write(outside.path().join("mounts"), "/dev/disk1 / apfs rw,nosuid 0 0\n").unwrap();
+        let probe = RootFolder::new(root.path().to_path_buf());
+        assert_eq!(probe.glob("/out/jb-*/procursus"), Ok(None));
+        assert_eq!(probe.glob("/*/jb-*/procursus"), Ok(None));
+        assert_eq!(probe.list("/out/", "jb-"), Ok(None));
+        assert_eq!(probe.write_test("/out"), Ok(None));
+        assert_eq!(probe.write_test("/out/"), Ok(None));
+        assert!(matches!(probe.statfs("/", "rw"), Err(ProbeError::Unavailable(_))));
+    }
+
+    #[test]
+    fn links_within_the_folder_are_followed() {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir_all(root.path().join("private/var/jb")).unwrap();
+        std::os::unix::fs::symlink("/private/var", root.path().join("var")).unwrap();
+        std::os::unix::fs::symlink("../../private/var/jb", root.path().join("private/var/up")).unwrap();
+        let probe = RootFolder::new(root.path().to_path_buf());
+        assert!(probe.lstat("/var/jb", Some("dir")).unwrap().is_some());
+        assert!(probe.lstat("/var/up", Some("symlink")).unwrap().is_some());
+        assert!(probe.list("/var/", "j").unwrap().is_some());
+        assert!(probe.glob("/v*/j*").unwrap().is_some());
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_not_absent() {
+        let root = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink("loop", root.path().join("loop")).unwrap();
+        let probe = RootFolder::new(root.path().join("gone"));
+        for answer in [
+            probe.lstat("/var/jb", None),
+            probe.write_test("/"),
+            probe.glob("/x*"),
+            probe.env("A"),
+        ] {
+            assert!(matches!(answer, Err(ProbeError::Unavailable(_))), "{answer:?}");
+        }
+        let probe = RootFolder::new(root.path().to_path_buf());
+        assert!(matches!(probe.lstat("/loop/x", None), Err(ProbeError::Denied(_))));
+        assert_eq!(probe.lstat("/other", None), Ok(None));
+    }
+
+    #[test]
+    fn a_fifo_or_an_endless_file_stops_nothing() {
+        let root = tempfile::tempdir().unwrap();
+        let proc = root.path().join("proc");
+        fs::create_dir_all(proc.join("self")).unwrap();
+        nix::unistd::mkfifo(&proc.join("mounts"), Mode::from_bits_truncate(0o600)).unwrap();
+        fs::File::create(proc.join("self/environ"))
+            .unwrap()
+            .set_len(1 << 40)
+            .unwrap();
+        let probe = RootFolder::new(root.path().to_path_buf());
+        assert!(matches!(probe.statfs("/", "rw"), Err(ProbeError::Unavailable(_))));
+        assert!(matches!(probe.env("A"), Err(ProbeError::Unavailable(_))));
     }
 }

@@ -12,7 +12,7 @@ use tokio::{
 };
 
 use super::{Agent, events, lock};
-use crate::tunnel::{Options, Order, Tunnel, routing, routing::Routing, vpn};
+use crate::tunnel::{Options, Order, Tunnel, network_changed, routing, routing::Routing, vpn};
 
 /// Name of our TUN device.
 pub const DEVICE: &str = "moat0";
@@ -27,13 +27,11 @@ const EVENTS: usize = 1024;
 pub(super) async fn run(agent: Arc<Agent>) {
     loop {
         if let Err(error) = protect(&agent).await {
-            tracing::error!(
-                error = format!("{error:#}"),
-                "there is no tunnel: web protection does not work"
-            );
+            let error = format!("there is no tunnel, web protection does not work: {error:#}");
+            tracing::error!("{error}");
+            lock(&agent.live).tunnel = None;
+            agent.set_tunnel_error(Some(error));
         }
-        lock(&agent.live).tunnel = None;
-        agent.set_protection(WebProtection::Stopped, None);
         sleep(RETRY).await;
     }
 }
@@ -47,10 +45,8 @@ async fn protect(agent: &Arc<Agent>) -> Result<()> {
         mtu: routing::MTU,
         offload: true,
     };
-    let tunnel = Tunnel::start(&options, agent.policy(), move |event| {
-        let _ = sender.try_send(event);
-    })?;
-    let routing = Routing::prepare(DEVICE)?;
+    let tunnel = Tunnel::start(&options, agent.policy(), move |event| sender.try_send(event).is_ok())?;
+    let mut routing = Routing::prepare(DEVICE)?;
     let bypasses = lock(&agent.state)
         .bypasses
         .iter()
@@ -58,14 +54,15 @@ async fn protect(agent: &Arc<Agent>) -> Result<()> {
         .collect();
     tunnel.handle.send(Order::Bypasses(bypasses));
     lock(&agent.live).tunnel = Some(tunnel.handle.clone());
+    agent.set_tunnel_error(None);
     tokio::select! {
-        result = follow(agent, &tunnel, &routing) => result,
+        result = follow(agent, &tunnel, &mut routing) => result,
         () = events::run(agent.clone(), receiver) => anyhow::bail!("the tunnel ended"),
     }
 }
 
 /// Sets routes as the switch, the policy and other VPNs want them.
-async fn follow(agent: &Agent, tunnel: &Tunnel, routing: &Routing) -> Result<()> {
+async fn follow(agent: &Agent, tunnel: &Tunnel, routing: &mut Routing) -> Result<()> {
     let changes = nonblocking(vpn::changes().context("cannot listen for route changes")?)?;
     // SAFETY: an owned descriptor keeps its number until it is dropped.
     let changes = unsafe { AsyncFd::register(changes) }?;
@@ -80,9 +77,11 @@ async fn follow(agent: &Agent, tunnel: &Tunnel, routing: &Routing) -> Result<()>
             (None, true) => WebProtection::On,
         };
         let enable = state == WebProtection::On;
-        if enable && !enabled {
+        if enable && enabled {
+            routing.follow_addresses();
+        } else if enable {
             routing.enable()?;
-        } else if !enable && enabled {
+        } else if enabled {
             routing.disable();
             tunnel.handle.send(Order::CloseAll);
         }
@@ -101,6 +100,7 @@ async fn wait(agent: &Agent, changes: &AsyncFd<std::os::fd::OwnedFd>) -> Result<
             let mut buffer = [0; 8192];
             while nix::unistd::read(changes.get_ref(), &mut buffer).is_ok() {}
             ready.clear_ready();
+            network_changed();
         }
         () = sleep(LOOK) => return Ok(()),
     }

@@ -13,7 +13,7 @@ use tokio::time::{sleep, timeout};
 
 use super::Backoff;
 use crate::{
-    data_folder::{BUNDLE, DataFolder, Identity},
+    data_folder::{BUNDLE, DataFolder, Identity, PREVIOUS_BUNDLE},
     ledger,
     run::{Agent, lock},
 };
@@ -37,13 +37,41 @@ pub(super) async fn run(agent: &Arc<Agent>) {
     }
 }
 
-/// Opens the bundle that the device holds; none before the first.
-pub fn load(data: &DataFolder, identity: &Identity) -> Result<Option<Bundle>> {
-    let file = match File::open(data.path(BUNDLE)) {
+/// Opens the bundle that the device holds, or the one before it when that is damaged; none before the first. Says what was
+/// wrong, if something was.
+pub fn load(data: &DataFolder, identity: &Identity) -> (Option<Bundle>, Option<String>) {
+    let (newest, previous) = (
+        read(data, BUNDLE, identity),
+        read(data, PREVIOUS_BUNDLE, identity).ok().flatten(),
+    );
+    match (newest, previous) {
+        (Ok(Some(bundle)), _) => (Some(bundle), None),
+        (Ok(None), None) => (None, None),
+        (Ok(None), Some(bundle)) => (
+            Some(bundle),
+            Some("the stored bundle is lost; the one before it is in force".into()),
+        ),
+        (Err(error), Some(bundle)) => (
+            Some(bundle),
+            Some(format!(
+                "the stored bundle is damaged ({error:#}); the one before it is in force"
+            )),
+        ),
+        (Err(error), None) => (
+            None,
+            Some(format!(
+                "the stored bundle is damaged ({error:#}), and there is none before it"
+            )),
+        ),
+    }
+}
+
+fn read(data: &DataFolder, name: &str, identity: &Identity) -> Result<Option<Bundle>> {
+    let file = match File::open(data.path(name)) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         file => file?,
     };
-    Ok(Some(open(&file, identity)?))
+    open(&file, identity).map(Some)
 }
 
 async fn fetch(agent: &Agent) -> Result<()> {
@@ -75,6 +103,10 @@ async fn fetch(agent: &Agent) -> Result<()> {
     }
     match open(&file, &agent.identity).and_then(|bundle| newer(agent, bundle)) {
         Ok(bundle) => {
+            // A damaged one is not worth keeping: it must not take the place of a good one.
+            if read(&agent.data, BUNDLE, &agent.identity).is_ok() {
+                agent.data.keep_as(BUNDLE, PREVIOUS_BUNDLE)?;
+            }
             agent.data.replace(BUNDLE, file, |_| Ok(()))?;
             agent.set_bundle(bundle);
         }
@@ -94,7 +126,7 @@ fn version_of(headers: &http::HeaderMap) -> Option<u64> {
 }
 
 fn newer(agent: &Agent, bundle: Bundle) -> Result<Bundle> {
-    let held = agent.bundle_version();
+    let held = agent.bundle_version().max(lock(&agent.state).bundle_version);
     anyhow::ensure!(
         bundle.version() >= held,
         "the bundle has version {}, older than {held}",
@@ -127,4 +159,44 @@ fn decode_hex(text: &str) -> Option<[u8; 32]> {
         })
         .collect();
     bytes?.try_into().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sync::fake_server::{self, sealed};
+    use moat_model::Settings;
+
+    #[tokio::test]
+    async fn a_damaged_bundle_gives_way_to_the_one_before_it() {
+        let (agent, _dir) = fake_server::agent(|_| (StatusCode::OK, 0)).await;
+        let (data, identity) = (&agent.data, &agent.identity);
+        let versions = || {
+            let (bundle, error) = load(data, identity);
+            (bundle.map(|bundle| bundle.version()), error.is_some())
+        };
+        let sealed = |version| sealed(version, Settings::default());
+        assert_eq!(versions(), (None, false));
+        data.write(BUNDLE, &sealed(1)).unwrap();
+        data.keep_as(BUNDLE, PREVIOUS_BUNDLE).unwrap();
+        data.write(BUNDLE, &sealed(2)).unwrap();
+        assert_eq!(versions(), (Some(2), false));
+        data.write(BUNDLE, &sealed(2)[1..]).unwrap();
+        assert_eq!(versions(), (Some(1), true));
+        std::fs::remove_file(data.path(BUNDLE)).unwrap();
+        assert_eq!(versions(), (Some(1), true));
+        data.write(BUNDLE, b"").unwrap();
+        data.write(PREVIOUS_BUNDLE, b"x").unwrap();
+        assert_eq!(versions(), (None, true));
+    }
+
+    #[tokio::test]
+    async fn no_older_bundle_is_taken_also_when_the_newer_one_is_lost() {
+        let (agent, _dir) = fake_server::agent(|_| (StatusCode::OK, 0)).await;
+        let bundle = |version| fake_server::open(sealed(version, Settings::default()));
+        agent.set_bundle(bundle(5));
+        lock(&agent.live).bundle = None;
+        assert!(newer(&agent, bundle(4)).is_err());
+        assert!(newer(&agent, bundle(5)).is_ok());
+    }
 }

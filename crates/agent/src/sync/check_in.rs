@@ -1,7 +1,11 @@
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use anyhow::Result;
-use moat_model::sync::{CheckIn, CheckInReply, Command, MAX_EVENTS};
+use http::StatusCode;
+use moat_model::sync::{CheckIn, CheckInReply, Command, MAX_EVENTS, OutboxEntry};
 use tokio::time::{sleep, timeout};
 
 use super::{Backoff, http::Refused};
@@ -9,6 +13,8 @@ use crate::{ledger, run::Agent};
 
 /// Between attempts while the server refuses or cannot be reached, however much happens on the device.
 const SHORTEST: Duration = Duration::from_millis(500);
+/// Of the events of one check-in.
+const MAX_BYTES: u64 = 1 << 20;
 
 /// Checks in when something happened, and from time to time when nothing did.
 pub(super) async fn run(agent: Arc<Agent>) {
@@ -34,7 +40,45 @@ pub(super) async fn run(agent: Arc<Agent>) {
 
 /// One check-in: what happened goes, what the server acknowledged is forgotten.
 pub async fn check_in(agent: &Agent) -> Result<()> {
-    let events = agent.outbox().peek(MAX_EVENTS);
+    agent.try_storage_again();
+    let events = agent.outbox().peek(agent.batch.load(Ordering::Relaxed), MAX_BYTES);
+    let (count, first) = (events.len(), events.first().map(|entry| entry.seq));
+    match send(agent, events).await {
+        Ok(reply) => {
+            agent.batch.store(MAX_EVENTS, Ordering::Relaxed);
+            take_reply(agent, &reply);
+            Ok(())
+        }
+        Err(error) if is_refusal_of_events(&error) => {
+            tracing::warn!(
+                error = format!("{error:#}"),
+                count,
+                "the server does not take these events"
+            );
+            match (count, first) {
+                (0, _) | (_, None) => Err(error),
+                (1, Some(seq)) => drop_if_at_fault(agent, seq, error).await,
+                _ => {
+                    agent.batch.store(count / 2, Ordering::Relaxed);
+                    Ok(())
+                }
+            }
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// A single event that the server refuses keeps all others from it for ever, and a jailbreak among them.
+async fn drop_if_at_fault(agent: &Agent, seq: u64, error: anyhow::Error) -> Result<()> {
+    // When nothing at all is taken, it is not the event.
+    let reply = send(agent, Vec::new()).await.map_err(|_| error)?;
+    agent.outbox().drop_refused(seq)?;
+    tracing::error!(seq, "an event that the server does not take was dropped");
+    take_reply(agent, &reply);
+    Ok(())
+}
+
+async fn send(agent: &Agent, events: Vec<OutboxEntry>) -> Result<CheckInReply> {
     let body = CheckIn {
         device: agent.device_info(),
         state: agent.device_state(),
@@ -49,15 +93,34 @@ pub async fn check_in(agent: &Agent) -> Result<()> {
         events: body.events,
     };
     ledger::record(&agent.data, &entry);
-    agent.outbox().acknowledge(reply.acknowledged)?;
-    agent.note_check_in(&reply);
+    Ok(reply)
+}
+
+fn take_reply(agent: &Agent, reply: &CheckInReply) {
+    if let Err(error) = agent.outbox().acknowledge(reply.acknowledged) {
+        // What is sent again is skipped by the server.
+        tracing::warn!(error = format!("{error:#}"), "the outbox could not be made smaller");
+    }
+    agent.note_check_in(reply);
     for command in &reply.commands {
         carry_out(agent, command);
     }
     if agent.wants_bundle(reply.bundle_version) {
         agent.wake.bundle.notify_one();
     }
-    Ok(())
+}
+
+/// Whether the server said no to what was sent, not to who sent it, when, or where to.
+fn is_refusal_of_events(error: &anyhow::Error) -> bool {
+    let taken = [
+        StatusCode::BAD_REQUEST,
+        StatusCode::PAYLOAD_TOO_LARGE,
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        StatusCode::UNPROCESSABLE_ENTITY,
+    ];
+    error
+        .downcast_ref::<Refused>()
+        .is_some_and(|refused| taken.contains(&refused.status))
 }
 
 pub(super) fn carry_out(agent: &Agent, command: &Command) {
@@ -72,4 +135,85 @@ pub fn is_revoked(error: &anyhow::Error) -> bool {
     error
         .downcast_ref::<Refused>()
         .is_some_and(|refused| refused.code == "deviceRevoked")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sync::fake_server;
+    use moat_model::sync::{DeviceEvent, ReportKind};
+
+    fn report(comment: &str) -> DeviceEvent {
+        DeviceEvent::SiteReported {
+            url: "https://site.example/".into(),
+            comment: comment.into(),
+            report: ReportKind::Unsafe,
+        }
+    }
+
+    fn last(check_in: &CheckIn) -> u64 {
+        check_in.events.last().map_or(0, |entry| entry.seq)
+    }
+
+    fn refuses_bad_ones(check_in: &CheckIn) -> (StatusCode, u64) {
+        let bad = check_in.events.iter().any(|entry| entry.event == report("bad"));
+        let status = if bad { StatusCode::BAD_REQUEST } else { StatusCode::OK };
+        (status, last(check_in))
+    }
+
+    fn takes_a_megabyte(check_in: &CheckIn) -> (StatusCode, u64) {
+        let bytes = serde_json::to_vec(check_in).unwrap().len();
+        assert!(bytes < 2 << 20, "{bytes}");
+        (StatusCode::OK, last(check_in))
+    }
+
+    /// Checks in until nothing waits.
+    async fn empty(agent: &Agent) {
+        for _ in 0..100 {
+            check_in(agent).await.unwrap();
+            if agent.outbox().is_empty() {
+                return;
+            }
+        }
+        panic!("{} events still wait", agent.outbox().len());
+    }
+
+    #[tokio::test]
+    async fn an_event_that_the_server_refuses_keeps_no_other_from_it() {
+        let (agent, _dir) = fake_server::agent(refuses_bad_ones).await;
+        for n in 0..100 {
+            let comment = if n % 40 == 7 { "bad" } else { "good" };
+            assert!(agent.record(report(comment)));
+        }
+        empty(&agent).await;
+        assert_eq!(agent.outbox().dropped(), 3);
+    }
+
+    #[tokio::test]
+    async fn a_check_in_has_at_most_a_megabyte_of_events() {
+        let (agent, _dir) = fake_server::agent(takes_a_megabyte).await;
+        for _ in 0..600 {
+            // Longer than an event may be, and worse when it is escaped.
+            assert!(agent.record(report(&"\\".repeat(20_000))));
+        }
+        empty(&agent).await;
+        assert_eq!(agent.outbox().dropped(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_server_that_refuses_everything_or_the_device_costs_no_event() {
+        for answer in [
+            (|_| (StatusCode::BAD_REQUEST, 0)) as fake_server::Answer,
+            |_| (StatusCode::FORBIDDEN, 0),
+            |_| (StatusCode::INSUFFICIENT_STORAGE, 0),
+        ] {
+            let (agent, _dir) = fake_server::agent(answer).await;
+            (0..3).for_each(|_| assert!(agent.record(report("good"))));
+            for _ in 0..5 {
+                let _ = check_in(&agent).await;
+            }
+            let outbox = agent.outbox();
+            assert_eq!((outbox.len(), outbox.dropped()), (3, 0));
+        }
+    }
 }

@@ -2,6 +2,8 @@
 
 mod bundle;
 mod check_in;
+#[cfg(test)]
+pub(crate) mod fake_server;
 pub mod http;
 mod push;
 mod renew;

@@ -71,7 +71,9 @@ pub struct Driver {
     sockets: Sockets,
     clock: Clock,
     orders: mpsc::Receiver<Order>,
-    events: Box<dyn FnMut(Event) + Send>,
+    events: Box<dyn FnMut(Event) -> bool + Send>,
+    /// Events that their receiver did not take.
+    events_dropped: u64,
     /// Sockets that have more to read.
     readable: VecDeque<FlowId>,
     tun_readable: bool,
@@ -79,12 +81,13 @@ pub struct Driver {
 }
 
 impl Driver {
+    /// `events` takes what the engine tells; false when it was lost.
     pub fn new(
         tun: Tun,
         mark: u32,
         config: Config,
         policy: Policy,
-        events: impl FnMut(Event) + Send + 'static,
+        events: impl FnMut(Event) -> bool + Send + 'static,
     ) -> Result<(Self, Handle)> {
         let poll = Poll::new()?;
         poll.registry()
@@ -100,6 +103,7 @@ impl Driver {
             clock,
             orders,
             events: Box::new(events),
+            events_dropped: 0,
             readable: VecDeque::new(),
             tun_readable: true,
             packet: vec![0; PACKET],
@@ -158,7 +162,9 @@ impl Driver {
                 Ok(Order::Bypasses(bypasses)) => self.engine.set_bypasses(bypasses),
                 Ok(Order::CloseAll) => self.engine.close_all(now),
                 Ok(Order::Counters(answer)) => {
-                    let _ = answer.try_send(self.engine.counters());
+                    let mut counters = self.engine.counters();
+                    counters.events_dropped += self.events_dropped;
+                    let _ = answer.try_send(counters);
                 }
                 Ok(Order::Stop) | Err(mpsc::TryRecvError::Disconnected) => return false,
                 Err(mpsc::TryRecvError::Empty) => return true,
@@ -231,9 +237,8 @@ impl Driver {
                 }
                 // Until the socket says that it is empty: the word of its end may have come while there was no room.
                 Ok(n) => self.engine.handle_received(flow, n, now),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::NotConnected => return false,
+                Err(error) if is_empty(&error) && !self.engine.has_send_failed(flow) => return false,
                 Err(_) => {
                     self.engine.handle_reset(flow, now);
                     return false;
@@ -271,7 +276,7 @@ impl Driver {
                 write_packet(&self.tun, &packet);
             }
             while let Some(event) = self.engine.poll_event() {
-                (self.events)(event);
+                self.events_dropped += u64::from(!(self.events)(event));
             }
             if idle {
                 break;
@@ -292,7 +297,11 @@ impl Driver {
             }
             Some(Transmit::Send { flow, data }) => match self.sockets.write(flow, data) {
                 Ok(n) => self.engine.handle_sent(flow, n, now),
-                Err(_) => self.engine.handle_reset(flow, now),
+                Err(_) => {
+                    // What the destination said before it broke off is still to be read.
+                    self.engine.handle_send_failed(flow, now);
+                    self.readable.push_back(flow);
+                }
             },
             Some(Transmit::Shutdown { flow }) => self.sockets.shutdown(flow),
             Some(Transmit::Close { flow, reset }) => self.sockets.close(flow, reset),
@@ -313,6 +322,11 @@ impl Driver {
         }
         true
     }
+}
+
+/// Whether a read failed because there is nothing to read, or no socket any more.
+fn is_empty(error: &io::Error) -> bool {
+    [io::ErrorKind::WouldBlock, io::ErrorKind::NotConnected].contains(&error.kind())
 }
 
 /// Writes a packet to the device. When the kernel's queue is full it is lost, as on any link; TCP sends it again.

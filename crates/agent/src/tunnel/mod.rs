@@ -4,6 +4,7 @@ mod device;
 mod driver;
 mod netlink;
 pub mod routing;
+pub(crate) mod rules;
 mod sockets;
 pub mod vpn;
 
@@ -13,6 +14,7 @@ use anyhow::{Context as _, Result};
 use moat_engine::{Config, Event, Policy};
 
 pub use driver::{Handle, Order};
+pub use sockets::network_changed;
 
 /// Bytes that all flows together may hold.
 const BYTE_BUDGET: usize = 4 << 20;
@@ -33,7 +35,12 @@ pub struct Options<'a> {
 }
 
 impl Tunnel {
-    pub fn start(options: &Options<'_>, policy: Policy, events: impl FnMut(Event) + Send + 'static) -> Result<Self> {
+    /// `events` takes what the engine tells; false when it was lost, which is counted.
+    pub fn start(
+        options: &Options<'_>,
+        policy: Policy,
+        events: impl FnMut(Event) -> bool + Send + 'static,
+    ) -> Result<Self> {
         raise_file_limit();
         let tun = device::Tun::create(options.name, options.offload)?;
         let mut random = [0; 24];

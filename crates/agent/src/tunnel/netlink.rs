@@ -16,6 +16,7 @@ pub const DELETE_ROUTE: u16 = 25;
 pub const GET_ROUTE: u16 = 26;
 pub const NEW_RULE: u16 = 32;
 pub const DELETE_RULE: u16 = 33;
+pub const GET_RULE: u16 = 34;
 const ERROR: u16 = 2;
 const DONE: u16 = 3;
 const REQUEST: u16 = 1;

@@ -1,35 +1,31 @@
 //! Routes and rules: what enters the tunnel, and how our own sockets pass it by.
 //!
-//! All TCP and UDP that this host makes is looked up in a table of our own, whose default route is the tunnel. Marked
-//! sockets, ours, skip that. The main table, DNS settings and ICMP stay untouched. When the agent dies, the kernel removes
+//! TCP and UDP that this host begins is looked up in a table of our own, whose default route is the tunnel. Marked sockets,
+//! ours, skip that, and so do answers to connections from outside (`rules.rs`). The main table, DNS settings and ICMP stay untouched. When the agent dies, the kernel removes
 //! the device and with it the routes: the table is empty, look-ups fall through, and the network works.
 
 use std::{
+    collections::BTreeSet,
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 
 use anyhow::{Context as _, Result};
 
-use super::netlink::{
-    CREATE, DELETE_ROUTE, DELETE_RULE, NEW_ADDRESS, NEW_LINK, NEW_ROUTE, NEW_RULE, Netlink, REPLACE, Request,
+use super::{
+    netlink::{CREATE, DELETE_ROUTE, NEW_ADDRESS, NEW_LINK, NEW_ROUTE, Netlink, REPLACE, Request},
+    rules,
 };
 
 /// Marks the sockets that bypass the tunnel.
 pub const MARK: u32 = 0x006d_6f74;
 pub const TABLE: u32 = 7474;
 pub const MTU: u16 = 1500;
-const ADDRESS_V4: (Ipv4Addr, u8) = (Ipv4Addr::new(198, 18, 0, 1), 30);
-const ADDRESS_V6: (Ipv6Addr, u8) = (Ipv6Addr::new(0xfd00, 0x6d6f, 0x6174, 0, 0, 0, 0, 1), 126);
+/// Single addresses without a network around them: no address of ours is a broadcast address, nothing stands in the main
+/// table. The sinkholes are reached by the default route of our table like all else.
+const ADDRESS_V4: (Ipv4Addr, u8) = (Ipv4Addr::new(198, 18, 0, 1), 32);
+const ADDRESS_V6: (Ipv6Addr, u8) = (Ipv6Addr::new(0xfd00, 0x6d6f, 0x6174, 0, 0, 0, 0, 1), 128);
 
-const PRIORITY_SKIP: u32 = 7470;
-const PRIORITY_TCP: u32 = 7471;
-const PRIORITY_UDP: u32 = 7472;
-const PRIORITY_AFTER: u32 = 7480;
-
-const ACTION_TABLE: u8 = 1;
-const ACTION_GOTO: u8 = 2;
-const ACTION_NOP: u8 = 3;
 const ROUTE_UNICAST: u8 = 1;
 const ROUTE_THROW: u8 = 9;
 const PROTOCOL_STATIC: u8 = 4;
@@ -44,17 +40,25 @@ const LOCAL: [(IpAddr, u8); 5] = [
 ];
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Family {
+pub(super) enum Family {
     V4,
     V6,
 }
 
 impl Family {
-    const fn number(self) -> u8 {
+    pub(super) const fn number(self) -> u8 {
         match self {
             Self::V4 => libc::AF_INET as u8,
             Self::V6 => libc::AF_INET6 as u8,
         }
+    }
+
+    pub(super) fn of(address: &IpAddr) -> Self {
+        if address.is_ipv4() { Self::V4 } else { Self::V6 }
+    }
+
+    pub(super) fn has(self, address: &IpAddr) -> bool {
+        Self::of(address) == self
     }
 }
 
@@ -62,6 +66,8 @@ pub struct Routing {
     netlink: Netlink,
     device: String,
     index: u32,
+    /// Addresses of this host whose connections pass the tunnel by; empty while nothing enters it.
+    local: BTreeSet<IpAddr>,
 }
 
 impl Routing {
@@ -72,6 +78,7 @@ impl Routing {
             netlink: Netlink::open()?,
             device: device.to_string(),
             index,
+            local: BTreeSet::new(),
         };
         routing.clear();
         routing
@@ -80,14 +87,18 @@ impl Routing {
         Ok(routing)
     }
 
-    /// Sends this host's TCP and UDP into the tunnel.
-    pub fn enable(&self) -> Result<()> {
+    /// Sends what this host begins over TCP and UDP into the tunnel.
+    pub fn enable(&mut self) -> Result<()> {
         self.clear();
+        self.local = rules::local_addresses(&self.device);
         for family in [Family::V4, Family::V6] {
-            let added = self.add_routes(family).and_then(|()| self.add_rules(family));
+            let added = self
+                .add_routes(family)
+                .and_then(|()| rules::add(&self.netlink, family, &self.local));
             match added {
                 Err(error) if family == Family::V6 => {
-                    tracing::warn!(%error, "IPv6 does not go through the tunnel: it is switched off here")
+                    tracing::warn!(%error, "IPv6 does not go through the tunnel: it is switched off here");
+                    self.local.retain(|address| !family.has(address));
                 }
                 added => added.context("cannot route into the tunnel")?,
             }
@@ -95,8 +106,23 @@ impl Routing {
         Ok(())
     }
 
+    /// Follows the addresses of this host while the tunnel is enabled.
+    pub fn follow_addresses(&mut self) {
+        let now = rules::local_addresses(&self.device);
+        for gone in self.local.difference(&now) {
+            let _ = rules::remove_local(&self.netlink, *gone);
+        }
+        for new in now.difference(&self.local) {
+            if let Err(error) = rules::add_local(&self.netlink, *new) {
+                tracing::warn!(%error, address = %new, "connections from outside to this address do not work");
+            }
+        }
+        self.local = now;
+    }
+
     /// Takes this host's traffic out of the tunnel again.
-    pub fn disable(&self) {
+    pub fn disable(&mut self) {
+        self.local.clear();
         self.clear();
     }
 
@@ -113,6 +139,7 @@ impl Routing {
         fixed.extend(UP.to_ne_bytes());
         let request = Request::new(NEW_LINK, 0, &fixed).attribute(IFLA_MTU, &u32::from(MTU).to_ne_bytes());
         self.netlink.execute(&request)?;
+        self.loosen_reverse_path();
         self.add_address(Family::V4, ADDRESS_V4.1, &ADDRESS_V4.0.octets())?;
         match self.add_address(Family::V6, ADDRESS_V6.1, &ADDRESS_V6.0.octets()) {
             // IPv6 is switched off on this host.
@@ -125,6 +152,15 @@ impl Routing {
                 Ok(())
             }
             added => added,
+        }
+    }
+
+    /// The kernel may drop what comes from an interface that it would not answer through. It asks without the protocol, so
+    /// that our rules stay out of its answer: for our device, and no other, any way back must do (RFC 3704 §2.4).
+    fn loosen_reverse_path(&self) {
+        let setting = format!("/proc/sys/net/ipv4/conf/{}/rp_filter", self.device);
+        if let Err(error) = std::fs::write(&setting, "2") {
+            tracing::warn!(%error, "cannot set {setting}: with a strict reverse path filter there is no way through the tunnel");
         }
     }
 
@@ -148,23 +184,10 @@ impl Routing {
         exceptions(family, NEW_ROUTE, CREATE | REPLACE).try_for_each(|route| self.netlink.execute(&route))
     }
 
-    fn add_rules(&self, family: Family) -> io::Result<()> {
-        rules(family, NEW_RULE, CREATE)
-            .iter()
-            .try_for_each(|rule| self.netlink.execute(rule))
-    }
-
     /// Removes our rules and exceptions, those of a killed agent too.
     fn clear(&self) {
         for family in [Family::V4, Family::V6] {
-            for rule in rules(family, DELETE_RULE, 0).iter().rev() {
-                // Several copies of a rule can stand; the bound is only against a kernel that never says no.
-                for _ in 0..16 {
-                    if self.netlink.execute(rule).is_err() {
-                        break;
-                    }
-                }
-            }
+            rules::clear(&self.netlink, family);
             // The default route goes with the device; the exceptions belong to none.
             exceptions(family, DELETE_ROUTE, 0).for_each(|route| drop(self.netlink.execute(&route)));
         }
@@ -184,6 +207,7 @@ pub fn clean_up() -> Result<()> {
         netlink,
         device: String::new(),
         index: 0,
+        local: BTreeSet::new(),
     }
     .clear();
     Ok(())
@@ -209,34 +233,4 @@ fn route(family: Family, message: u16, flags: u16, kind: u8, destination: Option
         Some((IpAddr::V6(ip), _)) => request.attribute(DESTINATION, &ip.octets()),
         None => request,
     }
-}
-
-/// The rules in the order in which they are added: the target of a jump must be there before it.
-fn rules(family: Family, kind: u16, flags: u16) -> [Request; 4] {
-    const GOTO: u16 = 4;
-    const IN_INTERFACE: u16 = 3;
-    const PRIORITY: u16 = 6;
-    const FIREWALL_MARK: u16 = 10;
-    const TABLE_ID: u16 = 15;
-    const FIREWALL_MASK: u16 = 16;
-    const IP_PROTOCOL: u16 = 22;
-    let rule = |action: u8, priority: u32| {
-        let fixed = [family.number(), 0, 0, 0, 0, 0, 0, action, 0, 0, 0, 0];
-        Request::new(kind, flags, &fixed).attribute(PRIORITY, &priority.to_ne_bytes())
-    };
-    let into_tunnel = |priority: u32, protocol: u8| {
-        rule(ACTION_TABLE, priority)
-            .attribute(IN_INTERFACE, b"lo\0")
-            .attribute(IP_PROTOCOL, &[protocol])
-            .attribute(TABLE_ID, &TABLE.to_ne_bytes())
-    };
-    [
-        rule(ACTION_NOP, PRIORITY_AFTER),
-        rule(ACTION_GOTO, PRIORITY_SKIP)
-            .attribute(FIREWALL_MARK, &MARK.to_ne_bytes())
-            .attribute(FIREWALL_MASK, &u32::MAX.to_ne_bytes())
-            .attribute(GOTO, &PRIORITY_AFTER.to_ne_bytes()),
-        into_tunnel(PRIORITY_TCP, libc::IPPROTO_TCP as u8),
-        into_tunnel(PRIORITY_UDP, libc::IPPROTO_UDP as u8),
-    ]
 }

@@ -6,13 +6,13 @@ use anyhow::Result;
 
 use super::netlink::{GET_ROUTE, Netlink, Request, attributes};
 
-/// Notifications of links, and of routes and rules of both families.
-const GROUPS: u32 = 0x1 | 0x40 | 0x80 | 0x400 | (1 << 18);
+/// Notifications of links, and of addresses, routes and rules of both families.
+const GROUPS: u32 = 0x1 | 0x10 | 0x40 | 0x80 | 0x100 | 0x400 | (1 << 18);
 /// `ARPHRD_NONE`: tun and WireGuard devices. `ARPHRD_PPP`: dial-up style tunnels.
 const TUNNEL_TYPES: [&str; 2] = ["65534", "512"];
 const ROUTE_UNICAST: u8 = 1;
 
-/// A descriptor that becomes readable when routes, rules or links change.
+/// A descriptor that becomes readable when addresses, routes, rules or links change.
 pub fn changes() -> Result<OwnedFd> {
     Ok(Netlink::with_groups(GROUPS)?.into_fd())
 }

@@ -183,6 +183,7 @@ impl Device {
                 bundle_version: 0,
                 posture: assessment,
                 addresses: Vec::new(),
+                problems: Vec::new(),
             },
             events: events
                 .into_iter()

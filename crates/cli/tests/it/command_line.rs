@@ -37,6 +37,142 @@ fn config_check_names_the_wrong_key() {
 }
 
 #[test]
+fn config_check_refuses_what_serve_refuses() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let made = || rcgen::generate_simple_self_signed(vec!["moat.example".into()]).unwrap();
+    let (one, other) = (made(), made());
+    let certificate = file("cert.pem", &one.cert.pem());
+    let key = file("key.pem", &one.signing_key.serialize_pem());
+    let other_key = file("other.pem", &other.signing_key.serialize_pem());
+    let garbage = file("garbage.pem", "nothing of use");
+    let pair = |certificate: &str, key: &str| format!("certificate = '{certificate}'\ncertificate_key = '{key}'\n");
+    for (text, word) in [
+        (pair(&certificate, &key), None),
+        (
+            "names = ['moat.example', '192.0.2.1', 'moat', '*.corp.example']".into(),
+            None,
+        ),
+        (pair("/nonexistent.pem", &key), Some("nonexistent.pem")),
+        (pair(&garbage, &key), Some("garbage.pem")),
+        (pair(&certificate, &garbage), Some("garbage.pem")),
+        (pair(&certificate, &other_key), Some("do not belong together")),
+        ("names = ['not a name']".into(), Some("names")),
+    ] {
+        let config = file("moat.toml", &text);
+        let check = Command::new(MOAT).args(["config", "check", &config]).output().unwrap();
+        let said = String::from_utf8_lossy(&check.stderr).into_owned();
+        assert_eq!(check.status.success(), word.is_none(), "{text}: {said}");
+        let Some(word) = word else { continue };
+        assert!(said.contains(word), "{text}: {said}");
+        let data = Data::new();
+        let serve = data.moat(&["serve", "--listen", "127.0.0.1:0", "--config", &config]);
+        assert_eq!(serve.status.code(), Some(1), "{text}");
+        assert!(String::from_utf8_lossy(&serve.stderr).contains(word), "{text}");
+        assert!(serve.stdout.is_empty(), "it said that it is ready: {text}");
+    }
+}
+
+#[test]
+fn a_path_too_long_for_a_socket_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("d".repeat(120));
+    let serve = Command::new(MOAT)
+        .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+        .arg(&data)
+        .output()
+        .unwrap();
+    assert_eq!(serve.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&serve.stderr).into_owned();
+    assert!(said.contains("shorter path"), "{said}");
+}
+
+#[test]
+fn a_link_made_without_the_server_leads_to_where_it_last_was() {
+    let data = Data::new();
+    let server = data.serve(&[]);
+    let url = server.url.clone();
+    server.stop();
+    let token = data.json(&["enroll", "token"]);
+    assert!(
+        token["link"].as_str().unwrap().starts_with(&format!("{url}/enroll#")),
+        "{token}"
+    );
+    let config = data.path().join("other.toml");
+    std::fs::write(&config, "public_url = 'https://moat.example:9'\n").unwrap();
+    data.serve(&["--config", config.to_str().unwrap()]).stop();
+    let token = data.json(&["enroll", "token"]);
+    let link = token["link"].as_str().unwrap();
+    assert!(link.starts_with("https://moat.example:9/enroll#"), "{link}");
+    data.serve(&[]).stop();
+    let token = data.json(&["enroll", "token"]);
+    let link = token["link"].as_str().unwrap();
+    assert!(link.starts_with("https://127.0.0.1:"), "{link}");
+}
+
+#[test]
+fn json_is_json_for_every_command() {
+    let data = Data::new();
+    let _server = data.serve(&[]);
+    let text = |value: &serde_json::Value, field: &str| value[field].as_str().unwrap().to_string();
+    let client = data.json(&["client", "add", "c", "--role", "Alert.Read.All"]);
+    assert_eq!(
+        data.json(&["client", "disable", &text(&client, "client_id")])["disabled"],
+        true
+    );
+    let snippet = data.path().join("gateway.conf");
+    std::fs::write(&snippet, "old").unwrap();
+    let gateway = data.json(&["gateway", "add", "g", "--nginx", snippet.to_str().unwrap()]);
+    assert!(gateway["id"].is_string() && gateway.get("key").is_none(), "{gateway}");
+    assert_eq!(data.json(&["gateway", "disable", "g"])["disabled"], true);
+    let token = data.json(&["enroll", "token"]);
+    assert_eq!(data.json(&["enroll", "revoke", &text(&token, "id")])["revoked"], true);
+    let rules = data.path().join("rules.json");
+    std::fs::write(&rules, data.json(&["rules", "show"]).to_string()).unwrap();
+    assert!(data.json(&["rules", "set", rules.to_str().unwrap()])["version"].is_string());
+    let config = data.path().join("ours.toml");
+    std::fs::write(&config, "").unwrap();
+    let check = Command::new(MOAT)
+        .args(["config", "check", "--json"])
+        .arg(&config)
+        .output()
+        .unwrap();
+    let said: serde_json::Value = serde_json::from_slice(&check.stdout).unwrap();
+    assert_eq!(said["usable"], true);
+}
+
+#[test]
+fn a_gateway_s_key_is_written_for_its_owner_only_or_not_made() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let data = Data::new();
+    let _server = data.serve(&[]);
+    let refused = data.moat(&["gateway", "add", "g", "--nginx", "/nonexistent/folder/gateway.conf"]);
+    assert_eq!(refused.status.code(), Some(1));
+    let list = data.json(&["gateway", "list"]);
+    assert_eq!(
+        list["value"].as_array().unwrap().len(),
+        0,
+        "a key that nobody has: {list}"
+    );
+    let snippet = data.path().join("gateway.conf");
+    std::fs::write(&snippet, "x".repeat(10_000)).unwrap();
+    std::fs::set_permissions(&snippet, std::fs::Permissions::from_mode(0o644)).unwrap();
+    assert!(
+        data.moat(&["gateway", "add", "g", "--nginx", snippet.to_str().unwrap()])
+            .status
+            .success()
+    );
+    let mode = std::fs::metadata(&snippet).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let text = std::fs::read_to_string(&snippet).unwrap();
+    assert!(text.contains("Bearer") && !text.contains("xxx"), "{text}");
+}
+
+#[test]
 fn a_data_folder_has_one_owner_and_stops_cleanly() {
     let data = Data::new();
     let server = data.serve(&[]);
@@ -81,4 +217,32 @@ fn a_large_file_goes_in_and_is_listed_whole() {
         (&"N7.example".into(), &"again".into())
     );
     assert!(listed.get("@odata.nextLink").is_none());
+}
+
+#[test]
+fn administrators_are_made_and_reset_from_standard_input() {
+    let data = Data::new();
+    let password = |command: &str, name: &str, password: &str| {
+        let output = data.moat_with(&["administrator", command, name], password);
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8_lossy(&said).into_owned())
+    };
+    let server = data.serve(&[]);
+    assert_eq!(password("add", "ada", "correct horse battery\n").0, Some(0));
+    let (code, said) = password("add", "ada", "correct horse battery\n");
+    assert!(code == Some(1) && said.contains("already"), "{said}");
+    let (code, said) = password("reset", "ada", "short\n");
+    assert!(code == Some(1) && said.contains("at least 12 characters"), "{said}");
+    let (code, said) = password("reset", "nobody", "another horse battery\n");
+    assert!(code == Some(1) && said.contains("no administrator nobody"), "{said}");
+    server.stop();
+    assert_eq!(
+        password("reset", "ada", "another horse battery").0,
+        Some(0),
+        "without a server too"
+    );
+    let audit = data.json(&["audit"])["value"].to_string();
+    assert!(audit.contains("reset password") && !audit.contains("horse"), "{audit}");
+    assert_eq!(data.json(&["administrator", "list"])["value"][0]["name"], "ada");
+    assert!(data.json(&["setup-link"])["link"].is_null(), "there is one");
 }

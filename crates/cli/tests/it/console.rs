@@ -1,149 +1,16 @@
 //! The console in a real browser: Chromium, driven over WebDriver, against the real server.
 
-use std::{
-    process::{Child, Command, Stdio},
-    time::Duration,
-};
-
-use fantoccini::{Client, ClientBuilder, Locator};
+use fantoccini::Locator;
 use moat_model::{
-    Action, Assessment, Finding, IndicatorId, JailbreakLevel,
+    Action, IndicatorId,
     sync::{DeviceEvent, ReportKind, Site},
 };
-use serde_json::json;
 
 use crate::{
+    browser::{Browser, create_administrator, enroll, jailbreak, no_page_asks_another_host},
     client,
     server::{Data, Server},
 };
-
-const PATIENCE: Duration = Duration::from_secs(15);
-
-/// Chromium and its driver, ended with the test.
-struct Browser {
-    driver: Child,
-    client: Client,
-    _profile: tempfile::TempDir,
-}
-
-impl Browser {
-    /// None, said aloud, where there is no chromedriver; with MOAT_REQUIRE_BROWSER set that fails the test.
-    async fn start(dark: bool, width: u32) -> Option<Self> {
-        let port = std::net::TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
-        let driver = Command::new("chromedriver")
-            .arg(format!("--port={port}"))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn();
-        let Ok(driver) = driver else {
-            assert!(
-                std::env::var_os("MOAT_REQUIRE_BROWSER").is_none(),
-                "chromedriver is missing"
-            );
-            eprintln!("SKIPPED: there is no chromedriver here, so the console was not tried in a browser");
-            return None;
-        };
-        let profile = tempfile::tempdir().unwrap();
-        let mut args = vec![
-            "--headless=new".to_string(),
-            "--no-sandbox".into(),
-            "--disable-gpu".into(),
-            "--disable-dev-shm-usage".into(),
-            "--disable-background-networking".into(),
-            "--disable-component-update".into(),
-            "--disable-sync".into(),
-            "--no-first-run".into(),
-            format!("--window-size={width},900"),
-            format!("--user-data-dir={}", profile.path().display()),
-        ];
-        if dark {
-            args.push("--blink-settings=preferredColorScheme=0".into());
-            args.push("--force-dark-mode".into());
-        }
-        let capabilities = json!({"acceptInsecureCerts": true, "goog:chromeOptions": {"args": args}, "goog:loggingPrefs": {"browser": "ALL"}});
-        let capabilities = capabilities.as_object().unwrap().clone();
-        let url = format!("http://127.0.0.1:{port}");
-        for _ in 0..100 {
-            if let Ok(client) = ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new())
-                .capabilities(capabilities.clone())
-                .connect(&url)
-                .await
-            {
-                return Some(Self {
-                    driver,
-                    client,
-                    _profile: profile,
-                });
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-        panic!("chromedriver did not start a browser");
-    }
-
-    async fn fill(&self, name: &str, text: &str) {
-        let field = self
-            .client
-            .find(Locator::Css(&format!("main [name={name}]")))
-            .await
-            .unwrap();
-        field.clear().await.unwrap();
-        field.send_keys(text).await.unwrap();
-    }
-
-    /// Presses the button with this text and waits for the next page.
-    async fn press(&self, text: &str) {
-        let button =
-            format!("//main//button[normalize-space()='{text}'] | //header//button[normalize-space()='{text}']");
-        self.client
-            .find(Locator::XPath(&button))
-            .await
-            .unwrap()
-            .click()
-            .await
-            .unwrap();
-    }
-
-    /// Waits until the page shows the text.
-    async fn shows(&self, text: &str) {
-        let xpath = format!("//body//*[contains(normalize-space(.), \"{text}\")]");
-        let found = self
-            .client
-            .wait()
-            .at_most(PATIENCE)
-            .for_element(Locator::XPath(&xpath))
-            .await;
-        if found.is_err() {
-            panic!(
-                "the page does not show {text:?}:\n{}",
-                self.client
-                    .find(Locator::Css("body"))
-                    .await
-                    .unwrap()
-                    .text()
-                    .await
-                    .unwrap()
-            );
-        }
-    }
-
-    /// Saves a picture where MOAT_SCREENSHOTS says.
-    async fn picture(&self, name: &str) {
-        if let Some(folder) = std::env::var_os("MOAT_SCREENSHOTS") {
-            let png = self.client.screenshot().await.unwrap();
-            std::fs::write(std::path::Path::new(&folder).join(format!("{name}.png")), png).unwrap();
-        }
-    }
-
-    async fn close(mut self) {
-        let _ = self.client.clone().close().await;
-        let _ = self.driver.kill();
-        let _ = self.driver.wait();
-    }
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_first_evening_of_an_administrator() {
@@ -253,13 +120,6 @@ async fn set_up_and_sign_in(browser: &Browser, data: &Data, server: &Server) {
     browser.shows("was used or has expired").await;
 }
 
-async fn create_administrator(browser: &Browser) {
-    browser.fill("name", "ada").await;
-    browser.fill("password", "correct horse battery").await;
-    browser.fill("again", "correct horse battery").await;
-    browser.press("Create administrator").await;
-}
-
 async fn indicators(browser: &Browser, server: &Server) {
     browser
         .client
@@ -345,9 +205,15 @@ async fn triage(browser: &Browser, server: &Server, device: &client::Device) {
 }
 
 async fn reported_sites(browser: &Browser, server: &Server) {
-    browser.client.goto(&format!("{}/reports", server.url)).await.unwrap();
+    browser.open(server, "/reports").await;
     browser.shows("https://odd.example/login").await;
     browser.press("Block").await;
+    browser.shows("https://odd.example/login was blocked: indicator").await;
+    browser
+        .shows("for odd.example. Over HTTPS devices see only the host")
+        .await;
+    browser.shows("Nothing waits for a decision.").await;
+    browser.open(server, "/reports?show=decided").await;
     browser.shows("blocked (indicator").await;
 }
 
@@ -363,27 +229,6 @@ async fn sign_out(browser: &Browser, server: &Server) {
     browser.fill("password", "correct horse battery").await;
     browser.press("Sign in").await;
     browser.shows("What devices get").await;
-}
-
-async fn no_page_asks_another_host(browser: &Browser) {
-    let script = "return performance.getEntriesByType('resource').map(e => new URL(e.name).host).filter(h => h !== location.host).length";
-    assert_eq!(browser.client.execute(script, Vec::new()).await.unwrap(), json!(0));
-    let inline = browser
-        .client
-        .find_all(Locator::Css("script:not([src]), [style], [onclick]"))
-        .await
-        .unwrap();
-    assert!(inline.is_empty(), "inline script or style");
-}
-
-async fn enroll(data: &Data, server: &Server) -> client::Device {
-    let token = data.json(&["enroll", "token"])["token"].as_str().unwrap().to_string();
-    let mut main = client::Client::new(
-        server.url.trim_start_matches("https://").parse().unwrap(),
-        &data.ca(),
-        None,
-    );
-    client::Device::enroll(&mut main, &token).await.unwrap()
 }
 
 async fn report(device: &mut client::Device, data: &Data, server: &Server, event: DeviceEvent) {
@@ -405,27 +250,4 @@ async fn report(device: &mut client::Device, data: &Data, server: &Server, event
         report: ReportKind::Unsafe,
     };
     device.send(&mut connection, vec![hit, event, reported]).await.unwrap();
-}
-
-fn jailbreak() -> DeviceEvent {
-    let finding = Finding {
-        rule: "fs.var_jb.symlink".into(),
-        group: "rootless".into(),
-        detail: "/var/jb is there (symlink)".into(),
-        weight: 0.9,
-        families: vec!["dopamine".into()],
-    };
-    let assessment = Assessment {
-        level: JailbreakLevel::Confirmed,
-        score: 0.9,
-        findings: vec![finding],
-        rules_version: "2026.11.24".into(),
-        answered: 101,
-        unanswered: 61,
-        unknown: 0,
-    };
-    DeviceEvent::Jailbreak {
-        level: JailbreakLevel::Confirmed,
-        assessment,
-    }
 }

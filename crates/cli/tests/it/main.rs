@@ -1,8 +1,11 @@
 //! The `moat` binary as its users meet it: real processes, real TLS.
 
+mod browser;
 mod client;
 mod command_line;
+mod connections;
 mod console;
+mod console_live;
 mod full_disk;
 mod kill;
 mod server;

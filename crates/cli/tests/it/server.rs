@@ -40,6 +40,22 @@ impl Data {
             .unwrap()
     }
 
+    /// The same, with text on standard input.
+    pub fn moat_with(&self, args: &[&str], input: &str) -> Output {
+        use std::io::Write as _;
+        let mut process = Command::new(MOAT)
+            .args(args)
+            .arg("--data")
+            .arg(self.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        process.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        process.wait_with_output().unwrap()
+    }
+
     /// Runs a command that must succeed and answer in JSON.
     pub fn json(&self, args: &[&str]) -> Value {
         let output = self.moat(&[args, &["--json"]].concat());
@@ -57,13 +73,18 @@ impl Data {
 
     /// Starts the server and waits until it says that it is ready.
     pub fn serve(&self, options: &[&str]) -> Server {
-        let mut process = Command::new(MOAT)
+        self.start(Command::new(MOAT), options, Stdio::null())
+    }
+
+    /// Starts the server through another command, such as a shell that sets limits first.
+    pub fn start(&self, mut command: Command, options: &[&str], log: Stdio) -> Server {
+        let mut process = command
             .args(["serve", "--listen", "127.0.0.1:0", "--device-listen", "127.0.0.1:0"])
             .args(options)
             .arg("--data")
             .arg(self.path())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(log)
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();

@@ -1,6 +1,6 @@
 //! UDP flows: one per pair of addresses and ports.
 
-use std::{cmp::Reverse, time::Duration};
+use std::{cmp::Reverse, net::IpAddr, time::Duration};
 
 use moat_model::Timestamp;
 
@@ -15,12 +15,15 @@ const IDLE: Duration = Duration::from_secs(120);
 /// A question that nobody answers.
 const DNS_IDLE: Duration = Duration::from_secs(15);
 const DNS: u16 = 53;
+const QUIC: u16 = 443;
 /// Flows below which answered DNS flows keep their sockets for the next question.
 const KEPT: usize = 256;
 
 #[derive(Debug)]
 pub struct UdpFlow {
     pub key: FlowKey,
+    /// The allowed name that had resolved to the destination when the flow was opened.
+    pub opened_by: Option<Box<str>>,
     last_used: Timestamp,
     /// The driver has a socket for it.
     open: bool,
@@ -43,14 +46,20 @@ impl Engine {
     pub(super) fn handle_user_datagram(&mut self, key: FlowKey, payload: &[u8], packet: &[u8]) {
         let ip = key.destination.ip();
         let dns = key.destination.port() == DNS;
-        let matched = if is_sinkhole(ip) { None } else { self.judge_address(ip) };
-        if is_sinkhole(ip) || matched.is_some() {
-            if let Some(matched) = matched {
-                self.push_hit(matched, site(ip.to_string(), "ip", Some(ip)));
-            }
+        if is_sinkhole(ip) {
             return self.push_unreachable(packet, IcmpReason::Prohibited);
         }
-        let id = self.datagrams.find(&key).unwrap_or_else(|| self.open_datagram(key));
+        let known = self.datagrams.find(&key);
+        let opened_by = known.and_then(|id| self.datagrams.get(id)?.opened_by.clone());
+        if let Some(matched) = self.judge_address(ip, opened_by.as_deref()) {
+            self.push_hit(matched, site(ip.to_string(), "ip", Some(ip)));
+            return self.push_unreachable(packet, IcmpReason::Prohibited);
+        }
+        if key.destination.port() == QUIC && self.must_show_path(ip) {
+            self.counters.udp_refused += 1;
+            return self.push_unreachable(packet, IcmpReason::Prohibited);
+        }
+        let id = known.unwrap_or_else(|| self.open_datagram(key));
         let now = self.now;
         let Some(flow) = self.datagrams.get_mut(id) else { return };
         flow.last_used = now;
@@ -60,6 +69,11 @@ impl Engine {
         } else {
             self.send_datagram(id, payload);
         }
+    }
+
+    /// Whether an address belongs to a blocked name whose paths are not all blocked: QUIC would hide both.
+    fn must_show_path(&self, ip: IpAddr) -> bool {
+        self.lifted_by(ip).is_none() && self.spared.names(ip, self.now).any(|name| self.is_spared(name))
     }
 
     /// Sends a datagram on; the first one opens the socket.
@@ -102,7 +116,7 @@ impl Engine {
         let Some(flow) = self.datagrams.get(id) else { return };
         let mut packet = Vec::with_capacity(48 + payload.len());
         build_udp(&mut packet, flow.key.destination, flow.key.source, payload);
-        self.push_packet(packet);
+        self.push_datagram_packet(packet);
     }
 
     /// A DNS flow whose questions are all answered gives its socket back early when there are many.
@@ -129,6 +143,7 @@ impl Engine {
         }
         let flow = UdpFlow {
             key,
+            opened_by: self.lifted_by(key.destination.ip()),
             last_used: self.now,
             open: false,
             questions: 0,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use moat_indicators::Match;
-use moat_model::Action;
+use moat_model::{Action, Timestamp};
 
 use super::{Engine, SINKHOLE_V4, SINKHOLE_V6, judge::site};
 use crate::{
@@ -12,7 +12,6 @@ use crate::{
         Inspection,
         dns::{self, Question, Record},
     },
-    ring::Ring,
     verdict::{Observation, decide},
 };
 
@@ -27,6 +26,10 @@ impl Engine {
             return None;
         };
         let matched = self.judge_name(&question.name)?;
+        if self.has_spared_paths(&question.name, &matched) {
+            // Which path is wanted shows on the flow alone: it decides.
+            return None;
+        }
         Some(self.blocked_answer(message, &question, matched))
     }
 
@@ -34,23 +37,48 @@ impl Engine {
     pub(super) fn judge_answer(&mut self, message: &[u8]) -> Option<Vec<u8>> {
         let question = dns::question(message)?;
         let allowed = self.is_allowed(&question.name);
+        let spared = !allowed && self.is_spared(&question.name);
         for record in dns::records(message, &question) {
             let matched = match record {
                 Record::Alias(name) => self.judge_name(&name).filter(|_| !allowed),
                 Record::Address(ip, ttl) if allowed => {
-                    let until = self
-                        .now
-                        .saturating_add(Duration::from_secs(u64::from(ttl.clamp(5, 86_400))));
-                    self.lifted.insert(ip, until, self.now);
+                    self.lifted.insert(ip, &question.name, self.after(ttl), self.now);
                     None
                 }
-                Record::Address(ip, _) => self.judge_address(ip).filter(|matched| matched.action == Action::Block),
+                Record::Address(ip, ttl) => {
+                    if spared {
+                        self.spared.insert(ip, &question.name, self.after(ttl), self.now);
+                    }
+                    self.judge_address(ip, None)
+                        .filter(|matched| matched.action == Action::Block)
+                }
             };
             if let Some(matched) = matched {
                 return Some(self.blocked_answer(message, &question, matched));
             }
         }
         None
+    }
+
+    /// How long an address counts as that of a name.
+    fn after(&self, ttl: u32) -> Timestamp {
+        let seconds = u64::from(ttl.clamp(5, 86_400));
+        self.now.saturating_add(Duration::from_secs(seconds))
+    }
+
+    /// Whether paths of a blocked name are not blocked.
+    fn has_spared_paths(&self, name: &str, matched: &Match) -> bool {
+        matched.action == Action::Block && self.policy.indicators.spares_paths_below(name, self.now)
+    }
+
+    /// Whether a name is blocked but resolves, for the sake of paths below it.
+    pub(super) fn is_spared(&self, name: &str) -> bool {
+        let seen = Observation {
+            host: Some(name),
+            ..Observation::default()
+        };
+        decide(&self.policy, &self.bypasses, seen, self.now)
+            .is_some_and(|matched| self.has_spared_paths(name, &matched))
     }
 
     /// The match that blocks a name. Warnings act on the flow, where the user can be asked.
@@ -71,7 +99,7 @@ impl Engine {
     }
 
     /// Whether an indicator allows the name explicitly.
-    fn is_allowed(&self, name: &str) -> bool {
+    pub(super) fn is_allowed(&self, name: &str) -> bool {
         self.policy
             .indicators
             .lookup_host(name, self.now)
@@ -91,6 +119,10 @@ impl Engine {
     pub(super) fn inspect_dns_stream(&mut self, id: FlowId) {
         loop {
             let Some(flow) = self.streams.get(id) else { return };
+            if !flow.backlog.is_empty() {
+                // The application asks more than it reads.
+                return;
+            }
             let from = flow.released;
             let rest = flow.upload.as_slice().get(from..).unwrap_or_default();
             if dns::is_no_question(rest) || (flow.app_fin && !rest.is_empty() && dns::framed(rest).is_none()) {
@@ -136,7 +168,7 @@ impl Engine {
     }
 
     /// What goes over the port of DNS is something else.
-    fn leave_dns(&mut self, id: FlowId) {
+    pub(super) fn leave_dns(&mut self, id: FlowId) {
         let Some(flow) = self.streams.get_mut(id) else { return };
         if let Inspection::Dns(stream) = &mut flow.inspection {
             let waiting = stream.take_rest();
@@ -145,18 +177,6 @@ impl Engine {
             }
         }
         self.judge_unnamed(id);
-    }
-
-    /// Appends bytes for the application; a flow whose application reads nothing is reset.
-    fn deliver(&mut self, id: FlowId, bytes: &[u8]) {
-        let Some(flow) = self.streams.get_mut(id) else { return };
-        if flow.ring.is_none() {
-            flow.ring = Ring::allocate(&mut self.budget, &mut self.spare);
-        }
-        match flow.ring.as_mut().map(|ring| ring.append(bytes)) {
-            Some(n) if n == bytes.len() => self.mark_ready(id),
-            _ => self.reset_stream(id),
-        }
     }
 
     /// A datagram of DNS from the application: answered here, or sent on.

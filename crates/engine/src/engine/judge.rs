@@ -17,6 +17,13 @@ use crate::{
 /// Ports whose first bytes tell a name often enough to wait for them before a blocked address is refused.
 const WEB_PORTS: [u16; 6] = [80, 443, 8000, 8008, 8080, 8443];
 
+/// Bytes of a path that a flow keeps, for judging again.
+const MAX_PATH: usize = 512;
+
+fn is_web(port: u16) -> bool {
+    WEB_PORTS.contains(&port)
+}
+
 /// What becomes of a SYN.
 pub(super) enum AtSyn {
     Connect,
@@ -37,24 +44,21 @@ impl Engine {
     pub(super) fn judge_syn(&mut self, key: &FlowKey) -> AtSyn {
         let (ip, port) = (key.destination.ip(), key.destination.port());
         if is_sinkhole(ip) {
-            return if WEB_PORTS.contains(&port) {
-                AtSyn::Hold
-            } else {
-                AtSyn::Refuse
-            };
+            return if is_web(port) { AtSyn::Hold } else { AtSyn::Refuse };
         }
-        let Some(matched) = self.judge_address(ip) else {
+        let Some(matched) = self.judge_address(ip, None) else {
             return AtSyn::Connect;
         };
-        if WEB_PORTS.contains(&port) {
+        if is_web(port) {
             return AtSyn::Hold;
         }
         self.push_hit(matched, site(ip.to_string(), "ip", Some(ip)));
         AtSyn::Refuse
     }
 
-    /// The match that forbids an address; none when it is free, or an allowed name resolved to it.
-    pub(super) fn judge_address(&mut self, ip: IpAddr) -> Option<Match> {
+    /// The match that forbids an address; none when it is free, or an allowed name resolved to it: now, or when the flow was
+    /// opened.
+    pub(super) fn judge_address(&mut self, ip: IpAddr, opened_by: Option<&str>) -> Option<Match> {
         let seen = Observation {
             ip: Some(ip),
             ..Observation::default()
@@ -64,7 +68,17 @@ impl Engine {
             self.push_hit(matched, site(ip.to_string(), "ip", Some(ip)));
             return None;
         }
-        (forbids(&matched) && !self.lifted.contains(ip, self.now)).then_some(matched)
+        (forbids(&matched) && !self.is_lifted(ip, opened_by)).then_some(matched)
+    }
+
+    /// The name that resolved to an address and that the policy of now allows explicitly.
+    pub(super) fn lifted_by(&self, ip: IpAddr) -> Option<Box<str>> {
+        let mut names = self.lifted.names(ip, self.now);
+        names.find(|name| self.is_allowed(name)).map(Box::from)
+    }
+
+    fn is_lifted(&self, ip: IpAddr, opened_by: Option<&str>) -> bool {
+        opened_by.is_some_and(|name| self.is_allowed(name)) || self.lifted_by(ip).is_some()
     }
 
     /// New bytes came from the application.
@@ -76,7 +90,7 @@ impl Engine {
                     flow.released = flow.upload.len();
                     return;
                 }
-                Inspection::Sniff => match first_bytes(flow.upload.as_slice()) {
+                Inspection::Sniff => match first_bytes(flow.upload.as_slice(), is_web(flow.key.destination.port())) {
                     First::More if flow.app_fin => return self.judge_unnamed(id),
                     First::More => return,
                     First::Tls(name) => return self.judge_tls(id, name),
@@ -121,26 +135,94 @@ impl Engine {
                 return;
             };
             let rest = flow.upload.as_slice().get(flow.released..).unwrap_or_default();
-            match requests.next(rest) {
-                http::Step::More if flow.app_fin && !rest.is_empty() => return self.judge_unnamed(id),
-                http::Step::More => return self.connect_held(id),
-                http::Step::Malformed => return self.judge_unnamed(id),
-                http::Step::Body(n) => flow.released += n,
-                http::Step::Opaque => {
-                    flow.inspection = Inspection::Done;
-                    self.counters.not_inspected += 1;
-                    return self.let_pass(id);
-                }
-                http::Step::Request(request, length) => {
-                    if !self.judge_request(id, &request) {
-                        return;
-                    }
-                    if let Some(flow) = self.streams.get_mut(id) {
-                        flow.released += length;
-                    }
-                }
+            let step = match requests.next(rest) {
+                http::Step::More if flow.app_fin && !rest.is_empty() => requests.cut_short(rest),
+                step => step,
+            };
+            if !self.take_step(id, step) {
+                return;
             }
         }
+    }
+
+    /// Nothing more of a request's head came for too long: it is judged by what is there.
+    pub(super) fn cut_request_short(&mut self, id: FlowId) {
+        let Some(flow) = self.streams.get_mut(id) else { return };
+        let Inspection::Http(requests) = &mut flow.inspection else {
+            return;
+        };
+        let rest = flow.upload.as_slice().get(flow.released..).unwrap_or_default();
+        let step = requests.cut_short(rest);
+        if self.take_step(id, step)
+            && let Some(flow) = self.streams.get_mut(id)
+        {
+            flow.released = flow.upload.len();
+            self.connect_held(id);
+        }
+    }
+
+    /// False when there is nothing more to look at for now.
+    fn take_step(&mut self, id: FlowId, step: http::Step) -> bool {
+        let Some(flow) = self.streams.get_mut(id) else {
+            return false;
+        };
+        match step {
+            http::Step::More => {
+                self.connect_held(id);
+                false
+            }
+            http::Step::Body(n) => {
+                flow.released += n;
+                true
+            }
+            http::Step::Opaque => {
+                flow.inspection = Inspection::Done;
+                self.counters.not_inspected += 1;
+                self.let_pass(id);
+                false
+            }
+            http::Step::Malformed => self.judge_unread(id),
+            http::Step::Request(request, _) if !request.strict && self.policy.settings.fail_closed => {
+                self.refuse_unread(id)
+            }
+            http::Step::Request(request, length) => {
+                let passes = self.judge_request(id, &request);
+                if let Some(flow) = self.streams.get_mut(id).filter(|_| passes) {
+                    flow.released += length;
+                    flow.unanswered = true;
+                }
+                passes
+            }
+        }
+    }
+
+    /// What should be HTTP cannot be read. It must be free by the host of the last request and, as it may be anything, by its
+    /// address alone; requests behind it are looked for.
+    fn judge_unread(&mut self, id: FlowId) -> bool {
+        if self.policy.settings.fail_closed {
+            return self.refuse_unread(id);
+        }
+        self.counters.not_inspected += 1;
+        let Some(flow) = self.streams.get(id) else { return false };
+        let (name, ip) = (flow.name.clone(), flow.key.destination.ip());
+        let by_name = self.judge(id, name.as_deref(), None);
+        if let Some((matched, site)) = by_name.or_else(|| self.judge(id, None, None)) {
+            self.forbid(id, Protocol::Other, matched, site, "");
+            return false;
+        }
+        if is_sinkhole(ip) {
+            self.reset_stream(id);
+            return false;
+        }
+        true
+    }
+
+    /// Always false: the flow is over.
+    fn refuse_unread(&mut self, id: FlowId) -> bool {
+        self.counters.not_inspected += 1;
+        self.counters.blocked += 1;
+        self.reset_stream(id);
+        false
     }
 
     /// Judges one request; false when it was answered or refused.
@@ -149,8 +231,11 @@ impl Engine {
             return false;
         };
         let ip = flow.key.destination.ip();
-        let host = request.host.clone().unwrap_or_else(|| ip.to_string());
+        let host = request.host.clone().or_else(|| flow.name.as_deref().map(String::from));
+        let host = host.unwrap_or_else(|| ip.to_string());
         flow.name = Some(host.clone().into_boxed_str());
+        let end = request.path.floor_char_boundary(MAX_PATH);
+        flow.path = request.path.get(..end).map(Box::from);
         if let Some(answer) = self.answer_form(ip, &host, request) {
             self.answer_ourselves(id, &answer);
             return false;
@@ -209,23 +294,27 @@ impl Engine {
     }
 
     /// The match that forbids a flow, with what was seen. Audited hits are noted and pass.
-    fn judge(&mut self, id: FlowId, host: Option<&str>, path: Option<&str>) -> Option<(Match, Site)> {
-        let ip = self.streams.get(id)?.key.destination.ip();
-        let address = (!is_sinkhole(ip) && !self.lifted.contains(ip, self.now)).then_some(ip);
-        let matched = decide(
-            &self.policy,
-            &self.bypasses,
-            Observation {
-                host,
-                path,
-                ip: address,
-            },
-            self.now,
-        )?;
+    pub(super) fn judge(&mut self, id: FlowId, host: Option<&str>, path: Option<&str>) -> Option<(Match, Site)> {
+        let flow = self.streams.get(id)?;
+        let ip = flow.key.destination.ip();
+        let named_in = match flow.inspection {
+            Inspection::Http(_) => "http",
+            _ => "tls",
+        };
+        let seen = Observation {
+            host,
+            path,
+            ip: Some(ip).filter(|ip| !is_sinkhole(*ip)),
+        };
+        let matched = decide(&self.policy, &self.bypasses, seen, self.now)?;
+        let by_address = matched.kind == moat_model::IndicatorType::IpAddress;
+        if by_address && self.is_lifted(ip, flow.opened_by.as_deref()) {
+            return None;
+        }
         let seen = match (host, path) {
-            _ if matched.kind == moat_model::IndicatorType::IpAddress => site(ip.to_string(), "ip", Some(ip)),
+            _ if by_address => site(ip.to_string(), "ip", Some(ip)),
             (Some(host), Some(path)) => site(format!("http://{host}{path}"), "http", Some(ip)),
-            (Some(host), None) => site(host.to_string(), "tls", Some(ip)),
+            (Some(host), None) => site(host.to_string(), named_in, Some(ip)),
             (None, _) => site(ip.to_string(), "ip", Some(ip)),
         };
         if matched.action == Action::Audit {
@@ -240,6 +329,7 @@ impl Engine {
         self.push_hit(matched.clone(), seen);
         match protocol {
             Protocol::Tls => self.answer_ourselves(id, &tls::ALERT_ACCESS_DENIED),
+            Protocol::Http if self.has_earlier_requests(id) => self.refuse_rest(id),
             Protocol::Http => {
                 let host = self
                     .streams
@@ -254,6 +344,12 @@ impl Engine {
         }
     }
 
+    /// Whether the destination still owes answers to requests before this one, as far as can be told without reading them.
+    fn has_earlier_requests(&self, id: FlowId) -> bool {
+        let flow = self.streams.get(id);
+        flow.is_some_and(|flow| flow.released > 0 || flow.unanswered || !flow.is_drained())
+    }
+
     /// Everything that waits may go, and what follows is not looked at.
     fn let_pass(&mut self, id: FlowId) {
         let Some(flow) = self.streams.get_mut(id) else { return };
@@ -265,7 +361,7 @@ impl Engine {
     }
 
     /// A flow that we answered ourselves turned out to be free: connect it after all.
-    fn connect_held(&mut self, id: FlowId) {
+    pub(super) fn connect_held(&mut self, id: FlowId) {
         let Some(flow) = self.streams.get_mut(id) else { return };
         if flow.state == State::Held && flow.released > 0 && flow.detached {
             flow.detached = false;
@@ -286,20 +382,18 @@ impl Engine {
             if flow.state == State::Held {
                 continue;
             }
-            let name = flow.name.clone();
-            if let Some((matched, seen)) = self.judge(id, name.as_deref(), None) {
+            let (name, path) = (flow.name.clone(), flow.path.clone());
+            if let Some((matched, seen)) = self.judge(id, name.as_deref(), path.as_deref()) {
                 self.push_hit(matched, seen);
                 self.counters.flows_closed_by_policy += 1;
                 self.reset_stream(id);
             }
         }
-        let datagrams: Vec<(FlowId, IpAddr)> = self
-            .datagrams
-            .iter()
-            .map(|(id, flow)| (id, flow.key.destination.ip()))
-            .collect();
-        for (id, ip) in datagrams {
-            if self.judge_address(ip).is_some() {
+        let datagrams: Vec<FlowId> = self.datagrams.ids().collect();
+        for id in datagrams {
+            let Some(flow) = self.datagrams.get(id) else { continue };
+            let (ip, opened_by) = (flow.key.destination.ip(), flow.opened_by.clone());
+            if self.judge_address(ip, opened_by.as_deref()).is_some() {
                 self.counters.flows_closed_by_policy += 1;
                 self.close_datagram(id);
             }

@@ -2,6 +2,7 @@
 
 mod datagram;
 mod dns;
+mod ending;
 mod judge;
 mod stream;
 
@@ -21,8 +22,9 @@ use moat_model::{
 use crate::{
     counters::Counters,
     flow::{FlowId, FlowKey, TAG, Table},
-    inspect::dns::Addresses,
+    fragments::{self, Fragments},
     packet::{self, IcmpReason, MAX_HEAD, Malformed, Parsed, TcpHead},
+    resolved::Resolved,
     ring::Budget,
     tcp::TcpFlow,
 };
@@ -187,7 +189,10 @@ pub struct Engine {
     events: VecDeque<Event>,
     folded: HashMap<(IndicatorId, String), Timestamp>,
     /// Addresses that an explicitly allowed name resolved to.
-    lifted: Addresses,
+    lifted: Resolved,
+    /// Addresses of names that are blocked but for some of their paths.
+    spared: Resolved,
+    fragments: Fragments,
     timers: BinaryHeap<Reverse<(Timestamp, FlowId)>>,
     counters: Counters,
     /// What the last poll lent out.
@@ -217,7 +222,9 @@ impl Engine {
             unfilled: None,
             events: VecDeque::new(),
             folded: HashMap::new(),
-            lifted: Addresses::default(),
+            lifted: Resolved::default(),
+            spared: Resolved::default(),
+            fragments: Fragments::default(),
             timers: BinaryHeap::new(),
             counters: Counters::default(),
             head: Vec::with_capacity(MAX_HEAD),
@@ -230,7 +237,6 @@ impl Engine {
     pub fn set_policy(&mut self, policy: Policy, now: Timestamp) {
         self.now = now;
         self.policy = policy;
-        self.lifted = Addresses::default();
         self.judge_again();
     }
 
@@ -258,6 +264,24 @@ impl Engine {
         self.now = now;
         self.counters.packets_in += 1;
         match packet::parse(packet) {
+            Err(Malformed::Fragment) => self.handle_fragment(packet),
+            parsed => self.handle_parsed(parsed, packet),
+        }
+    }
+
+    fn handle_fragment(&mut self, packet: &[u8]) {
+        self.counters.fragments += 1;
+        let whole = self
+            .fragments
+            .add(packet, self.now, &mut self.budget, &mut self.counters);
+        if let Some(whole) = whole {
+            self.counters.reassembled += 1;
+            self.handle_parsed(packet::parse(&whole), &whole);
+        }
+    }
+
+    fn handle_parsed(&mut self, parsed: Result<Parsed<'_>, Malformed>, packet: &[u8]) {
+        match parsed {
             Ok(Parsed::Tcp(segment)) => self.handle_segment(&segment),
             Ok(Parsed::Udp {
                 source,
@@ -268,7 +292,8 @@ impl Engine {
             }
             Err(Malformed::Ip) => self.counters.malformed_ip += 1,
             Err(Malformed::Transport) => self.counters.malformed_transport += 1,
-            Err(Malformed::Fragment) => self.counters.fragments += 1,
+            // A fragment in fragments.
+            Err(Malformed::Fragment) => self.counters.fragments_dropped += 1,
             Err(Malformed::OtherProtocol) => self.counters.other_protocols += 1,
         }
     }
@@ -344,11 +369,16 @@ impl Engine {
     /// When [`Self::handle_timeout`] wants to be called; none while nothing is in flight.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        self.timers.peek().map(|Reverse((at, _))| *at)
+        let flows = self.timers.peek().map(|Reverse((at, _))| *at);
+        match (flows, self.fragments.deadline()) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        }
     }
 
     pub fn handle_timeout(&mut self, now: Timestamp) {
         self.now = now;
+        self.fragments.expire(now, &mut self.budget, &mut self.counters);
         while let Some(Reverse((at, id))) = self.timers.peek().copied() {
             if at > now {
                 break;
@@ -398,6 +428,17 @@ impl Engine {
     fn push_packet(&mut self, packet: Vec<u8>) {
         if self.packets.len() < MAX_PACKETS && !packet.is_empty() {
             self.packets.push_back(packet);
+        }
+    }
+
+    /// Queues a packet of any length, cut to what the device takes.
+    fn push_datagram_packet(&mut self, packet: Vec<u8>) {
+        if packet.len() <= usize::from(self.config.mtu) {
+            return self.push_packet(packet);
+        }
+        self.isn = self.isn.wrapping_add(64_021);
+        for piece in fragments::cut(&packet, self.config.mtu, self.isn) {
+            self.push_packet(piece);
         }
     }
 

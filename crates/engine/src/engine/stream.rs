@@ -35,10 +35,14 @@ impl Engine {
             return;
         }
         match flow.receive(segment, self.now, &mut self.budget, &mut self.spare) {
-            Received::Reset => self.drop_stream(id, true),
+            Received::Reset => {
+                self.note_silent(id);
+                self.drop_stream(id, true);
+            }
             Received::Fine { data } => {
                 if data {
                     self.inspect_stream(id);
+                    self.limit_holding(id);
                 }
                 self.after_segment(id);
             }
@@ -74,7 +78,8 @@ impl Engine {
             .isn
             .wrapping_add(64_021)
             .wrapping_add(u32::from(key.source.port()) << 4);
-        let flow = TcpFlow::new(key, syn, self.isn, self.config.mtu, state, inspection);
+        let mut flow = TcpFlow::new(key, syn, self.isn, self.config.mtu, state, inspection);
+        flow.opened_by = self.lifted_by(key.destination.ip());
         let id = self.streams.insert(key, flow);
         self.counters.tcp_flows += 1;
         match state {
@@ -154,8 +159,13 @@ impl Engine {
     /// Room for bytes from the destination. None: wait for [`Transmit::Resume`].
     pub fn receive_space(&mut self, id: FlowId) -> Option<&mut [u8]> {
         self.reclaim();
+        let nothing_waits = self.flush_and_resume(id);
         let flow = self.streams.get_mut(id)?;
         if flow.detached || flow.eof || flow.state != State::Established {
+            return None;
+        }
+        if !nothing_waits {
+            flow.paused = true;
             return None;
         }
         if flow.inspection.rewrites_answers() {
@@ -203,6 +213,10 @@ impl Engine {
         if let Some(ring) = &mut flow.ring {
             ring.commit(n);
         }
+        flow.unanswered = false;
+        if flow.refused {
+            self.await_quiet(id);
+        }
         self.mark_ready(id);
     }
 
@@ -210,72 +224,17 @@ impl Engine {
     pub fn handle_eof(&mut self, id: FlowId, now: Timestamp) {
         self.now = now;
         let Some(flow) = self.streams.get_mut(id) else { return };
+        if flow.send_failed {
+            return self.handle_reset(id, now);
+        }
+        if flow.refused {
+            return self.end_refused(id);
+        }
         flow.eof = true;
         if flow.ring.as_ref().is_some_and(|ring| ring.len() == 0) {
             flow.release_ring(&mut self.budget, &mut self.spare);
         }
         self.mark_ready(id);
-        self.feed_starved();
-    }
-
-    /// The connection to the destination broke.
-    pub fn handle_reset(&mut self, id: FlowId, now: Timestamp) {
-        self.now = now;
-        self.reset_stream(id);
-    }
-
-    /// Appends our own bytes to what the application gets, ends the stream after them, and lets the destination go.
-    pub(super) fn answer_ourselves(&mut self, id: FlowId, bytes: &[u8]) {
-        let Some(flow) = self.streams.get_mut(id) else { return };
-        if flow.ring.is_none() {
-            flow.ring = Ring::allocate(&mut self.budget, &mut self.spare);
-        }
-        let whole = flow.ring.as_mut().is_some_and(|ring| ring.append(bytes) == bytes.len());
-        let had_socket = !flow.detached;
-        flow.eof = true;
-        flow.detached = true;
-        flow.inspection = Inspection::Done;
-        flow.upload.clear(&mut self.budget);
-        flow.released = 0;
-        if had_socket {
-            self.pending.push_back(Pending::Close(id, true));
-        }
-        if whole {
-            self.mark_ready(id)
-        } else {
-            self.reset_stream(id)
-        }
-    }
-
-    /// Resets the application's side and forgets the flow.
-    pub(super) fn reset_stream(&mut self, id: FlowId) {
-        let Some(flow) = self.streams.get(id) else { return };
-        let key = flow.key;
-        let head = TcpHead {
-            source: key.destination,
-            destination: key.source,
-            seq: flow.snd_nxt(),
-            ack: flow.rcv_nxt(),
-            flags: RST | ACK,
-            window: 0,
-            syn: None,
-        };
-        let mut packet = Vec::new();
-        build_tcp(&mut packet, &head, [&[], &[]], false);
-        self.push_packet(packet);
-        self.drop_stream(id, true);
-    }
-
-    /// Forgets a flow and tells the driver.
-    pub(super) fn drop_stream(&mut self, id: FlowId, reset: bool) {
-        let Some(mut flow) = self.streams.remove(id) else {
-            return;
-        };
-        flow.upload.clear(&mut self.budget);
-        flow.release_ring(&mut self.budget, &mut self.spare);
-        if !flow.detached {
-            self.pending.push_back(Pending::Close(id, reset));
-        }
         self.feed_starved();
     }
 
@@ -298,7 +257,11 @@ impl Engine {
     }
 
     fn after_segment(&mut self, id: FlowId) {
+        self.flush_and_resume(id);
         let Some(flow) = self.streams.get_mut(id) else { return };
+        if flow.broken && flow.is_drained() {
+            return self.reset_stream(id);
+        }
         let room = flow
             .ring
             .as_ref()
@@ -320,7 +283,7 @@ impl Engine {
     }
 
     /// Flows that wait for budget get a new chance when some came back.
-    fn feed_starved(&mut self) {
+    pub(super) fn feed_starved(&mut self) {
         while self.budget.has_ring() {
             let Some(id) = self.starved.pop_front() else { break };
             if let Some(flow) = self.streams.get_mut(id).filter(|flow| flow.paused) {
@@ -340,7 +303,7 @@ impl Engine {
 
     pub(super) fn mark_upload(&mut self, id: FlowId) {
         let Some(flow) = self.streams.get_mut(id) else { return };
-        let wants = flow.state == State::Established && !flow.detached && !flow.blocked;
+        let wants = flow.state == State::Established && !flow.detached && !flow.blocked && !flow.send_failed;
         let has = flow.released > 0 || (flow.app_fin && !flow.shut && flow.upload.len() == 0);
         if wants && has && !flow.in_transmits {
             flow.in_transmits = true;
@@ -365,10 +328,8 @@ impl Engine {
             if outgoing.is_none() {
                 flow.watch_window(now);
             }
-            let (key, deadline) = (flow.key, flow.deadline);
-            if let Some(at) = deadline.filter(|_| !std::mem::replace(&mut flow.timer_set, true)) {
-                self.set_timer(at, id);
-            }
+            let key = flow.key;
+            self.arm(id);
             let Some(outgoing) = outgoing else { continue };
             self.mark_ready(id);
             return Some((id, outgoing, key, mss));
@@ -380,7 +341,7 @@ impl Engine {
             let id = self.uploads.pop_front()?;
             let Some(flow) = self.streams.get_mut(id) else { continue };
             flow.in_transmits = false;
-            if flow.detached || flow.blocked || flow.state != State::Established {
+            if flow.detached || flow.blocked || flow.send_failed || flow.state != State::Established {
                 continue;
             }
             if flow.released > 0 {
@@ -398,21 +359,5 @@ impl Engine {
             flow: id,
             data: data.get(..flow.released).unwrap_or(data),
         })
-    }
-
-    pub(super) fn time_out_stream(&mut self, id: FlowId) {
-        let now = self.now;
-        let Some(flow) = self.streams.get_mut(id) else { return };
-        flow.timer_set = false;
-        let Some(at) = flow.deadline else { return };
-        if at > now {
-            flow.timer_set = true;
-            self.timers.push(std::cmp::Reverse((at, id)));
-        } else if flow.time_out(now) {
-            self.counters.retransmissions += 1;
-            self.mark_ready(id);
-        } else {
-            self.reset_stream(id);
-        }
     }
 }

@@ -1,11 +1,6 @@
 //! DNS messages (RFC 1035, EDNS RFC 6891, extended errors RFC 8914), over UDP and TCP (RFC 7766).
 
-use std::{
-    collections::HashMap,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
-};
-
-use moat_model::Timestamp;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 pub const A: u16 = 1;
 pub const CNAME: u16 = 5;
@@ -343,29 +338,6 @@ pub fn framed(bytes: &[u8]) -> Option<usize> {
 #[must_use]
 pub fn is_no_question(bytes: &[u8]) -> bool {
     number16(bytes, 0).is_some_and(|length| !(17..=4096).contains(&length))
-}
-
-/// Addresses that names were seen to resolve to, each until its time; bounded.
-#[derive(Debug, Default)]
-pub struct Addresses(HashMap<IpAddr, Timestamp>);
-
-const MAX_ADDRESSES: usize = 4096;
-
-impl Addresses {
-    pub fn insert(&mut self, ip: IpAddr, until: Timestamp, now: Timestamp) {
-        if self.0.len() >= MAX_ADDRESSES {
-            self.0.retain(|_, until| *until > now);
-            if self.0.len() >= MAX_ADDRESSES {
-                self.0.clear();
-            }
-        }
-        self.0.insert(ip, until);
-    }
-
-    #[must_use]
-    pub fn contains(&self, ip: IpAddr, now: Timestamp) -> bool {
-        self.0.get(&ip).is_some_and(|until| *until > now)
-    }
 }
 
 #[cfg(test)]

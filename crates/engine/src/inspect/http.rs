@@ -1,48 +1,10 @@
 //! HTTP/1 requests (RFC 9112): host and path of each, also when connections are kept alive and requests pipelined.
 
-/// Largest request head that is read; larger ones pass unseen.
-const MAX_HEAD: usize = 16 << 10;
-const MAX_HEADERS: usize = 100;
-const METHODS: [&str; 15] = [
-    "GET ",
-    "POST ",
-    "HEAD ",
-    "PUT ",
-    "DELETE ",
-    "OPTIONS ",
-    "PATCH ",
-    "CONNECT ",
-    "TRACE ",
-    "PROPFIND ",
-    "REPORT ",
-    "MKCOL ",
-    "COPY ",
-    "MOVE ",
-    "LOCK ",
-];
+use super::head::{self, Head, MAX_LINE, Read, begins_with_method, blank};
+pub use super::head::{Looks, looks_like};
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Looks {
-    Yes,
-    Maybe,
-    No,
-}
-
-/// Whether bytes begin as a request does.
-#[must_use]
-pub fn looks_like(bytes: &[u8]) -> Looks {
-    let mut maybe = false;
-    for method in METHODS {
-        let common = method.len().min(bytes.len());
-        if method.as_bytes().get(..common) == bytes.get(..common) {
-            if common == method.len() {
-                return Looks::Yes;
-            }
-            maybe = true;
-        }
-    }
-    if maybe { Looks::Maybe } else { Looks::No }
-}
+/// Largest request head that is waited for; a larger one is judged by its beginning.
+const MAX_HEAD: usize = 64 << 10;
 
 /// A request as far as it is judged.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +14,8 @@ pub struct Request {
     pub host: Option<String>,
     /// Path with query, as sent.
     pub path: String,
+    /// The head follows the standard; else it was read as lenient servers do.
+    pub strict: bool,
 }
 
 /// What the next bytes of the stream are.
@@ -65,7 +29,7 @@ pub enum Step {
     Body(usize),
     /// From here on it is another protocol that the application and the destination agreed on: it passes unseen.
     Opaque,
-    /// This should be HTTP/1 and cannot be read.
+    /// This should be HTTP/1 and cannot be read. What follows are bytes in which requests are looked for.
     Malformed,
 }
 
@@ -88,6 +52,8 @@ enum State {
     Offered,
     Opaque,
     Malformed,
+    /// Framing is lost: each line may be a request's first, at the start of one if `true`.
+    Blind(bool),
 }
 
 impl Requests {
@@ -95,10 +61,12 @@ impl Requests {
     pub fn next(&mut self, bytes: &[u8]) -> Step {
         match self.state {
             State::Opaque => Step::Opaque,
-            State::Malformed => Step::Malformed,
+            State::Malformed => self.give_up(),
             _ if bytes.is_empty() => Step::More,
             State::Head => self.head(bytes),
-            State::Offered => match looks_like(bytes) {
+            State::Blind(starts) => self.search(bytes, starts),
+            State::Offered if blank(bytes) > 0 => Step::Body(blank(bytes)),
+            State::Offered => match begins_with_method(bytes) {
                 Looks::Yes => self.head(bytes),
                 Looks::Maybe => Step::More,
                 Looks::No => {
@@ -121,28 +89,55 @@ impl Requests {
         }
     }
 
+    /// Nothing more is waited for: gives what can be said of `bytes`, all of them.
+    pub fn cut_short(&mut self, bytes: &[u8]) -> Step {
+        let blind = matches!(self.state, State::Blind(_));
+        let at_head = blind || matches!(self.state, State::Head | State::Offered);
+        let rest = bytes.get(blank(bytes)..).unwrap_or_default();
+        let request = head::read_cut_short(rest).filter(|_| at_head);
+        if request.is_none() && !blind {
+            return self.give_up();
+        }
+        self.state = State::Blind(bytes.ends_with(b"\n"));
+        match request {
+            Some(head) => Step::Request(request_of(&head), bytes.len()),
+            None => Step::Body(bytes.len()),
+        }
+    }
+
     fn head(&mut self, bytes: &[u8]) -> Step {
-        // Empty lines before a request are allowed (RFC 9112 §2.2).
-        let blank = bytes.iter().take_while(|b| matches!(b, b'\r' | b'\n')).count();
-        if blank > 0 {
+        let blank = blank(bytes);
+        let rest = bytes.get(blank..).unwrap_or_default();
+        if rest.is_empty() {
             return Step::Body(blank);
         }
-        let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
-        let mut parsed = httparse::Request::new(&mut headers);
-        // Servers take such lines, so that they must not hide a request.
-        let mut parser = httparse::ParserConfig::default();
-        parser.allow_multiple_spaces_in_request_line_delimiters(true);
-        match parser.parse_request(&mut parsed, bytes) {
-            Ok(httparse::Status::Complete(length)) => {
-                let Some(request) = request_of(&parsed) else {
-                    return self.give_up();
-                };
-                self.state = body_of(&parsed);
-                Step::Request(request, length)
+        match head::read(rest) {
+            Read::Head(head, length) => {
+                self.state = body_of(&head);
+                Step::Request(request_of(&head), blank + length)
             }
-            Ok(httparse::Status::Partial) if bytes.len() < MAX_HEAD => Step::More,
-            _ => self.give_up(),
+            Read::More if bytes.len() < MAX_HEAD => Step::More,
+            Read::More => self.cut_short(bytes),
+            Read::NotHttp => self.give_up(),
         }
+    }
+
+    /// Passes lines until one begins a request.
+    fn search(&mut self, bytes: &[u8], starts: bool) -> Step {
+        let blank = blank(bytes);
+        if starts && blank > 0 {
+            return Step::Body(blank);
+        }
+        if starts && begins_with_method(bytes) != Looks::No {
+            match head::is_request_line(bytes) {
+                Some(true) => return self.head(bytes),
+                None if bytes.len() < MAX_LINE => return Step::More,
+                _ => {}
+            }
+        }
+        let end = bytes.iter().position(|b| *b == b'\n');
+        self.state = State::Blind(end.is_some());
+        Step::Body(end.map_or(bytes.len(), |end| end + 1))
     }
 
     /// A line of chunked framing: a size, or part of the trailer.
@@ -170,36 +165,32 @@ impl Requests {
     }
 
     fn give_up(&mut self) -> Step {
-        self.state = State::Malformed;
+        self.state = State::Blind(true);
         Step::Malformed
     }
 }
 
-fn request_of(parsed: &httparse::Request<'_, '_>) -> Option<Request> {
-    let target = parsed.path?;
-    let header = header(parsed, "host");
-    let (authority, path) = match target.split_once("://") {
+fn request_of(head: &Head) -> Request {
+    let target = head.target.as_str();
+    let header = head.host.as_deref();
+    let absolute = target.split_once("://").filter(|_| !target.starts_with('/'));
+    let (authority, path) = match absolute {
         // Absolute form, as towards a proxy: its authority is the host.
-        Some((_, rest)) if !target.starts_with('/') => {
+        Some((_, rest)) => {
             let at = rest.find(['/', '?']).unwrap_or(rest.len());
-            let (authority, path) = rest.split_at_checked(at)?;
-            (
-                Some(authority),
-                if path.starts_with('/') {
-                    path.to_string()
-                } else {
-                    format!("/{path}")
-                },
-            )
+            let (authority, path) = rest.split_at_checked(at).unwrap_or((rest, ""));
+            let slash = if path.starts_with('/') { "" } else { "/" };
+            (Some(authority), format!("{slash}{path}"))
         }
-        _ if parsed.method == Some("CONNECT") => (Some(target), "/".to_string()),
+        _ if head.method == "CONNECT" => (Some(target), "/".to_string()),
         _ => (header, target.to_string()),
     };
-    Some(Request {
-        method: parsed.method?.to_string(),
+    Request {
+        method: head.method.clone(),
         host: authority.and_then(host_of),
         path,
-    })
+        strict: head.strict,
+    }
 }
 
 /// The host of an authority: without user and port.
@@ -212,28 +203,22 @@ fn host_of(authority: &str) -> Option<String> {
     (!host.is_empty() && host.len() <= 255).then(|| host.to_ascii_lowercase())
 }
 
-fn body_of(parsed: &httparse::Request<'_, '_>) -> State {
-    if header(parsed, "transfer-encoding").is_some_and(|coding| coding.to_ascii_lowercase().ends_with("chunked")) {
+fn body_of(head: &Head) -> State {
+    if head.bare {
+        return State::Blind(true);
+    }
+    let chunked = |coding: &String| coding.to_ascii_lowercase().ends_with("chunked");
+    if head.coding.as_ref().is_some_and(chunked) {
         return State::ChunkSize;
     }
     let digits = |length: &str| length.bytes().all(|b| b.is_ascii_digit());
-    let length = header(parsed, "content-length").map(str::trim);
+    let length = head.length.as_deref();
     match length.map(|length| length.parse::<u64>().ok().filter(|_| digits(length))) {
-        None | Some(Some(0)) if parsed.method == Some("CONNECT") || header(parsed, "upgrade").is_some() => {
-            State::Offered
-        }
+        None | Some(Some(0)) if head.method == "CONNECT" || head.upgrade => State::Offered,
         None | Some(Some(0)) => State::Head,
         Some(Some(length)) => State::Body(length),
         Some(None) => State::Malformed,
     }
-}
-
-fn header<'a>(parsed: &httparse::Request<'_, 'a>, name: &str) -> Option<&'a str> {
-    let header = parsed
-        .headers
-        .iter()
-        .find(|header| header.name.eq_ignore_ascii_case(name))?;
-    std::str::from_utf8(header.value).ok()
 }
 
 #[cfg(test)]
@@ -258,8 +243,9 @@ mod tests {
                     passed += length;
                 }
                 Step::Body(n) => passed += n,
-                step @ (Step::Opaque | Step::Malformed) => {
-                    found.push(format!("{step:?}"));
+                Step::Malformed => found.push("Malformed".into()),
+                Step::Opaque => {
+                    found.push("Opaque".into());
                     return found;
                 }
             }
@@ -290,27 +276,80 @@ mod tests {
 
     #[test]
     fn what_cannot_be_framed_is_malformed() {
-        for head in [
-            "Content-Length: +5",
-            "Content-Length: 5, 5",
-            "Content-Length: x",
-            "no colon",
-        ] {
+        for head in ["Content-Length: +5", "Content-Length: 5, 5", "Content-Length: x"] {
             let stream = format!("POST / HTTP/1.1\r\nHost: a.example\r\n{head}\r\n\r\nhello");
-            assert_eq!(requests(stream.as_bytes(), 9).last().unwrap(), "Malformed", "{head}");
+            assert_eq!(
+                requests(stream.as_bytes(), 9),
+                ["POST a.example/", "Malformed"],
+                "{head}"
+            );
         }
         let chunked = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n";
         assert_eq!(requests(chunked, 9).last().unwrap(), "Malformed");
-        let endless = format!("GET / HTTP/1.1\r\nX: {}", "a".repeat(MAX_HEAD));
-        assert_eq!(requests(endless.as_bytes(), 1000), ["Malformed"]);
+    }
+
+    #[test]
+    fn requests_are_found_again_behind_what_cannot_be_framed() {
+        let stream = b"POST /a HTTP/1.1\r\nHost: a.example\r\nContent-Length: x\r\n\r\nsome\nGET nothing\r\n\
+            GET /b HTTP/1.1\r\nHost: b.example\r\nContent-Length: 3\r\n\r\nabcPUT /c HTTP/1.1\r\nHost: c.example\r\n\r\n\
+            \x01\x02\r\nDELETE /d HTTP/1.1\r\nHost: d.example\r\n\r\n";
+        let expected = [
+            "POST a.example/a",
+            "Malformed",
+            "GET b.example/b",
+            "PUT c.example/c",
+            "Malformed",
+            "DELETE d.example/d",
+        ];
+        for size in [1, 7, 1000] {
+            assert_eq!(requests(stream, size), expected, "pieces of {size}");
+        }
+    }
+
+    #[test]
+    fn what_lenient_servers_take_is_read() {
+        let many: String = (0..500).map(|n| format!("X{n}: z\r\n")).collect();
+        let long = format!("Cookie: {}\r\n", "a".repeat(30_000));
+        for extra in ["X[1]: z\r\n", "no colon\r\n", "X-\u{e9} y: z\r\n", &many, &long] {
+            let stream =
+                format!("GET /a HTTP/1.1\r\nHost: a.example\r\n{extra}\r\n\nGET /b HTTP/1.1\nHost: b.example\n\n");
+            for size in [100, 1400, 100_000] {
+                assert_eq!(
+                    requests(stream.as_bytes(), size),
+                    ["GET a.example/a", "GET b.example/b"],
+                    "{extra:.20} in pieces of {size}"
+                );
+            }
+        }
+        assert_eq!(requests(b"GET /login\r\n", 3), ["GET /login"], "HTTP/0.9");
+        assert_eq!(
+            requests(b"get /a b HTTP/1.1\nHOST : a.example\n\n", 3),
+            ["get a.example/a b"]
+        );
+        let endless = format!("GET /a HTTP/1.1\r\nHost: a.example\r\nX: {}", "a".repeat(MAX_HEAD));
+        assert_eq!(requests(endless.as_bytes(), 1000), ["GET a.example/a"]);
     }
 
     #[test]
     fn http_is_known_by_its_first_bytes() {
-        assert_eq!(looks_like(b"GE"), Looks::Maybe);
-        assert_eq!(looks_like(b"GET / "), Looks::Yes);
-        assert_eq!(looks_like(b"SSH-"), Looks::No);
-        assert_eq!(looks_like(b""), Looks::Maybe);
+        for (bytes, web, elsewhere) in [
+            (&b""[..], Looks::Maybe, Looks::Maybe),
+            (b"GE", Looks::Maybe, Looks::Maybe),
+            (b"GET / ", Looks::Yes, Looks::Yes),
+            (b"\r\nGET / ", Looks::Yes, Looks::Yes),
+            (b"\r\n", Looks::Maybe, Looks::No),
+            (b"hello", Looks::Maybe, Looks::No),
+            (b"PURGE /", Looks::Maybe, Looks::Maybe),
+            (b"PURGE /a HTTP/1.1\r\n", Looks::Yes, Looks::Yes),
+            (b"PURGE /a\r\n", Looks::No, Looks::No),
+            (b"EHLO mail.example\r\n", Looks::No, Looks::No),
+            (b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n", Looks::No, Looks::No),
+            (b"PRI * HTTP/2.0\r\n", Looks::No, Looks::No),
+            (b"PING\r\n", Looks::No, Looks::No),
+        ] {
+            let found = (looks_like(bytes, true), looks_like(bytes, false));
+            assert_eq!(found, (web, elsewhere), "{}", String::from_utf8_lossy(bytes));
+        }
     }
 
     proptest! {

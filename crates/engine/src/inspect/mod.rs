@@ -1,6 +1,7 @@
 //! What can be seen on a flow: names and URLs, read from the first bytes.
 
 pub mod dns;
+mod head;
 pub mod http;
 pub mod tls;
 
@@ -54,13 +55,13 @@ pub enum First {
     Other,
 }
 
-/// Recognises a protocol by its first bytes. More than [`MAX_HELD`] bytes are never asked for.
+/// Recognises a protocol by its first bytes. On a `web` port HTTP is waited for longer. More than [`MAX_HELD`] bytes are never asked for.
 #[must_use]
-pub fn first_bytes(held: &[u8]) -> First {
+pub fn first_bytes(held: &[u8], web: bool) -> First {
     let first = match tls::client_hello(held) {
         tls::Hello::Name(name) => First::Tls(name),
         tls::Hello::More => First::More,
-        tls::Hello::NotTls => match http::looks_like(held) {
+        tls::Hello::NotTls => match http::looks_like(held, web) {
             http::Looks::Yes => First::Http,
             http::Looks::Maybe => First::More,
             http::Looks::No => First::Other,

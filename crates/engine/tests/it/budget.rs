@@ -12,6 +12,8 @@ const SERVER: [u8; 4] = [203, 0, 113, 80];
 
 /// An application's end of one TCP connection, as far as a test moves it by hand.
 pub struct App {
+    pub to: [u8; 4],
+    pub to_port: u16,
     pub port: u16,
     pub seq: u32,
     pub ack: u32,
@@ -29,18 +31,28 @@ pub struct Got {
 impl App {
     /// Opens a connection; the destination answers.
     pub fn connect(engine: &mut Engine, port: u16, window: u16) -> (Self, FlowId) {
-        let syn = PacketBuilder::ipv4(APP, SERVER, 64).tcp(port, 7000, 1000, window).syn();
+        Self::connect_to(engine, SERVER, port, 7000, window)
+    }
+
+    pub fn connect_to(engine: &mut Engine, to: [u8; 4], port: u16, to_port: u16, window: u16) -> (Self, FlowId) {
+        let syn = PacketBuilder::ipv4(APP, to, 64).tcp(port, to_port, 1000, window).syn();
         let mut packet = Vec::new();
         syn.options_raw(&[2, 4, 0x05, 0xb4])
             .unwrap()
             .write(&mut packet, &[])
             .unwrap();
         engine.handle_packet(&packet, NOW);
-        let Some(Transmit::Connect { flow, .. }) = engine.poll_transmit() else {
-            panic!("no connect")
+        let flow = loop {
+            match engine.poll_transmit() {
+                Some(Transmit::Connect { flow, .. }) => break flow,
+                Some(_) => {}
+                None => panic!("no connect"),
+            }
         };
         engine.handle_connected(flow, Ok(()), NOW);
         let mut app = Self {
+            to,
+            to_port,
             port,
             seq: 1001,
             ack: 0,
@@ -51,8 +63,16 @@ impl App {
         (app, flow)
     }
 
+    /// Resets the connection.
+    pub fn give_up(&mut self, engine: &mut Engine) {
+        let head = PacketBuilder::ipv4(APP, self.to, 64).tcp(self.port, self.to_port, self.seq, self.window);
+        let mut packet = Vec::new();
+        head.rst().write(&mut packet, &[]).unwrap();
+        engine.handle_packet(&packet, NOW);
+    }
+
     pub fn send(&mut self, engine: &mut Engine, payload: &[u8], now: Timestamp) {
-        let head = PacketBuilder::ipv4(APP, SERVER, 64).tcp(self.port, 7000, self.seq, self.window);
+        let head = PacketBuilder::ipv4(APP, self.to, 64).tcp(self.port, self.to_port, self.seq, self.window);
         let mut packet = Vec::new();
         head.ack(self.ack).write(&mut packet, payload).unwrap();
         self.seq += payload.len() as u32;
@@ -79,7 +99,7 @@ pub fn read(engine: &mut Engine) -> Vec<Got> {
 }
 
 /// The destination sends `bytes`; gives how many were taken.
-fn download(engine: &mut Engine, flow: FlowId, bytes: &[u8]) -> usize {
+pub fn download(engine: &mut Engine, flow: FlowId, bytes: &[u8]) -> usize {
     download_at(engine, flow, bytes, NOW)
 }
 

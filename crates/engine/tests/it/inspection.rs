@@ -5,8 +5,8 @@ use moat_engine::{Engine, Event, Policy, Transmit};
 use moat_model::{Action, IndicatorType};
 
 use crate::{
-    budget::read,
-    world::{APP, NOW, engine, policy},
+    budget::{App, download, read},
+    world::{APP, NOW, engine, pass_time, policy},
 };
 
 const SERVER: [u8; 4] = [203, 0, 113, 80];
@@ -24,6 +24,11 @@ struct Outcome {
 }
 
 fn play(policy: Policy, port: u16, pieces: &[&[u8]], fin: bool) -> Outcome {
+    play_answered(policy, port, pieces, fin, b"")
+}
+
+/// As [`play`]; the destination answers whatever it is sent.
+fn play_answered(policy: Policy, port: u16, pieces: &[&[u8]], fin: bool, answer: &[u8]) -> Outcome {
     let mut engine = engine(policy, false);
     let mut outcome = Outcome::default();
     let head = |seq: u32| PacketBuilder::ipv4(APP, SERVER, 64).tcp(3000, port, seq, 60_000);
@@ -31,7 +36,7 @@ fn play(policy: Policy, port: u16, pieces: &[&[u8]], fin: bool) -> Outcome {
     let syn = head(1000).syn().options_raw(&[2, 4, 0x05, 0xb4]).unwrap();
     syn.write(&mut packet, &[]).unwrap();
     engine.handle_packet(&packet, NOW);
-    transmits(&mut engine, &mut outcome);
+    transmits(&mut engine, &mut outcome, answer);
     let (mut seq, mut ack) = (1001, 0);
     let mut pieces: Vec<&[u8]> = pieces.to_vec();
     pieces.insert(0, b"");
@@ -51,7 +56,7 @@ fn play(policy: Policy, port: u16, pieces: &[&[u8]], fin: bool) -> Outcome {
         segment.write(&mut packet, piece).unwrap();
         seq += piece.len() as u32;
         engine.handle_packet(&packet, NOW);
-        transmits(&mut engine, &mut outcome);
+        transmits(&mut engine, &mut outcome, answer);
     }
     for got in read(&mut engine) {
         outcome.reset |= got.rst;
@@ -64,7 +69,7 @@ fn play(policy: Policy, port: u16, pieces: &[&[u8]], fin: bool) -> Outcome {
 }
 
 /// A destination that accepts and takes everything.
-fn transmits(engine: &mut Engine, outcome: &mut Outcome) {
+fn transmits(engine: &mut Engine, outcome: &mut Outcome, answer: &[u8]) {
     loop {
         let connected = match engine.poll_transmit() {
             Some(Transmit::Connect { flow, .. }) => flow,
@@ -72,6 +77,7 @@ fn transmits(engine: &mut Engine, outcome: &mut Outcome) {
                 outcome.sent.extend(data);
                 let n = data.len();
                 engine.handle_sent(flow, n, NOW);
+                download(engine, flow, answer);
                 continue;
             }
             Some(_) => continue,
@@ -141,9 +147,11 @@ fn requests_after_an_offer_to_upgrade_are_judged() {
     let policy = || policy(&[(IndicatorType::Url, "http://site.example/evil", Action::Block)]);
     let first = &b"GET / HTTP/1.1\r\nHost: site.example\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"[..];
     let second = &b"GET /evil HTTP/1.1\r\nHost: site.example\r\n\r\n"[..];
-    let outcome = play(policy(), 80, &[first, second], false);
+    let refused = &b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"[..];
+    let outcome = play_answered(policy(), 80, &[first, second], false, refused);
     assert_eq!(outcome.sent, first);
-    assert!(outcome.answered.starts_with(b"HTTP/1.1 403 "));
+    let page = outcome.answered.strip_prefix(refused).unwrap();
+    assert!(page.starts_with(b"HTTP/1.1 403 "));
     // The server took the offer: what follows is another protocol.
     let frames = &b"\x81\x85GET /evil HTTP/1.1\r\n\r\n"[..];
     let outcome = play(policy(), 80, &[first, frames], false);
@@ -187,4 +195,115 @@ fn hellos_of_browsers_are_refused_by_name_in_any_pieces() {
             assert_eq!((free.sent, free.answered.len()), (hello.clone(), 0));
         }
     }
+}
+
+const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: site.example\r\n\r\n";
+const EVIL: &[u8] = b"GET /evil HTTP/1.1\r\nHost: site.example\r\n\r\n";
+
+fn evil_path() -> Policy {
+    policy(&[(IndicatorType::Url, "http://site.example/evil", Action::Block)])
+}
+
+#[test]
+fn what_servers_accept_hides_no_request() {
+    let many: String = (0..500).map(|n| format!("X{n}: z\r\n")).collect();
+    let long = format!("Cookie: {}\r\n", "a".repeat(40_000));
+    let host = "Host: site.example\r\n";
+    for request in [
+        format!("\r\nGET /evil HTTP/1.1\r\n{host}\r\n"),
+        format!("GET /evil HTTP/1.1\r\n{host}X[1]: z\r\n\r\n"),
+        format!("GET /evil HTTP/1.1\r\n{host}{many}\r\n"),
+        format!("GET /evil HTTP/1.1\r\n{many}{host}\r\n"),
+        format!("GET /evil HTTP/1.1\r\n{long}{host}\r\n"),
+        format!("SEARCH /evil HTTP/1.1\r\n{host}\r\n"),
+        format!("PURGE /evil HTTP/1.1\r\n{host}\r\n"),
+        format!("get /evil HTTP/1.1\r\n{host}\r\n"),
+    ] {
+        for (port, size) in [(80, 100_000), (80, 700), (7000, 100_000)] {
+            let pieces: Vec<&[u8]> = request.as_bytes().chunks(size).collect();
+            let outcome = play(evil_path(), port, &pieces, false);
+            let page = outcome.answered.starts_with(b"HTTP/1.1 403 ");
+            assert!(
+                page && outcome.sent.is_empty(),
+                "{request:.50} on port {port} in pieces of {size}: {} sent",
+                outcome.sent.len()
+            );
+        }
+    }
+    // What only begins like a request is not held up.
+    for bytes in [&b"hello"[..], b"x", b"\r\n", b"EHLO a.example\r\n", b"SSH-2.0-x y\r\n"] {
+        assert_eq!(play(evil_path(), 7000, &[bytes], false).sent, bytes);
+    }
+}
+
+#[test]
+fn requests_behind_what_cannot_be_framed_are_judged() {
+    let first = &b"POST / HTTP/1.1\r\nHost: site.example\r\nContent-Length: +5\r\n\r\n"[..];
+    let ok = &b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"[..];
+    let outcome = play_answered(evil_path(), 80, &[first, b"hello\n", EVIL], false, ok);
+    assert_eq!(outcome.sent, [first, b"hello\n"].concat());
+    assert!(String::from_utf8_lossy(&outcome.answered).contains("403 Forbidden"));
+    // A request without a host is one to the host of those before.
+    let outcome = play_answered(evil_path(), 80, &[GET, b"GET /evil HTTP/1.0\r\n\r\n"], false, ok);
+    assert_eq!(outcome.sent, GET);
+}
+
+#[test]
+fn a_page_never_answers_another_request() {
+    // Both at once: the first goes on, and the connection ends when the destination has answered it.
+    let both = [GET, EVIL].concat();
+    let ok = &b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"[..];
+    for pieces in [&[&both[..]][..], &[GET, EVIL]] {
+        let mut engine = engine(evil_path(), false);
+        let (mut app, flow) = App::connect(&mut engine, 2000, 60_000);
+        let mut sent: Vec<u8> = Vec::new();
+        for piece in pieces {
+            app.send(&mut engine, piece, NOW);
+            while let Some(transmit) = engine.poll_transmit() {
+                let Transmit::Send { data, .. } = transmit else {
+                    continue;
+                };
+                sent.extend(data);
+                let n = data.len();
+                engine.handle_sent(flow, n, NOW);
+            }
+        }
+        assert_eq!(sent, GET);
+        app.send(&mut engine, b"more", NOW);
+        assert_eq!(
+            engine.poll_transmit(),
+            None,
+            "nothing behind the refused request goes on"
+        );
+        assert!(matches!(engine.poll_event(), Some(Event::Hit { .. })));
+        assert_eq!(download(&mut engine, flow, ok), ok.len());
+        let got = read(&mut engine);
+        let answered: Vec<u8> = got.iter().flat_map(|got| got.payload.clone()).collect();
+        assert!(answered == ok && got.iter().all(|got| !got.fin && !got.rst));
+        app.ack += ok.len() as u32;
+        app.send(&mut engine, b"", NOW);
+        let quiet = NOW.saturating_add(std::time::Duration::from_secs(3));
+        pass_time(&mut engine, quiet);
+        assert!(read(&mut engine).iter().any(|got| got.fin && got.payload.is_empty()));
+        assert_eq!(engine.poll_transmit(), Some(Transmit::Close { flow, reset: true }));
+    }
+    // One after the other: the page is the answer.
+    let outcome = play_answered(evil_path(), 80, &[GET, EVIL], false, ok);
+    assert_eq!(outcome.sent, GET);
+    assert!(outcome.answered.strip_prefix(ok).unwrap().starts_with(b"HTTP/1.1 403 "));
+}
+
+#[test]
+fn a_held_flow_sends_what_came_before_a_refused_request() {
+    // The address is blocked and the name is not: we answered ourselves to see it.
+    let list = [
+        (IndicatorType::IpAddress, "203.0.113.80", Action::Block),
+        (IndicatorType::DomainName, "site.example", Action::Allowed),
+        (IndicatorType::Url, "http://site.example/evil", Action::Block),
+    ];
+    let outcome = play(policy(&list), 80, &[&[GET, EVIL].concat()], false);
+    assert_eq!(
+        (outcome.sent.as_slice(), outcome.answered.len(), outcome.events),
+        (GET, 0, 1)
+    );
 }

@@ -4,5 +4,6 @@ mod budget;
 mod datagrams;
 mod inspection;
 mod lossy;
+mod names;
 mod streams;
 mod world;

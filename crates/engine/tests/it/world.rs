@@ -71,3 +71,10 @@ pub fn packets(engine: &mut Engine) -> Vec<Vec<u8>> {
     }
     found
 }
+
+/// Calls the engine whenever it asks for it, until `end`.
+pub fn pass_time(engine: &mut Engine, end: Timestamp) {
+    while let Some(at) = engine.poll_timeout().filter(|at| *at <= end) {
+        engine.handle_timeout(at);
+    }
+}

@@ -103,6 +103,30 @@ fn paths_match_on_segments_and_beat_the_host() {
 }
 
 #[test]
+fn a_blocked_host_may_have_paths_that_are_not() {
+    use IndicatorType::{DomainName as D, Url as U};
+    let mut over = entry(5, U, "over.example/a", Action::Allowed);
+    over.expires = Some(NOW);
+    let set = set(vec![
+        entry(1, D, "open.example", Action::Block),
+        entry(2, U, "open.example/login", Action::Warn),
+        entry(3, U, "closed.example/login", Action::Block),
+        entry(4, U, "open.example.org/login", Action::Allowed),
+        over,
+    ]);
+    assert!(set.spares_paths_below("Open.example", NOW) && set.spares_paths_below("open.example.org", NOW));
+    for host in [
+        "closed.example",
+        "sub.open.example",
+        "over.example",
+        "other.example",
+        "",
+    ] {
+        assert!(!set.spares_paths_below(host, NOW), "{host}");
+    }
+}
+
+#[test]
 fn a_long_path_does_not_hide_from_a_short_indicator() {
     let set = set(vec![entry(
         1,
@@ -190,9 +214,19 @@ fn explain_lists_every_match_with_the_deciding_one_first() {
         entry(2, D, "www.evil.example", Action::Allowed),
         entry(3, U, "https://www.evil.example/x", Action::Warn),
     ]);
-    let explanation = explain(&set, "https://www.evil.example/x/y", NOW).unwrap();
-    let ids: Vec<u64> = explanation.candidates.iter().map(|c| c.indicator.id.0).collect();
-    assert_eq!((explanation.action, ids), (Action::Warn, vec![3, 2, 1]));
+    let ids = |url: &str| {
+        let explanation = explain(&set, url, NOW).unwrap();
+        let ids: Vec<u64> = explanation.candidates.iter().map(|c| c.indicator.id.0).collect();
+        (explanation.action, ids, explanation.reason)
+    };
+    let (action, candidates, _) = ids("http://www.evil.example/x/y");
+    assert_eq!((action, candidates), (Action::Warn, vec![3, 2, 1]));
+    for https in ["https://www.evil.example/x/y", " HTTPS://www.evil.example:8443/x"] {
+        let (action, candidates, reason) = ids(https);
+        assert_eq!((action, candidates), (Action::Allowed, vec![2, 1]), "{https}");
+        assert!(reason.contains("only the host is seen"), "{reason}");
+    }
+    assert!(!ids("https://www.evil.example/").2.contains("only the host"));
     assert_eq!(explain(&set, "good.example", NOW).unwrap().action, Action::Allowed);
     assert!(explain(&set, "not a host", NOW).is_err());
 }

@@ -7,11 +7,13 @@
 mod check;
 mod rules;
 mod score;
+mod standing;
 mod version;
 
 pub use check::{Check, Op};
 pub use rules::{Rules, RulesError};
 pub use score::{ClassVerdict, Facts, Observation, Outcome, class_verdicts, evaluate};
+pub use standing::{Standing, evaluate_after};
 pub use version::OsVersion;
 
 /// The rules that Moat ships with.

@@ -86,15 +86,16 @@ pub fn class_verdicts(rules: &Rules, facts: &Facts) -> Vec<ClassVerdict> {
 
 /// The checks that apply, sorted by how they were answered.
 #[derive(Default)]
-struct Answers<'a> {
+pub(super) struct Answers<'a> {
     hits: Vec<(&'a Check, &'a str)>,
+    misses: BTreeSet<&'a str>,
     answered: u32,
     unanswered: u32,
     unknown: u32,
 }
 
 impl<'a> Answers<'a> {
-    fn of(rules: &'a Rules, facts: &'a Facts) -> Self {
+    pub(super) fn of(rules: &'a Rules, facts: &'a Facts) -> Self {
         let mut answers = Self::default();
         if !rules.apply_to(&facts.platform) || facts.environment.iter().any(|e| rules.skipped_in(e)) {
             return answers;
@@ -107,7 +108,10 @@ impl<'a> Answers<'a> {
                 continue;
             }
             match outcomes.get(check.id.as_str()) {
-                Some(Outcome::Absent) => answers.answered += 1,
+                Some(Outcome::Absent) => {
+                    answers.answered += 1;
+                    answers.misses.insert(&check.id);
+                }
                 Some(Outcome::Present(detail)) => {
                     answers.answered += 1;
                     answers.hits.push((check, detail));
@@ -116,6 +120,11 @@ impl<'a> Answers<'a> {
             }
         }
         answers
+    }
+
+    /// Whether the rule was answered.
+    pub(super) fn has(&self, rule: &str) -> bool {
+        self.misses.contains(rule) || self.hits.iter().any(|(check, _)| check.id == rule)
     }
 
     /// Strongest first; equal ones in the order of their ids, so that the same facts give the same text.
@@ -151,7 +160,7 @@ fn strength(outcome: &Outcome) -> u8 {
     }
 }
 
-fn strongest_of_groups(findings: &[Finding]) -> BTreeMap<&str, f64> {
+pub(super) fn strongest_of_groups(findings: &[Finding]) -> BTreeMap<&str, f64> {
     let mut groups: BTreeMap<&str, f64> = BTreeMap::new();
     for finding in findings {
         let strongest = groups.entry(&finding.group).or_default();
@@ -161,12 +170,12 @@ fn strongest_of_groups(findings: &[Finding]) -> BTreeMap<&str, f64> {
 }
 
 /// Rounded to a billionth, so that a weight of 0.8 alone reaches a level of 0.8.
-fn noisy_or(groups: &BTreeMap<&str, f64>) -> f64 {
+pub(super) fn noisy_or(groups: &BTreeMap<&str, f64>) -> f64 {
     let score = 1.0 - groups.values().map(|weight| 1.0 - weight).product::<f64>();
     (score * 1e9).round() / 1e9
 }
 
-fn level(rules: &Rules, score: f64, groups: &BTreeMap<&str, f64>) -> JailbreakLevel {
+pub(super) fn level(rules: &Rules, score: f64, groups: &BTreeMap<&str, f64>) -> JailbreakLevel {
     let reached = |threshold: &Threshold| {
         score >= threshold.score
             && (groups.len() >= threshold.min_groups

@@ -12,7 +12,7 @@ use super::{FieldError, Session, check_new, session::read_fields, set_up, setup_
 use crate::{
     App,
     accounts::session::Form,
-    console::{ConsoleError, Html},
+    console::{ConsoleError, Html, local},
     error::Error,
     listen::Peer,
 };
@@ -127,11 +127,4 @@ pub async fn do_sign_in(
 pub async fn sign_out(State(app): State<App>, form: Form) -> Result<Response, ConsoleError> {
     let cookie = form.session.close(&app).await?;
     Ok((cookie, Redirect::to("/sign-in")).into_response())
-}
-
-/// Only a path of this site is a place to go back to.
-fn local(next: &str) -> String {
-    let fits =
-        next.starts_with('/') && !next.starts_with("//") && !next.contains('\\') && !next.chars().any(char::is_control);
-    if fits { next.to_string() } else { "/".into() }
 }

@@ -1,5 +1,6 @@
 //! Administrators of the console: set-up link, passwords, sessions.
 
+pub mod admin;
 pub mod console;
 mod password;
 pub mod session;
@@ -15,6 +16,7 @@ use crate::{
     app::now,
     audit,
     caller::{Actor, Caller, Role},
+    db::Transaction,
     error::{Error, Result},
     json::{ApiError, Body},
     rate_limit::address_key,
@@ -42,6 +44,10 @@ struct AdministratorRecord<'a> {
 
 /// A link that makes the first administrator; none once there is one. Links made before stop working.
 pub async fn setup_link(app: &App) -> Result<Option<String>> {
+    make_setup_link(app, &Actor::System).await
+}
+
+async fn make_setup_link(app: &App, actor: &Actor) -> Result<Option<String>> {
     let mut tx = app.db.begin().await?;
     if store::count(&mut tx).await? > 0 {
         return Ok(None);
@@ -53,6 +59,14 @@ pub async fn setup_link(app: &App) -> Result<Option<String>> {
         now().saturating_add(SETUP_LINK_LIFETIME),
     )
     .await?;
+    let change = audit::Change::<()> {
+        action: "create",
+        noun: "set-up link",
+        id: "first administrator",
+        before: None,
+        after: None,
+    };
+    audit::record(&mut tx, actor, change).await?;
     tx.commit().await?;
     Ok(Some(format!("{}/setup/{token}", app.base_url())))
 }
@@ -74,22 +88,72 @@ pub async fn set_up(app: &App, token: &str, name: &str, password: &str) -> Resul
     if !store::use_setup_link(&mut tx, &secret::hash(token)).await? || store::count(&mut tx).await? > 0 {
         return Err(setup_is_closed());
     }
-    store::insert(&mut tx, &id, name, &hash).await?;
     let actor = Actor::Administrator {
         id: id.clone(),
         name: name.to_string(),
     };
+    insert(&mut tx, &actor, &id, name, &hash).await?;
+    tx.commit().await?;
+    session::open(app, &id, name, None).await
+}
+
+async fn insert(tx: &mut Transaction, actor: &Actor, id: &str, name: &str, hash: &str) -> Result<()> {
+    store::insert(tx, id, name, hash).await?;
     let record = AdministratorRecord { name };
     let change = audit::Change {
         action: "create",
         noun: "administrator",
-        id: &id,
+        id,
         before: None,
         after: Some(&record),
     };
-    audit::record(&mut tx, &actor, change).await?;
+    audit::record(tx, actor, change).await
+}
+
+/// Everyone who may sign in.
+pub async fn list(app: &App, caller: &Caller) -> Result<Vec<store::AdministratorRow>> {
+    caller.require_any(&[Role::MoatAdministrate])?;
+    store::list(&app.db).await
+}
+
+/// Makes an administrator of whom [`check_new`] approves.
+pub async fn add(app: &App, caller: &Caller, name: &str, password: &str) -> Result<()> {
+    caller.require_any(&[Role::MoatAdministrate])?;
+    let hash = app.limits.passwords.hash(password).await?;
+    let name = name.trim();
+    let mut tx = app.db.begin().await?;
+    if store::is_taken(&mut tx, name).await? {
+        return Err(Error::Conflict(format!(
+            "there is an administrator named {name} already"
+        )));
+    }
+    let id = uuid::Uuid::now_v7().to_string();
+    insert(&mut tx, &caller.actor, &id, name, &hash).await?;
     tx.commit().await?;
-    session::open(app, &id, name).await
+    Ok(())
+}
+
+/// Gives an administrator another password and ends the sessions of the old one; tells how many.
+pub async fn reset_password(app: &App, caller: &Caller, name: &str, password: &str) -> Result<u64> {
+    caller.require_any(&[Role::MoatAdministrate])?;
+    let row = store::find(&app.db, name.trim()).await?;
+    let row = row.ok_or_else(|| Error::not_found("administrator", name.trim()))?;
+    let hash = app.limits.passwords.hash(password).await?;
+    let mut tx = app.db.begin().await?;
+    store::set_password(&mut tx, &row.id, &hash).await?;
+    let ended = store::delete_sessions_of(&mut tx, &row.id).await?;
+    let change = audit::Change::<()> {
+        action: "reset password",
+        noun: "administrator",
+        id: &row.id,
+        before: None,
+        after: None,
+    };
+    audit::record(&mut tx, &caller.actor, change).await?;
+    tx.commit().await?;
+    // Open pages learn that their session is over.
+    app.hub.changed();
+    Ok(ended)
 }
 
 fn setup_is_closed() -> Error {
@@ -109,11 +173,30 @@ pub async fn sign_in(app: &App, name: &str, password: &str, address: IpAddr) -> 
     let hash = known.as_ref().map(|row| row.password_hash.clone());
     let right = app.limits.passwords.verify(password, hash).await?;
     let Some(row) = known.filter(|_| right) else {
+        record_failure(app, name, address).await?;
         return Err(Error::Unauthorized("The name or the password is wrong.".into()));
     };
     by_address.succeeded();
     by_name.succeeded();
-    session::open(app, &row.id, &row.name).await
+    session::open(app, &row.id, &row.name, Some(address)).await
+}
+
+/// Writes a failed sign-in into the audit log. The limits on tries bound how many there can be.
+async fn record_failure(app: &App, name: &str, address: IpAddr) -> Result<()> {
+    let tried = session::SignIn {
+        name: &name.chars().filter(|c| !c.is_control()).take(100).collect::<String>(),
+        address: Some(address.to_string()),
+    };
+    let mut tx = app.db.begin().await?;
+    let change = audit::Change {
+        action: "failed sign-in",
+        noun: "administrator",
+        id: "",
+        before: None,
+        after: Some(&tried),
+    };
+    audit::record(&mut tx, &Actor::System, change).await?;
+    Ok(tx.commit().await?)
 }
 
 /// Checks what a new administrator typed.
@@ -145,5 +228,6 @@ pub async fn admin_setup_link(
     Body(_): Body<Value>,
 ) -> Result<axum::Json<Value>, ApiError> {
     caller.require_any(&[Role::MoatAdministrate])?;
-    Ok(axum::Json(json!({"link": setup_link(&app).await?})))
+    let link = make_setup_link(&app, &caller.actor).await?;
+    Ok(axum::Json(json!({"link": link})))
 }

@@ -1,12 +1,13 @@
 //! Sessions: a random cookie that only the browser keeps, and a token in every form against forged requests.
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use axum::{
     extract::{FromRequest, FromRequestParts, OptionalFromRequestParts, Request},
-    http::{HeaderMap, HeaderValue, header, request::Parts},
+    http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Redirect, Response},
 };
+use serde::Serialize;
 use subtle::ConstantTimeEq as _;
 
 use super::store;
@@ -15,8 +16,9 @@ use crate::{
     app::now,
     audit,
     caller::{Actor, Caller},
-    console::ConsoleError,
+    console::{ConsoleError, address},
     error::{Error, Result},
+    json::MAX_BODY,
     odata::decode_pairs,
     secret,
 };
@@ -24,7 +26,8 @@ use crate::{
 /// The `__Host-` prefix makes browsers insist on Secure, on the path / and on this very host.
 const COOKIE: &str = "__Host-moat";
 const LIFETIME: Duration = Duration::from_secs(12 * 3600);
-const MAX_FORM: usize = 4 << 20;
+/// Largest form that comes without a session.
+const MAX_OPEN_FORM: usize = 64 << 10;
 
 /// A signed-in administrator.
 #[derive(Debug, Clone)]
@@ -45,7 +48,19 @@ pub struct Form {
 #[derive(Debug, Clone, Default)]
 pub struct Fields(Vec<(String, String)>);
 
+impl<const N: usize> From<[(&str, String); N]> for Fields {
+    fn from(fields: [(&str, String); N]) -> Self {
+        Self(fields.map(|(name, value)| (name.to_string(), value)).into())
+    }
+}
+
 impl Fields {
+    /// The parameters of an address.
+    pub fn of_address(address: &str) -> Self {
+        let query = address.split_once('?').map(|(_, query)| query);
+        Self(query.and_then(decode_pairs).unwrap_or_default())
+    }
+
     pub fn get(&self, name: &str) -> &str {
         self.0
             .iter()
@@ -72,7 +87,15 @@ impl Fields {
     }
 }
 
-pub async fn open(app: &App, administrator: &str, name: &str) -> Result<Session> {
+/// What the audit log says of a sign-in.
+#[derive(Serialize)]
+pub struct SignIn<'a> {
+    pub name: &'a str,
+    /// None right after the set-up.
+    pub address: Option<String>,
+}
+
+pub async fn open(app: &App, administrator: &str, name: &str, address: Option<IpAddr>) -> Result<Session> {
     let (token, csrf) = (secret::generate(), secret::generate());
     let mut tx = app.db.begin().await?;
     let expires = now().saturating_add(LIFETIME);
@@ -81,12 +104,13 @@ pub async fn open(app: &App, administrator: &str, name: &str) -> Result<Session>
         id: administrator.to_string(),
         name: name.to_string(),
     };
-    let change = audit::Change::<()> {
+    let address = address.map(|address| address.to_string());
+    let change = audit::Change {
         action: "sign in",
         noun: "administrator",
         id: administrator,
         before: None,
-        after: None,
+        after: Some(&SignIn { name, address }),
     };
     audit::record(&mut tx, &actor, change).await?;
     tx.commit().await?;
@@ -161,19 +185,26 @@ impl FromRequestParts<App> for Session {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Self::Rejection> {
         match Self::find(app, &parts.headers).await {
             Ok(Some(session)) => Ok(session),
-            Ok(None) => {
-                let back = if parts.method == http::Method::GET {
-                    parts.uri.path_and_query().map(ToString::to_string)
-                } else {
-                    None
-                };
-                let back = back
-                    .filter(|path| path != "/")
-                    .map(|path| format!("?next={}", crate::console::escape(&path)));
-                Err(Redirect::to(&format!("/sign-in{}", back.unwrap_or_default())).into_response())
-            }
+            Ok(None) => Err(way_to_sign_in(parts)),
             Err(error) => Err(ConsoleError(error).into_response()),
         }
+    }
+}
+
+/// To the sign-in and back. A script that fetched a part of a page would follow a redirection and find no such part: it
+/// is told where the page must go.
+fn way_to_sign_in(parts: &Parts) -> Response {
+    let back = match parts.method {
+        http::Method::GET => parts.uri.path_and_query().map(ToString::to_string),
+        _ => None,
+    };
+    let way = address(
+        "/sign-in",
+        &[("next", back.filter(|path| path != "/").as_deref().unwrap_or_default())],
+    );
+    match parts.headers.contains_key("hx-request") {
+        true => (StatusCode::UNAUTHORIZED, [("hx-redirect", way)]).into_response(),
+        false => Redirect::to(&way).into_response(),
     }
 }
 
@@ -191,9 +222,8 @@ impl FromRequest<App> for Form {
     async fn from_request(request: Request, app: &App) -> Result<Self, Self::Rejection> {
         let (mut parts, body) = request.into_parts();
         let session = <Session as FromRequestParts<App>>::from_request_parts(&mut parts, app).await?;
-        let fields = read_fields(Request::from_parts(parts, body))
-            .await
-            .map_err(IntoResponse::into_response)?;
+        let fields = read(Request::from_parts(parts, body), MAX_BODY).await;
+        let fields = fields.map_err(IntoResponse::into_response)?;
         if !bool::from(fields.get("csrf").as_bytes().ct_eq(session.csrf.as_bytes())) {
             let error = Error::Forbidden(
                 "This form is out of date. Go back, load the page again and repeat what you did.".into(),
@@ -206,10 +236,14 @@ impl FromRequest<App> for Form {
 
 /// The fields of a form that comes without a session, such as the sign-in itself.
 pub async fn read_fields(request: Request) -> Result<Fields, ConsoleError> {
-    let bytes = axum::body::to_bytes(request.into_body(), MAX_FORM).await;
-    let bytes = bytes.map_err(|_| Error::invalid("InvalidRequestBody", "The form is too large or broke off."))?;
-    let text =
-        String::from_utf8(bytes.to_vec()).map_err(|_| Error::invalid("InvalidRequestBody", "The form is no text."))?;
-    let pairs = decode_pairs(&text).ok_or_else(|| Error::invalid("InvalidRequestBody", "The form cannot be read."))?;
+    read(request, MAX_OPEN_FORM).await
+}
+
+async fn read(request: Request, limit: usize) -> Result<Fields, ConsoleError> {
+    let wrong = |text: String| Error::invalid("InvalidRequestBody", text);
+    let bytes = axum::body::to_bytes(request.into_body(), limit).await;
+    let bytes = bytes.map_err(|_| wrong(format!("The form is larger than {} KiB, or broke off.", limit >> 10)))?;
+    let text = String::from_utf8(bytes.to_vec()).map_err(|_| wrong("The form is no text.".into()))?;
+    let pairs = decode_pairs(&text).ok_or_else(|| wrong("The form cannot be read.".into()))?;
     Ok(Fields(pairs))
 }

@@ -12,6 +12,7 @@ pub struct AdministratorRow {
     pub id: String,
     pub name: String,
     pub password_hash: String,
+    pub created_at: i64,
 }
 
 #[derive(Debug, FromRow)]
@@ -28,11 +29,40 @@ pub async fn count(tx: &mut Transaction) -> Result<i64> {
 }
 
 pub async fn find(db: &Db, name: &str) -> Result<Option<AdministratorRow>> {
-    let query = "SELECT id, name, password_hash FROM administrators WHERE name = $1 AND disabled_at IS NULL";
+    let query =
+        "SELECT id, name, password_hash, created_at FROM administrators WHERE name = $1 AND disabled_at IS NULL";
     Ok(sqlx::query_as(query)
         .bind(name.to_string())
         .fetch_optional(db.read())
         .await?)
+}
+
+pub async fn list(db: &Db) -> Result<Vec<AdministratorRow>> {
+    let query = "SELECT id, name, password_hash, created_at FROM administrators WHERE disabled_at IS NULL ORDER BY name LIMIT 1000";
+    Ok(sqlx::query_as(query).fetch_all(db.read()).await?)
+}
+
+pub async fn is_taken(tx: &mut Transaction, name: &str) -> Result<bool> {
+    let query = sqlx::query_scalar::<_, i64>("SELECT COUNT(*) FROM administrators WHERE name = $1");
+    Ok(query.bind(name.to_string()).fetch_one(&mut **tx).await? > 0)
+}
+
+pub async fn set_password(tx: &mut Transaction, id: &str, hash: &str) -> Result<()> {
+    sqlx::query("UPDATE administrators SET password_hash = $1 WHERE id = $2")
+        .bind(hash.to_string())
+        .bind(id.to_string())
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+pub async fn delete_sessions_of(tx: &mut Transaction, administrator: &str) -> Result<u64> {
+    let query = sqlx::query("DELETE FROM sessions WHERE administrator_id = $1");
+    Ok(query
+        .bind(administrator.to_string())
+        .execute(&mut **tx)
+        .await?
+        .rows_affected())
 }
 
 pub async fn insert(tx: &mut Transaction, id: &str, name: &str, hash: &str) -> Result<()> {

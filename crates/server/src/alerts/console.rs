@@ -1,10 +1,9 @@
 //! The pages of alerts.
 
-use std::collections::HashMap;
-
 use askama::Template;
 use axum::{
-    extract::{Path, Query, State},
+    extract::{Path, State},
+    http::Uri,
     response::{IntoResponse as _, Redirect, Response},
 };
 use moat_model::{AlertStatus, Classification, Determination, Evidence};
@@ -12,71 +11,130 @@ use moat_model::{AlertStatus, Classification, Determination, Evidence};
 use super::triage::{self, AlertRow, Change, HistoryRow};
 use crate::{
     App,
-    accounts::{Session, session::Form},
-    console::{ConsoleError, Frame, Html, escape, words},
+    accounts::{
+        Session,
+        session::{Fields, Form},
+    },
+    console::{Chip, ConsoleError, Frame, Html, Inputs, Pager, Wrong, address, back_to, escape, here, words},
     error::{Error, Result},
     odata,
 };
 
 const PAGE: u64 = 100;
 
+const STATUSES: [(&str, &str, Option<&str>); 3] = [
+    ("", "Open", Some("status ne 'Resolved'")),
+    ("resolved", "Resolved", Some("status eq 'Resolved'")),
+    ("all", "All", None),
+];
+const SEVERITIES: [&str; 4] = ["High", "Medium", "Low", "Informational"];
+
 #[derive(Template)]
 #[template(path = "alerts.html")]
 struct ListPage {
     frame: Frame,
     rows: Vec<AlertRow>,
+    statuses: Vec<Chip>,
+    severities: Vec<Chip>,
+    /// The address of this page, to come back to.
+    here: String,
+    pager: Pager,
+    wrong: Wrong,
+}
+
+/// What the list shows, as its address says.
+struct Filters {
     status: String,
     severity: String,
-    next: Option<String>,
+    skip: u64,
 }
 
-impl ListPage {
-    const STATUSES: [(&'static str, &'static str); 3] = [("open", "Open"), ("resolved", "Resolved"), ("all", "All")];
-    const SEVERITIES: [&'static str; 4] = ["High", "Medium", "Low", "Informational"];
+impl Filters {
+    fn of(address: &str) -> Self {
+        let query = Fields::of_address(address);
+        let text = |name: &str| query.text(name).unwrap_or_default();
+        Self {
+            // The first is what one sees when the address says nothing.
+            status: Some(text("status"))
+                .filter(|status| status != "open")
+                .unwrap_or_default(),
+            severity: text("severity"),
+            skip: text("skip").parse().unwrap_or(0),
+        }
+    }
+
+    fn parameters<'a>(&'a self, status: &'a str, severity: &'a str) -> [(&'static str, &'a str); 2] {
+        [("status", status), ("severity", severity)]
+    }
+
+    fn statuses(&self) -> Vec<Chip> {
+        let link = |status: &str| address("/alerts", &self.parameters(status, &self.severity));
+        let mut chips: Vec<Chip> = STATUSES
+            .iter()
+            .map(|(name, label, _)| Chip {
+                label: (*label).into(),
+                link: link(name),
+                on: self.status == *name,
+                removable: false,
+            })
+            .collect();
+        if !chips.iter().any(|chip| chip.on) {
+            chips.push(Chip::unknown(&self.status, link("")));
+        }
+        chips
+    }
+
+    fn severities(&self) -> Vec<Chip> {
+        let link = |severity: &str| address("/alerts", &self.parameters(&self.status, severity));
+        let mut chips: Vec<Chip> = SEVERITIES
+            .iter()
+            .map(|name| {
+                let on = self.severity == *name;
+                Chip {
+                    label: format!("{} {name}", words::shape(name)),
+                    link: link(if on { "" } else { name }),
+                    on,
+                    removable: true,
+                }
+            })
+            .collect();
+        if !self.severity.is_empty() && !chips.iter().any(|chip| chip.on) {
+            chips.push(Chip::unknown(&self.severity, link("")));
+        }
+        chips
+    }
+
+    fn odata(&self) -> String {
+        let status = STATUSES.iter().find(|(name, ..)| *name == self.status);
+        let status = status.and_then(|(.., condition)| condition.map(String::from));
+        let severity = SEVERITIES.iter().find(|name| **name == self.severity);
+        let severity = severity.map(|name| format!("severity eq '{name}'"));
+        let conditions: Vec<_> = status.into_iter().chain(severity).collect();
+        let odata = format!("$top={PAGE}&$skip={}", self.skip);
+        match conditions.as_slice() {
+            [] => odata,
+            conditions => format!("{odata}&$filter={}", escape(&conditions.join(" and "))),
+        }
+    }
 }
 
-pub async fn list(
-    State(app): State<App>,
-    session: Session,
-    Query(query): Query<HashMap<String, String>>,
-) -> Result<Response, ConsoleError> {
-    let text = |name: &str| {
-        query
-            .get(name)
-            .map(|value| value.trim().to_string())
-            .unwrap_or_default()
-    };
-    let (status, severity) = (text("status"), text("severity"));
-    let skip: u64 = text("skip").parse().unwrap_or(0);
-    let mut conditions = Vec::new();
-    match status.as_str() {
-        "resolved" => conditions.push("status eq 'Resolved'".to_string()),
-        "all" => {}
-        _ => conditions.push("status ne 'Resolved'".to_string()),
-    }
-    if ListPage::SEVERITIES.contains(&severity.as_str()) {
-        conditions.push(format!("severity eq '{severity}'"));
-    }
-    let mut odata = format!("$top={PAGE}&$skip={skip}");
-    if !conditions.is_empty() {
-        odata += &format!("&$filter={}", escape(&conditions.join(" and ")));
-    }
-    let page = triage::list(&app, &session.caller(), &odata::Query::parse(Some(&odata))?, None).await?;
-    let next = page.has_more.then(|| {
-        format!(
-            "/alerts?status={}&severity={}&skip={}",
-            escape(&status),
-            escape(&severity),
-            skip + PAGE
-        )
-    });
-    let status = if status.is_empty() { "open".into() } else { status };
+pub async fn list(State(app): State<App>, session: Session, uri: Uri) -> Result<Response, ConsoleError> {
+    render_list(&app, &session, &here(&uri), Wrong::default()).await
+}
+
+async fn render_list(app: &App, session: &Session, here: &str, wrong: Wrong) -> Result<Response, ConsoleError> {
+    let filters = Filters::of(here);
+    let query = odata::Query::parse(Some(&filters.odata()))?;
+    let page = triage::list(app, &session.caller(), &query, None).await?;
+    let parameters = filters.parameters(&filters.status, &filters.severity);
     Html(ListPage {
-        frame: Frame::new(&session, "alerts"),
+        frame: Frame::new(session, "alerts"),
         rows: page.rows,
-        status,
-        severity,
-        next,
+        statuses: filters.statuses(),
+        severities: filters.severities(),
+        here: back_to("/alerts", here),
+        pager: Pager::new("/alerts", &parameters, filters.skip, PAGE, page.has_more),
+        wrong,
     })
     .respond()
 }
@@ -88,10 +146,17 @@ struct AlertPage {
     alert: AlertRow,
     evidence: Vec<(i64, String)>,
     history: Vec<HistoryRow>,
-    error: Option<String>,
-    /// A comment that was not saved.
-    comment: String,
+    wrong: Wrong,
+    /// The form as it stands: as it was typed, or as the alert is.
+    typed: Fields,
 }
+
+/// The inputs of the form.
+const INPUTS: Inputs = &[
+    ("assignedTo", "assignedTo", "Assigned to"),
+    ("determination", "determination", "Determination"),
+    ("comment", "comment", "Comment"),
+];
 
 impl AlertPage {
     fn statuses(&self) -> &'static [AlertStatus] {
@@ -108,7 +173,7 @@ impl AlertPage {
 }
 
 pub async fn show(State(app): State<App>, session: Session, Path(id): Path<String>) -> Result<Response, ConsoleError> {
-    render(&app, &session, &id, None, String::new()).await
+    render(&app, &session, &id, None).await
 }
 
 pub async fn update(State(app): State<App>, Path(id): Path<String>, form: Form) -> Result<Response, ConsoleError> {
@@ -118,23 +183,28 @@ pub async fn update(State(app): State<App>, Path(id): Path<String>, form: Form) 
     };
     match changed {
         Ok(()) => Ok(Redirect::to(&format!("/alerts/{id}")).into_response()),
-        Err(error @ (Error::Invalid { .. } | Error::Conflict(_))) => {
-            let comment = form.fields.get("comment").to_string();
-            render(&app, &form.session, &id, Some(error.to_string()), comment).await
+        Err(error) => {
+            let wrong = Wrong::of("triage", error, INPUTS)?;
+            render(&app, &form.session, &id, Some((form.fields, wrong))).await
         }
-        Err(error) => Err(error.into()),
     }
 }
 
-/// Resolves the ticked alerts.
+/// Resolves the ticked alerts and goes back to the list that they were ticked in.
 pub async fn resolve_many(State(app): State<App>, form: Form) -> Result<Response, ConsoleError> {
+    let back = back_to("/alerts", form.fields.get("back"));
     let ids = form.fields.all("id");
+    if ids.is_empty() {
+        let mut wrong = Wrong::new("resolve");
+        wrong.add("", "Tick the alerts that are to be resolved.");
+        return render_list(&app, &form.session, &back, wrong).await;
+    }
     let change = Change {
         status: Some(AlertStatus::Resolved),
         ..Change::default()
     };
     triage::update(&app, &form.session.caller(), &ids, &change).await?;
-    Ok(Redirect::to("/alerts").into_response())
+    Ok(Redirect::to(&back).into_response())
 }
 
 fn change_of(form: &Form) -> Result<Change> {
@@ -156,25 +226,33 @@ async fn render(
     app: &App,
     session: &Session,
     id: &str,
-    error: Option<String>,
-    comment: String,
+    refused: Option<(Fields, Wrong)>,
 ) -> Result<Response, ConsoleError> {
     let alert = triage::get(app, &session.caller(), id).await?;
     let evidence = triage::evidence(&app.db, id).await?;
-    let evidence = evidence
-        .into_iter()
-        .map(|row| (row.created_at, words_of(&row.body)))
-        .collect();
+    let evidence = evidence.into_iter().map(|row| (row.created_at, words_of(&row.body)));
     let history = triage::history(&app.db, id).await?;
+    let (typed, wrong) = refused.unwrap_or_else(|| (stored(&alert), Wrong::default()));
     Html(AlertPage {
         frame: Frame::new(session, "alerts"),
         alert,
-        evidence,
+        evidence: evidence.collect(),
         history,
-        error,
-        comment,
+        wrong,
+        typed,
     })
     .respond()
+}
+
+/// The form as the alert is.
+fn stored(alert: &AlertRow) -> Fields {
+    let text = |value: &Option<String>| value.clone().unwrap_or_default();
+    Fields::from([
+        ("status", alert.status.clone()),
+        ("assignedTo", text(&alert.assigned_to)),
+        ("classification", text(&alert.classification)),
+        ("determination", text(&alert.determination)),
+    ])
 }
 
 /// A piece of evidence in words.

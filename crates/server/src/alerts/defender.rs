@@ -158,6 +158,12 @@ pub async fn files(State(app): State<App>, caller: Caller, Path(id): Path<String
     Ok(Json(json!({"@odata.context": context(&app, "Files"), "value": []})))
 }
 
+/// The user of an alert: devices have none.
+pub async fn user(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> ApiResult<Json<Value>> {
+    triage::get(&app, &caller, &id).await?;
+    Err(Error::NotFound("there is no user of this alert: Moat knows devices, not who uses them".into()).into())
+}
+
 /// Sites and remote addresses in an alert's evidence.
 async fn sites(app: &App, caller: &Caller, id: &str) -> Result<Vec<(String, Option<IpAddr>)>> {
     triage::get(app, caller, id).await?;
@@ -274,7 +280,10 @@ fn change_of(body: &Value) -> Result<Change> {
         comment: text("comment")?,
     };
     let known = ["status", "assignedTo", "classification", "determination", "comment"];
-    if !body.keys().any(|key| known.contains(&key.as_str())) {
+    if !body
+        .iter()
+        .any(|(key, value)| known.contains(&key.as_str()) && !value.is_null())
+    {
         return Err(Error::invalid(
             "InvalidRequestBody",
             format!("the body changes nothing; known are {}", known.join(", ")),

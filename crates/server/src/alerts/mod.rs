@@ -102,6 +102,15 @@ pub async fn resolve_by_itself(
     Ok(true)
 }
 
+/// Resolves every open alert of a device.
+pub async fn resolve_all(tx: &mut Transaction, device: DeviceId, actor: &Actor, why: &str) -> Result<()> {
+    for open in store::active(&mut **tx, device).await? {
+        store::set_resolved(tx, &open.id, now()).await?;
+        note(tx, &open.id, actor, "resolved", why).await?;
+    }
+    Ok(())
+}
+
 /// Sets the device's risk from its open alerts and names the one that decides.
 pub async fn recompute_risk(tx: &mut Transaction, device: DeviceId) -> Result<risk::RiskDecision> {
     let active = store::active(&mut **tx, device).await?;

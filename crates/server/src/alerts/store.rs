@@ -1,4 +1,4 @@
-use moat_model::{AlertKind, DeviceId, Evidence, Severity, Timestamp};
+use moat_model::{AlertKind, Classification, DeviceId, Evidence, Severity, Timestamp};
 use moat_policy::risk::ActiveAlert;
 use sqlx::{Any, Executor, FromRow};
 
@@ -28,6 +28,23 @@ pub async fn find_open(
         .bind(kind.as_str())
         .bind(subject.to_string());
     Ok(query.fetch_optional(&mut **tx).await?)
+}
+
+/// How the newest alert of this device, kind and subject was classified.
+pub async fn last_classification(
+    tx: &mut Transaction,
+    device: DeviceId,
+    kind: AlertKind,
+    subject: &str,
+) -> Result<Option<Classification>> {
+    let query = "SELECT classification FROM alerts WHERE device_id = $1 AND kind = $2 AND subject = $3 \
+                 ORDER BY created_at DESC, id DESC LIMIT 1";
+    let query = sqlx::query_scalar::<_, Option<String>>(query)
+        .bind(device.to_string())
+        .bind(kind.as_str())
+        .bind(subject.to_string());
+    let last = query.fetch_optional(&mut **tx).await?.flatten();
+    last.map(|word| word.parse().map_err(Error::internal)).transpose()
 }
 
 pub async fn insert(tx: &mut Transaction, id: &str, incident: &Incident) -> Result<()> {

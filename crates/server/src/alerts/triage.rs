@@ -210,10 +210,8 @@ async fn reopenable(tx: &mut Transaction, alert: &AlertRow) -> Result<()> {
 fn check(change: &Change) -> Result<()> {
     for (name, text) in [("assignedTo", &change.assigned_to), ("comment", &change.comment)] {
         if text.as_ref().is_some_and(|text| text.len() > MAX_TEXT) {
-            return Err(Error::invalid(
-                "InvalidInput",
-                format!("{name} has more than {MAX_TEXT} bytes"),
-            ));
+            let rule = format!(" has more than {MAX_TEXT} bytes");
+            return Err(Error::invalid_field("InvalidInput", name, rule));
         }
     }
     check_pair(change.classification, change.determination)
@@ -222,8 +220,8 @@ fn check(change: &Change) -> Result<()> {
 fn check_pair(classification: Option<Classification>, determination: Option<Determination>) -> Result<()> {
     match (classification, determination) {
         (Some(c), Some(d)) if !fits(c, d) => {
-            let text = format!("determination {d} does not go with classification {c}");
-            Err(Error::invalid("InvalidInput", text))
+            let rule = format!(" {d} does not go with classification {c}");
+            Err(Error::invalid_field("InvalidInput", "determination", rule))
         }
         _ => Ok(()),
     }
@@ -283,7 +281,7 @@ pub async fn create(app: &App, caller: &Caller, reference: Reference) -> Result<
     let mut tx = app.db.begin().await?;
     let event = search::event(&mut tx, reference.device, reference.event).await?;
     // Times are written with more or fewer digits; the same second is the same event.
-    let same = |time: i64| (time - reference.event_time.as_micros()).abs() < 1_000_000;
+    let same = |time: i64| time.abs_diff(reference.event_time.as_micros()) < 1_000_000;
     let (time, kind) = event.filter(|(time, _)| same(*time)).ok_or_else(|| {
         Error::NotFound(format!(
             "device {} reported no event {} at that time",

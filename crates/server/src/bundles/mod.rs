@@ -1,6 +1,9 @@
 //! Bundles: what a device is given, compiled and signed once per device group and revision.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{
+    Arc, PoisonError,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use axum::{
     extract::State,
@@ -26,15 +29,35 @@ use crate::{
 /// Device groups whose newest bundle is kept in memory.
 const CACHED_GROUPS: usize = 32;
 
-/// The newest bundle of each group. The lock is held while one is compiled, so that a thousand devices cause one compilation.
+/// The newest bundle of each group. The group's lock is held while one is compiled, so that a thousand devices cause one
+/// compilation and no group waits for another's.
 #[derive(Default)]
 pub struct Cache {
-    newest: Mutex<Vec<(String, u64, Bytes)>>,
+    groups: std::sync::Mutex<Vec<(String, Newest)>>,
     /// Stored indicators that the last compilation had to leave out.
     unusable: AtomicUsize,
 }
 
+/// A group's newest bundle with its version; none before the first.
+type Newest = Arc<Mutex<Option<(u64, Bytes)>>>;
+
 impl Cache {
+    /// The place of a group; the one used longest ago makes room.
+    fn of_group(&self, group: &str) -> Newest {
+        let mut groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = groups.iter().position(|(name, _)| name == group);
+        let place = match known {
+            Some(at) => groups.remove(at),
+            None => (group.to_string(), Newest::default()),
+        };
+        if groups.len() >= CACHED_GROUPS {
+            groups.remove(0);
+        }
+        let newest = place.1.clone();
+        groups.push(place);
+        newest
+    }
+
     pub fn unusable(&self) -> usize {
         self.unusable.load(Ordering::Relaxed)
     }
@@ -65,19 +88,13 @@ pub async fn get(
 /// The newest bundle for a device group, with its version.
 pub async fn newest(app: &App, group: &str) -> Result<(u64, Bytes)> {
     let revision = *app.hub.revision().borrow();
-    let mut cache = app.bundles.newest.lock().await;
-    if let Some((_, version, bytes)) = cache
-        .iter()
-        .find(|(name, version, _)| name == group && *version >= revision)
-    {
+    let newest = app.bundles.of_group(group);
+    let mut newest = newest.lock().await;
+    if let Some((version, bytes)) = newest.as_ref().filter(|(version, _)| *version >= revision) {
         return Ok((*version, bytes.clone()));
     }
     let (version, bytes) = build(app, group).await?;
-    cache.retain(|(name, _, _)| name != group);
-    if cache.len() >= CACHED_GROUPS {
-        cache.remove(0);
-    }
-    cache.push((group.to_string(), version, bytes.clone()));
+    *newest = Some((version, bytes.clone()));
     Ok((version, bytes))
 }
 
@@ -217,3 +234,28 @@ impl Row {
 #[derive(Debug, thiserror::Error)]
 #[error("a row of the indicators is cut short")]
 struct RowCutShort;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_group_that_is_compiled_holds_up_no_other() {
+        let cache = Cache::default();
+        let sales = cache.of_group("sales");
+        let compiling = sales.lock().await;
+        assert!(
+            cache.of_group("sales").try_lock().is_err(),
+            "one compilation for all of its devices"
+        );
+        assert!(cache.of_group("staff").try_lock().is_ok());
+        drop(compiling);
+        for n in 0..CACHED_GROUPS {
+            cache.of_group(&n.to_string());
+            cache.of_group("staff");
+        }
+        let groups = cache.groups.lock().unwrap();
+        assert_eq!(groups.len(), CACHED_GROUPS);
+        assert!(groups.iter().any(|(name, _)| name == "staff"), "what is used stays");
+    }
+}

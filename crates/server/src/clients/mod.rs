@@ -59,10 +59,18 @@ pub async fn create(app: &App, caller: &Caller, name: &str, roles: Vec<Role>) ->
     caller.require_any(&[Role::MoatAdministrate])?;
     let name = name.trim();
     if name.is_empty() || name.chars().count() > 100 || name.chars().any(char::is_control) {
-        return Err(Error::invalid("InvalidInput", "name must have 1 to 100 characters"));
+        return Err(Error::invalid_field(
+            "InvalidInput",
+            "name",
+            " must have 1 to 100 characters",
+        ));
     }
     if roles.is_empty() {
-        return Err(Error::invalid("InvalidInput", "roles must name at least one role"));
+        return Err(Error::invalid_field(
+            "InvalidInput",
+            "roles",
+            " must name at least one role",
+        ));
     }
     let mut distinct: Vec<Role> = Vec::new();
     for role in roles {
@@ -135,6 +143,9 @@ pub async fn disable(app: &App, caller: &Caller, id: &str) -> Result<()> {
     Ok(())
 }
 
+/// As long as a hash, and the hash of nothing.
+const NO_HASH: &str = "----------------------------------------------------------------";
+
 /// Why a client gets no token.
 #[derive(Debug)]
 enum Refused {
@@ -149,7 +160,7 @@ async fn authenticate(app: &App, id: &str, given: &str) -> Result<Client, Refuse
     let found = store::get(&app.db, &id.to_ascii_lowercase())
         .await
         .map_err(Refused::Failed)?;
-    let hash = found.as_ref().map_or("", |(_, hash)| hash);
+    let hash = found.as_ref().map_or(NO_HASH, |(_, hash)| hash);
     let right = secret::matches(given, hash);
     match found {
         None => Err(Refused::Unknown),

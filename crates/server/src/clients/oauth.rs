@@ -142,17 +142,16 @@ async fn grant(
 }
 
 async fn authenticate(app: &App, peer: Option<Peer>, id: &str, secret: &str) -> Result<Client, Problem> {
-    let who = peer.map(|Peer(address)| format!("token {}", address_key(address.ip())));
-    if let Some(who) = &who {
-        app.limits.sign_in_failures.check(who)?;
-    }
+    // Checked before anything is counted: secrets are long, so that guessing is hopeless, and cheap to check. Whoever has
+    // the right one is not locked out by a neighbour behind the same address.
     let refused = match super::authenticate(app, id, secret).await {
         Ok(client) => return Ok(client),
         Err(Refused::Failed(error)) => return Err(error.into()),
         Err(refused) => refused,
     };
-    if let Some(who) = &who {
-        app.limits.sign_in_failures.take(who)?;
+    if let Some(Peer(address)) = peer {
+        let who = format!("token {}", address_key(address.ip()));
+        app.limits.sign_in_failures.take(&who)?;
     }
     tracing::warn!(client = %printable(id), peer = ?peer.map(|p| p.0.ip()), ?refused, "no access token given");
     Err(match refused {

@@ -15,13 +15,14 @@ use crate::{
     error::{Error, Result},
 };
 
-/// Judges one device. None when it is not there any more.
-pub async fn device(connection: &mut AnyConnection, id: DeviceId) -> Result<Option<ComplianceDecision>> {
+/// Judges one device; whether what is said of it changed.
+pub async fn device(connection: &mut AnyConnection, id: DeviceId) -> Result<bool> {
     let organisation = Organisation::load(connection).await?;
     let fleet = Fleet::load(connection, Some(id)).await?;
     match fleet.devices.first() {
-        Some(device) => judge(connection, &organisation, &fleet, device).await.map(Some),
-        None => Ok(None),
+        Some(device) => judge(connection, &organisation, &fleet, device).await,
+        // It was removed.
+        None => Ok(false),
     }
 }
 
@@ -31,8 +32,7 @@ pub async fn fleet(connection: &mut AnyConnection) -> Result<usize> {
     let fleet = Fleet::load(connection, None).await?;
     let mut changed = 0;
     for device in &fleet.devices {
-        let decision = judge(connection, &organisation, &fleet, device).await?;
-        changed += usize::from(decision.state.as_str() != device.compliance_state);
+        changed += usize::from(judge(connection, &organisation, &fleet, device).await?);
     }
     Ok(changed)
 }
@@ -74,7 +74,7 @@ async fn judge(
     organisation: &Organisation,
     fleet: &Fleet,
     device: &DeviceColumns,
-) -> Result<ComplianceDecision> {
+) -> Result<bool> {
     let stored = fleet.stored.get(&device.id).map_or(&[][..], Vec::as_slice);
     let facts = fleet.facts(device)?;
     let threats = fleet.threats(device)?;
@@ -104,9 +104,8 @@ async fn judge(
         tenant: &organisation.tenant,
         now: now(),
     });
-    store_device(connection, device, &decision).await?;
     store_policies(connection, &device.id, stored, &decision).await?;
-    Ok(decision)
+    store_device(connection, device, &decision).await
 }
 
 fn find(stored: &[Stored], policy: PolicyId) -> Option<&Stored> {
@@ -119,16 +118,15 @@ async fn store_device(
     connection: &mut AnyConnection,
     device: &DeviceColumns,
     decision: &ComplianceDecision,
-) -> Result<()> {
+) -> Result<bool> {
     let reasons = serde_json::to_string(&decision.reasons).map_err(Error::internal)?;
     let grace = decision.grace_period_expires.map(|at| at.as_micros());
     let next = decision.next_change.map(|at| at.as_micros());
-    let same = device.compliance_state == decision.state.as_str()
+    let says_the_same = device.compliance_state == decision.state.as_str()
         && device.compliance_reasons == reasons
-        && device.compliance_grace_until == grace
-        && device.compliance_next_at == next;
-    if same {
-        return Ok(());
+        && device.compliance_grace_until == grace;
+    if says_the_same && device.compliance_next_at == next {
+        return Ok(false);
     }
     let query = "UPDATE devices SET compliance_state = $1, compliance_reasons = $2, compliance_grace_until = $3, \
                  compliance_next_at = $4 WHERE id = $5";
@@ -139,7 +137,7 @@ async fn store_device(
         .bind(next)
         .bind(device.id.clone());
     query.execute(connection).await?;
-    Ok(())
+    Ok(!says_the_same)
 }
 
 async fn store_policies(

@@ -15,7 +15,7 @@ struct Asset {
     bytes: &'static [u8],
 }
 
-const ASSETS: [Asset; 4] = [
+const ASSETS: [Asset; 5] = [
     Asset {
         name: "console.css",
         kind: "text/css; charset=utf-8",
@@ -30,6 +30,11 @@ const ASSETS: [Asset; 4] = [
         name: "htmx.min.js",
         kind: "text/javascript; charset=utf-8",
         bytes: include_bytes!("../../static/htmx.min.js"),
+    },
+    Asset {
+        name: "idiomorph-ext.min.js",
+        kind: "text/javascript; charset=utf-8",
+        bytes: include_bytes!("../../static/idiomorph-ext.min.js"),
     },
     Asset {
         name: "moat.svg",
@@ -51,14 +56,15 @@ static VERSION: LazyLock<String> = LazyLock::new(|| {
     hex::encode(all.finalize()).chars().take(12).collect()
 });
 
-/// The version in the address is for the browser's memory only.
-pub async fn asset(Path((_, name)): Path<(String, String)>) -> Response {
+/// Only the version that the file has may be kept for good: an address of an older page gets the newer file.
+pub async fn asset(Path((version, name)): Path<(String, String)>) -> Response {
+    let keep = match version == asset_version() {
+        true => "public, max-age=31536000, immutable",
+        false => "no-cache",
+    };
     match ASSETS.iter().find(|asset| asset.name == name) {
         Some(asset) => {
-            let headers = [
-                (header::CONTENT_TYPE, asset.kind),
-                (header::CACHE_CONTROL, "public, max-age=31536000, immutable"),
-            ];
+            let headers = [(header::CONTENT_TYPE, asset.kind), (header::CACHE_CONTROL, keep)];
             (headers, asset.bytes).into_response()
         }
         None => StatusCode::NOT_FOUND.into_response(),

@@ -1,45 +1,33 @@
-use std::collections::HashMap;
-
 use askama::Template;
-use axum::{
-    extract::{Query, State},
-    response::Response,
-};
+use axum::{extract::State, http::Uri, response::Response};
 
-use super::{ConsoleError, Frame, Html, words};
+use super::{ConsoleError, Frame, Html, Pager, here, words};
 use crate::{
     App,
-    accounts::Session,
+    accounts::{Session, session::Fields},
     audit::{self, AuditRow},
 };
 
-const PAGE: i64 = 100;
+const PAGE: u64 = 100;
 
 #[derive(Template)]
 #[template(path = "audit.html")]
 struct Page {
     frame: Frame,
     rows: Vec<AuditRow>,
-    older: Option<i64>,
+    pager: Pager,
 }
 
-pub async fn page(
-    State(app): State<App>,
-    session: Session,
-    Query(query): Query<HashMap<String, String>>,
-) -> Result<Response, ConsoleError> {
-    let skip = query
-        .get("skip")
-        .and_then(|skip| skip.parse().ok())
-        .unwrap_or(0i64)
-        .clamp(0, 1_000_000);
-    let mut rows = audit::list(&app.db, PAGE + 1, skip).await?;
-    let more = rows.len() as i64 > PAGE;
+pub async fn page(State(app): State<App>, session: Session, uri: Uri) -> Result<Response, ConsoleError> {
+    let skip = Fields::of_address(&here(&uri)).text("skip");
+    let skip = skip.and_then(|skip| skip.parse().ok()).unwrap_or(0u64).min(1_000_000);
+    let mut rows = audit::list(&app.db, PAGE.cast_signed() + 1, skip.cast_signed()).await?;
+    let has_more = rows.len() as u64 > PAGE;
     rows.truncate(PAGE as usize);
     Html(Page {
         frame: Frame::new(&session, "audit"),
         rows,
-        older: more.then_some(skip + PAGE),
+        pager: Pager::new("/audit", &[], skip, PAGE, has_more),
     })
     .respond()
 }

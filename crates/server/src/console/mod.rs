@@ -1,7 +1,9 @@
 //! The console's frame: layout, errors, static files, live rows, and words for people.
 
+mod address;
 mod assets;
 mod audit_log;
+mod form;
 mod live;
 mod once;
 mod overview;
@@ -12,9 +14,9 @@ pub mod words;
 use askama::Template;
 use axum::{
     extract::{Request, State},
-    http::{HeaderValue, header},
+    http::{HeaderValue, Method, Uri, header},
     middleware::Next,
-    response::{IntoResponse, Response},
+    response::{IntoResponse, Redirect, Response},
 };
 
 use crate::{
@@ -24,8 +26,10 @@ use crate::{
     json,
 };
 
+pub use address::{Chip, Pager, address, back_to, escape, here, local};
 pub use assets::{asset, asset_version};
 pub use audit_log::page as audit_log;
+pub use form::{Inputs, Wrong};
 pub use live::events;
 pub use once::{Shown, ShownOnce};
 pub use overview::page as overview;
@@ -113,6 +117,23 @@ pub async fn not_found() -> ConsoleError {
     ConsoleError(Error::NotFound("There is no page at this address.".into()))
 }
 
+/// An address that only takes forms, opened or loaded again: the way leads to the page that has the form.
+pub async fn only_forms(method: Method, uri: Uri) -> Response {
+    let parts: Vec<&str> = uri.path().split('/').skip(1).collect();
+    let page = match parts.as_slice() {
+        ["devices", id, _] => format!("/devices/{id}"),
+        [
+            list @ ("alerts" | "indicators" | "reports" | "enrollment" | "settings"),
+            ..,
+        ] => format!("/{list}"),
+        _ => return not_found().await.into_response(),
+    };
+    match method {
+        Method::GET => Redirect::to(&page).into_response(),
+        _ => not_found().await.into_response(),
+    }
+}
+
 /// Refuses what another site makes a browser send. Programs send neither header and have no session to abuse.
 pub async fn same_origin(State(app): State<App>, request: Request, next: Next) -> Response {
     if request.method().is_safe() || is_same_origin(&app, &request) {
@@ -152,18 +173,4 @@ pub async fn secure_headers(request: Request, next: Next) -> Response {
         .entry(header::CACHE_CONTROL)
         .or_insert(HeaderValue::from_static("no-store"));
     response
-}
-
-/// Percent-escapes text for a query value.
-pub fn escape(text: &str) -> String {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~/".contains(&b);
-    text.bytes()
-        .map(|b| {
-            if plain(b) {
-                char::from(b).to_string()
-            } else {
-                format!("%{b:02X}")
-            }
-        })
-        .collect()
 }

@@ -19,6 +19,13 @@ pub struct Shown {
     pub lines: Vec<(&'static str, String)>,
 }
 
+impl Shown {
+    pub fn line(&self, name: &str) -> Option<&str> {
+        let line = self.lines.iter().find(|(line, _)| *line == name);
+        line.map(|(_, text)| text.as_str())
+    }
+}
+
 struct Waiting {
     /// The form token of the session that may see it.
     session: String,

@@ -7,7 +7,7 @@ use axum::{
 };
 use moat_model::Settings;
 
-use super::{ConsoleError, Frame, Html, Shown, words};
+use super::{ConsoleError, Frame, Html, Inputs, Shown, Wrong, words};
 use crate::{
     App,
     accounts::{
@@ -16,7 +16,7 @@ use crate::{
     },
     caller::Role,
     clients::{self, Client},
-    error::{Error, Result},
+    error::Result,
     gateways::{self, GatewayRow},
     settings,
 };
@@ -27,61 +27,80 @@ const PAGE: &str = "/settings";
 #[template(path = "settings.html")]
 struct Page {
     frame: Frame,
-    settings: Settings,
+    /// The form of the settings as it stands: as it was typed, or as they are.
+    settings: Fields,
+    /// What was typed in another form that was refused.
+    typed: Fields,
+    wrong: Wrong,
     clients: Vec<Client>,
     gateways: Vec<GatewayRow>,
     roles: Vec<&'static str>,
-    error: Option<String>,
     /// A secret that was just made.
     shown: Option<Shown>,
 }
 
-pub async fn page(State(app): State<App>, session: Session) -> Result<Response, ConsoleError> {
-    render(&app, &session, None, None).await
-}
-
-pub async fn save(State(app): State<App>, form: Form) -> Result<Response, ConsoleError> {
-    let before = settings::get(&app.db).await?;
-    let (new, wrong) = typed(&form.fields, before);
-    let saved = match wrong {
-        Some(message) => Err(Error::invalid("InvalidInput", message)),
-        None => settings::update(&app, &form.session.caller(), new.clone()).await,
-    };
-    match saved {
-        Ok(()) => Ok(Redirect::to(PAGE).into_response()),
-        Err(Error::Invalid { message, .. }) => render(&app, &form.session, Some(new), Some(message)).await,
-        Err(error) => Err(error.into()),
+impl Page {
+    fn has_role(&self, role: &str) -> bool {
+        self.wrong.is_on("client") && self.typed.all("role").iter().any(|typed| typed == role)
     }
 }
 
-/// The settings as typed, and what is no number: that stays as it was.
-fn typed(fields: &Fields, before: Settings) -> (Settings, Option<String>) {
-    let mut wrong = None;
-    let mut number = |name: &str, label: &str, before: u32| {
-        fields.get(name).trim().parse().unwrap_or_else(|_| {
-            wrong.get_or_insert(format!("{label} must be a whole number."));
-            before
-        })
+const SETTINGS: Inputs = &[
+    ("organisation", "organisation", "Organisation"),
+    ("helpUrl", "helpUrl", "Help link"),
+];
+const CLIENT: Inputs = &[("name", "name", "Name"), ("roles", "role", "Roles")];
+const GATEWAY: Inputs = &[("name", "name", "Name")];
+
+pub async fn page(State(app): State<App>, session: Session) -> Result<Response, ConsoleError> {
+    render(&app, &session, None).await
+}
+
+/// A form that was refused, and why.
+type Refused = Option<(Fields, Wrong)>;
+
+pub async fn save(State(app): State<App>, form: Form) -> Result<Response, ConsoleError> {
+    let mut numbers = Wrong::new("settings");
+    let new = typed(&form.fields, &mut numbers);
+    let mut wrong = match settings::check(&new) {
+        Ok(()) => Wrong::new("settings"),
+        Err(error) => Wrong::of("settings", error, SETTINGS)?,
     };
-    let settings = Settings {
+    wrong.add_all(numbers);
+    if !wrong.is_empty() {
+        return render(&app, &form.session, Some((form.fields, wrong))).await;
+    }
+    settings::update(&app, &form.session.caller(), new).await?;
+    Ok(Redirect::to(PAGE).into_response())
+}
+
+fn typed(fields: &Fields, wrong: &mut Wrong) -> Settings {
+    let mut number = |name, label: &str, range| wrong.number(name, label, fields.get(name), range);
+    Settings {
         organisation: fields.get("organisation").trim().to_string(),
         web_protection: fields.get("webProtection") == "on",
         fail_closed: fields.get("failClosed") == "on",
         exclude_url_in_report: fields.get("excludeUrlInReport") == "on",
-        posture_interval_seconds: number(
-            "postureIntervalSeconds",
-            "The time between posture runs",
-            before.posture_interval_seconds,
-        ),
-        check_in_seconds: number("checkInSeconds", "The time between check-ins", before.check_in_seconds),
-        bypass_duration_hours: number(
-            "bypassDurationHours",
-            "How long bypassed warnings last",
-            before.bypass_duration_hours,
-        ),
+        posture_interval_seconds: number("postureIntervalSeconds", "The time between posture runs", 5..=86_400),
+        check_in_seconds: number("checkInSeconds", "The time between check-ins", 5..=86_400),
+        bypass_duration_hours: number("bypassDurationHours", "The time that bypassed warnings last", 1..=720),
         help_url: fields.get("helpUrl").trim().to_string(),
-    };
-    (settings, wrong)
+    }
+}
+
+/// The form as the settings are.
+fn stored(settings: &Settings) -> Fields {
+    let ticked = |on: bool| if on { "on".to_string() } else { String::new() };
+    Fields::from([
+        ("organisation", settings.organisation.clone()),
+        ("helpUrl", settings.help_url.clone()),
+        ("checkInSeconds", settings.check_in_seconds.to_string()),
+        ("postureIntervalSeconds", settings.posture_interval_seconds.to_string()),
+        ("bypassDurationHours", settings.bypass_duration_hours.to_string()),
+        ("webProtection", ticked(settings.web_protection)),
+        ("excludeUrlInReport", ticked(settings.exclude_url_in_report)),
+        ("failClosed", ticked(settings.fail_closed)),
+    ])
 }
 
 pub async fn create_client(State(app): State<App>, form: Form) -> Result<Response, ConsoleError> {
@@ -96,20 +115,26 @@ pub async fn create_client(State(app): State<App>, form: Form) -> Result<Respons
             ("Client secret", client.client_secret),
         ],
     });
-    show_once(&app, &form.session, shown).await
+    show_once(&app, form, shown, "client", CLIENT).await
 }
 
 /// Goes on to the page that shows what was made, or says why it was not.
-async fn show_once(app: &App, session: &Session, made: Result<Shown>) -> Result<Response, ConsoleError> {
+async fn show_once(
+    app: &App,
+    form: Form,
+    made: Result<Shown>,
+    name: &'static str,
+    inputs: Inputs,
+) -> Result<Response, ConsoleError> {
     match made {
         Ok(shown) => {
-            app.shown_once.put(session, PAGE, shown);
+            app.shown_once.put(&form.session, PAGE, shown);
             Ok(Redirect::to(PAGE).into_response())
         }
-        Err(error @ (Error::Invalid { .. } | Error::Conflict(_))) => {
-            render(app, session, None, Some(error.to_string())).await
+        Err(error) => {
+            let wrong = Wrong::of(name, error, inputs)?;
+            render(app, &form.session, Some((form.fields, wrong))).await
         }
-        Err(error) => Err(error.into()),
     }
 }
 
@@ -128,7 +153,7 @@ pub async fn create_gateway(State(app): State<App>, form: Form) -> Result<Respon
         what: format!("Gateway {}", gateway.name),
         lines: vec![("Key", gateway.key)],
     });
-    show_once(&app, &form.session, shown).await
+    show_once(&app, form, shown, "gateway", GATEWAY).await
 }
 
 pub async fn disable_gateway(
@@ -140,23 +165,20 @@ pub async fn disable_gateway(
     Ok(Redirect::to(PAGE).into_response())
 }
 
-async fn render(
-    app: &App,
-    session: &Session,
-    typed: Option<Settings>,
-    error: Option<String>,
-) -> Result<Response, ConsoleError> {
+async fn render(app: &App, session: &Session, refused: Refused) -> Result<Response, ConsoleError> {
     let caller = session.caller();
+    let (typed, wrong) = refused.unwrap_or_default();
     let page = Page {
         frame: Frame::new(session, "settings"),
-        settings: match typed {
-            Some(typed) => typed,
-            None => settings::get(&app.db).await?,
+        settings: match wrong.is_on("settings") {
+            true => typed.clone(),
+            false => stored(&settings::get(&app.db).await?),
         },
+        typed,
+        wrong,
         clients: clients::list(app, &caller).await?,
         gateways: gateways::list(app, &caller).await?,
         roles: Role::ALL.iter().map(|role| role.as_str()).collect(),
-        error,
         shown: app.shown_once.take(session, PAGE),
     };
     Html(page).respond()

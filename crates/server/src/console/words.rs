@@ -6,13 +6,36 @@ use crate::{app::now, caller::Role};
 
 /// How long ago, in one unit: `5 min ago`.
 pub fn ago(micros: &i64) -> String {
-    let seconds = now().since(Timestamp::from_micros(*micros)).as_secs();
-    match seconds {
-        0..=4 => "just now".into(),
-        5..=59 => format!("{seconds} s ago"),
-        60..=3_599 => format!("{} min ago", seconds / 60),
-        3_600..=86_399 => format!("{} h ago", seconds / 3_600),
-        _ => format!("{} d ago", seconds / 86_400),
+    match now().since(Timestamp::from_micros(*micros)).as_secs() {
+        ..=4 => "just now".into(),
+        seconds @ ..60 => format!("{seconds} s ago"),
+        seconds @ ..3_600 => format!("{} min ago", seconds / 60),
+        seconds @ ..86_400 => format!("{} h ago", seconds / 3_600),
+        seconds => format!("{} d ago", seconds / 86_400),
+    }
+}
+
+/// When something ends, in one unit: `in 3 d`, or `ended 2 h ago`.
+pub fn end(micros: &i64) -> String {
+    let rounded = |seconds: u64, unit: u64| (seconds + unit / 2) / unit;
+    match Timestamp::from_micros(*micros).since(now()).as_secs() {
+        0 => format!("ended {}", ago(micros)),
+        seconds @ ..90 => format!("in {seconds} s"),
+        seconds @ ..5_400 => format!("in {} min", rounded(seconds, 60)),
+        seconds @ ..172_800 => format!("in {} h", rounded(seconds, 3_600)),
+        seconds => format!("in {} d", rounded(seconds, 86_400)),
+    }
+}
+
+pub fn end_at(at: &Timestamp) -> String {
+    end(&at.as_micros())
+}
+
+/// `1 time`, `2 times`.
+pub fn times(count: &i64) -> String {
+    match count {
+        1 => "1 time".into(),
+        count => format!("{count} times"),
     }
 }
 
@@ -49,14 +72,42 @@ pub fn shape(severity: &str) -> &'static str {
     }
 }
 
-/// State of web protection in words.
-pub fn protection(state: &str) -> &'static str {
+/// A state as people see it: the class of its colour, a shape and a word.
+pub struct Mark {
+    pub class: &'static str,
+    pub shape: &'static str,
+    pub word: &'static str,
+}
+
+const fn mark(class: &'static str, shape: &'static str, word: &'static str) -> Mark {
+    Mark { class, shape, word }
+}
+
+pub fn protection(state: &str) -> Mark {
     match state {
-        "on" => "on",
-        "off" => "off",
-        "otherVpn" => "other VPN",
-        _ => "not running",
+        "on" => mark("good", "✓", "on"),
+        "off" => mark("medium", "◆", "off"),
+        "otherVpn" => mark("medium", "◆", "another VPN is active"),
+        _ => mark("medium", "◆", "not running"),
     }
+}
+
+pub fn jailbreak(level: &str) -> Mark {
+    match level {
+        "confirmed" => mark("high", "▲", "confirmed"),
+        "suspected" => mark("medium", "◆", "suspected"),
+        _ => mark("none", "–", "none"),
+    }
+}
+
+/// A fingerprint as `openssl x509 -fingerprint` prints it: `AB:01:…`.
+pub fn fingerprint(hex: &str) -> String {
+    let pairs: Vec<_> = hex
+        .as_bytes()
+        .chunks(2)
+        .map(|pair| String::from_utf8_lossy(pair).to_uppercase())
+        .collect();
+    pairs.join(":")
 }
 
 #[cfg(test)]
@@ -75,6 +126,10 @@ mod tests {
         ] {
             assert_eq!(ago(&before(seconds)), text);
         }
+        assert_eq!(end(&before(-7_230)), "in 2 h");
+        assert_eq!(end(&before(120)), "ended 2 min ago");
+        assert_eq!((times(&1), times(&12)), ("1 time".into(), "12 times".into()));
+        assert_eq!(fingerprint("ab01ff"), "AB:01:FF");
         assert_eq!(exact(&0), "1970-01-01 00:00:00 UTC");
     }
 }

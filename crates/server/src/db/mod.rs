@@ -1,6 +1,6 @@
 //! The database. SQLite in WAL mode with `synchronous=FULL`: what was committed survives `kill -9` and power loss.
 
-use std::{path::Path, time::Duration};
+use std::{fs::OpenOptions, os::unix::fs::OpenOptionsExt as _, path::Path, time::Duration};
 
 use sqlx::{Any, AnyConnection, AnyPool, Connection as _, Executor as _, any::AnyPoolOptions};
 
@@ -19,6 +19,13 @@ impl Db {
     /// Opens or creates the database file and brings its tables up to date.
     pub async fn open(file: &Path) -> Result<Self> {
         sqlx::any::install_default_drivers();
+        // SQLite gives its other files the mode of this one.
+        OpenOptions::new()
+            .create(true)
+            .append(true)
+            .mode(0o600)
+            .open(file)
+            .map_err(Error::internal)?;
         let url = format!("sqlite://{}?mode=rwc", file.display());
         let write = pool(1).connect(&url).await?;
         sqlx::migrate!("src/db/migrations")

@@ -1,9 +1,9 @@
 use moat_model::{
-    AlertKind, DeviceId,
+    AlertKind, DeviceId, JailbreakLevel,
     sync::{Access, CheckIn, CheckInReply, Command, MAX_EVENTS},
 };
 
-use super::{DeviceRow, incidents, store};
+use super::{DeviceRow, bounds, incidents, store};
 use crate::{
     App, alerts,
     app::now,
@@ -12,20 +12,23 @@ use crate::{
     error::{Error, Result},
 };
 
-/// Events in the future are believed up to this; a wrong clock must not hide an alert behind years to come.
-const CLOCK_SKEW: std::time::Duration = std::time::Duration::from_secs(300);
-
 /// Stores a check-in in one transaction: events, alerts, state, risk. Only what was committed is acknowledged.
 pub async fn check_in(app: &App, device: &DeviceRow, mut check_in: CheckIn, peer: &str) -> Result<CheckInReply> {
     check(&mut check_in)?;
     let id = device.device_id()?;
     let mut tx = app.db.begin().await?;
     let (acknowledged, posture_requested) = store_events(&mut tx, id, &check_in).await?;
-    alerts::resolve_by_itself(&mut tx, id, AlertKind::DeviceSilent, "", "the device reported again").await?;
+    let spoke_again =
+        alerts::resolve_by_itself(&mut tx, id, AlertKind::DeviceSilent, "", "the device reported again").await?;
+    let judged_otherwise = incidents::follow_posture(&mut tx, id, &check_in.state).await?;
     store::update_state(&mut tx, id, &check_in.device, &check_in.state, peer).await?;
-    super::reassess(&mut tx, id).await?;
+    let after = super::reassess(&mut tx, id).await?;
     tx.commit().await?;
-    app.device_changed(id).await?;
+    let reported = acknowledged > device.acknowledged_seq.cast_unsigned();
+    let is_news = spoke_again || judged_otherwise || reported || after.compliance_changed;
+    if is_news || shows_otherwise(device, &check_in) || after.risk.risk.as_str() != device.risk {
+        app.device_changed(id).await?;
+    }
     Ok(CheckInReply {
         acknowledged,
         bundle_version: *app.hub.revision().borrow(),
@@ -34,10 +37,47 @@ pub async fn check_in(app: &App, device: &DeviceRow, mut check_in: CheckIn, peer
     })
 }
 
+/// Whether the console shows the device otherwise than before, apart from when it was seen. Most check-ins bring nothing new,
+/// and must not make every open page fetch itself again.
+fn shows_otherwise(before: &DeviceRow, now: &CheckIn) -> bool {
+    let (info, state) = (&now.device, &now.state);
+    let level = state
+        .posture
+        .as_ref()
+        .map_or(JailbreakLevel::None, |posture| posture.level);
+    let info = [
+        &info.name,
+        &info.os_platform,
+        &info.os_version,
+        &info.model,
+        &info.agent_version,
+    ];
+    let info_before = [
+        &before.name,
+        &before.os_platform,
+        &before.os_version,
+        &before.model,
+        &before.agent_version,
+    ];
+    let bundle = state.bundle_version.cast_signed();
+    info != info_before
+        || before.silent_since.is_some()
+        || before.web_protection != state.web_protection.as_str()
+        || before.other_vpn != state.other_vpn
+        || before.bundle_version != bundle
+        || before.jailbreak_level != level.as_str()
+        || before.posture.is_some() != state.posture.is_some()
+}
+
 /// Stores the events; gives up to which number the server has them, and whether a posture run was asked for.
 async fn store_events(tx: &mut Transaction, id: DeviceId, check_in: &CheckIn) -> Result<(u64, bool)> {
-    let query = sqlx::query_as("SELECT acknowledged_seq, posture_requested_at FROM devices WHERE id = $1");
-    let (acknowledged, requested): (i64, Option<i64>) = query.bind(id.to_string()).fetch_one(&mut **tx).await?;
+    let query = sqlx::query_as(
+        "SELECT acknowledged_seq, posture_requested_at FROM devices WHERE id = $1 AND revoked_at IS NULL",
+    );
+    // Removed since its certificate was looked up: its alerts were resolved, and it may open no new ones.
+    let found: Option<(i64, Option<i64>)> = query.bind(id.to_string()).fetch_optional(&mut **tx).await?;
+    let (acknowledged, requested) =
+        found.ok_or_else(|| Error::Forbidden("this device is not enrolled any more".into()))?;
     let mut acknowledged = acknowledged.cast_unsigned();
     for entry in &check_in.events {
         if entry.seq <= acknowledged {
@@ -84,9 +124,6 @@ fn check(check_in: &mut CheckIn) -> Result<()> {
     {
         return Err(Error::invalid("bodyInvalid", "seq must be 1 to 9223372036854775807"));
     }
-    let latest = now().saturating_add(CLOCK_SKEW);
-    for entry in &mut check_in.events {
-        entry.time = entry.time.min(latest);
-    }
+    bounds::apply(check_in, now());
     Ok(())
 }

@@ -1,10 +1,9 @@
 //! The pages of devices.
 
-use std::collections::HashMap;
-
 use askama::Template;
 use axum::{
-    extract::{Path, Query, State},
+    extract::{Path, State},
+    http::Uri,
     response::{IntoResponse as _, Redirect, Response},
 };
 use moat_model::Assessment;
@@ -17,9 +16,12 @@ use super::{
 use crate::{
     App,
     access::{Decision, Explained},
-    accounts::{Session, session::Form},
+    accounts::{
+        Session,
+        session::{Fields, Form},
+    },
     alerts::triage::{self, AlertRow},
-    console::{ConsoleError, Frame, Html, escape, words},
+    console::{Chip, ConsoleError, Frame, Html, Pager, Wrong, address, escape, here, words},
     error::{Error, Result},
     odata,
 };
@@ -33,81 +35,84 @@ struct ListPage {
     rows: Vec<(DeviceRow, bool)>,
     search: String,
     filter: String,
-    next: Option<String>,
+    chips: Vec<Chip>,
+    pager: Pager,
 }
 
-/// Filters that are links: name in the address, label, OData.
-const FILTERS: [(&str, &str, &str); 6] = [
+const ENROLLED: &str = "onboardingStatus eq 'onboarded'";
+
+/// Filters that are links: name in the address, label, OData. Removed devices stand in a list of their own.
+const FILTERS: [(&str, &str, &str); 7] = [
     ("high", "High risk", "riskScore eq 'High'"),
     ("medium", "Medium risk", "riskScore eq 'Medium'"),
-    (
-        "jailbroken",
-        "Jailbroken or suspected",
-        "moatJailbreak ne 'none' and onboardingStatus eq 'onboarded'",
-    ),
+    ("jailbroken", "Jailbroken or suspected", "moatJailbreak ne 'none'"),
     (
         "impaired",
         "Web protection off",
         "healthStatus eq 'ImpairedCommunication'",
     ),
-    ("silent", "Silent or removed", "healthStatus eq 'Inactive'"),
+    ("silent", "Silent", "healthStatus eq 'Inactive'"),
     ("healthy", "Healthy", "healthStatus eq 'Active' and riskScore eq 'None'"),
+    ("removed", "Removed", "onboardingStatus ne 'onboarded'"),
 ];
 
-impl ListPage {
-    fn filters(&self) -> impl Iterator<Item = (&'static str, &'static str, bool)> + '_ {
-        FILTERS
-            .iter()
-            .map(|(name, label, _)| (*name, *label, *name == self.filter))
+/// The filters as links, and what is searched for, each to be switched off by itself.
+fn chips(search: &str, filter: &str) -> Vec<Chip> {
+    let link = |search: &str, filter: &str| address("/devices", &[("q", search), ("filter", filter)]);
+    let mut chips = Vec::new();
+    if !search.is_empty() {
+        chips.push(Chip {
+            label: format!("Name has “{search}”"),
+            link: link("", filter),
+            on: true,
+            removable: true,
+        });
     }
+    for (name, label, _) in FILTERS {
+        let on = name == filter;
+        chips.push(Chip {
+            label: label.into(),
+            link: link(search, if on { "" } else { name }),
+            on,
+            removable: true,
+        });
+    }
+    if !filter.is_empty() && !FILTERS.iter().any(|(name, ..)| *name == filter) {
+        chips.push(Chip::unknown(filter, link(search, "")));
+    }
+    chips
 }
 
-pub async fn list(
-    State(app): State<App>,
-    session: Session,
-    Query(query): Query<HashMap<String, String>>,
-) -> Result<Response, ConsoleError> {
-    let text = |name: &str| {
-        query
-            .get(name)
-            .map(|value| value.trim().to_string())
-            .unwrap_or_default()
-    };
+pub async fn list(State(app): State<App>, session: Session, uri: Uri) -> Result<Response, ConsoleError> {
+    let query = Fields::of_address(&here(&uri));
+    let text = |name: &str| query.text(name).unwrap_or_default();
     let (search, filter) = (text("q"), text("filter"));
     let skip: u64 = text("skip").parse().unwrap_or(0);
     let mut conditions = Vec::new();
     if !search.is_empty() {
         conditions.push(format!("contains(computerDnsName,'{}')", search.replace('\'', "''")));
     }
-    conditions.extend(
-        FILTERS
-            .iter()
-            .find(|(name, ..)| *name == filter)
-            .map(|(_, _, condition)| (*condition).to_string()),
-    );
-    let mut odata = format!("$top={PAGE}&$skip={skip}");
-    if !conditions.is_empty() {
-        odata += &format!("&$filter={}", escape(&conditions.join(" and ")));
+    let known = FILTERS.iter().find(|(name, ..)| *name == filter);
+    conditions.extend(known.map(|(_, _, condition)| (*condition).to_string()));
+    if filter != "removed" {
+        conditions.push(ENROLLED.into());
     }
+    let odata = format!("$top={PAGE}&$skip={skip}&$filter={}", escape(&conditions.join(" and ")));
     let page = search::page(&app.db, &odata::Query::parse(Some(&odata))?).await?;
-    let next = page
-        .has_more
-        .then(|| format!("/devices?q={}&filter={filter}&skip={}", escape(&search), skip + PAGE));
+    let parameters = [("q", search.as_str()), ("filter", filter.as_str())];
+    let pager = Pager::new("/devices", &parameters, skip, PAGE, page.has_more);
     let connected = |row: &DeviceRow| row.device_id().is_ok_and(|id| app.hub.is_connected(id));
-    let rows = page
-        .rows
-        .into_iter()
-        .map(|row| {
-            let on = connected(&row);
-            (row, on)
-        })
-        .collect();
+    let rows = page.rows.into_iter().map(|row| {
+        let on = connected(&row);
+        (row, on)
+    });
     Html(ListPage {
         frame: Frame::new(&session, "devices"),
-        rows,
+        rows: rows.collect(),
+        chips: chips(&search, &filter),
         search,
         filter,
-        next,
+        pager,
     })
     .respond()
 }
@@ -123,7 +128,7 @@ struct DevicePage {
     decision: Standing,
     alerts: Vec<AlertRow>,
     timeline: Vec<EventRow>,
-    error: Option<String>,
+    wrong: Wrong,
 }
 
 /// A line of a device's timeline.
@@ -138,10 +143,10 @@ impl EventRow {
             "warningBypassed" => format!("Went on past the warning for {site} (indicator {})", body["indicator"]),
             "jailbreak" => format!("Jailbreak {}", text(&body["level"])),
             "jailbreakCleared" => "Found clean again".into(),
-            "webProtectionChanged" => format!(
-                "Web protection {}",
-                words::protection(body["state"].as_str().unwrap_or_default())
-            ),
+            "webProtectionChanged" => match body["state"].as_str().unwrap_or_default() {
+                "otherVpn" => "Web protection stands aside: another VPN is active".into(),
+                state => format!("Web protection {}", words::protection(state).word),
+            },
             "siteReported" => format!("Reported {}", text(&body["url"])),
             "bundleRefused" => format!("Refused a policy: {}", text(&body["reason"])),
             other => other.to_string(),
@@ -150,14 +155,18 @@ impl EventRow {
 }
 
 pub async fn show(State(app): State<App>, session: Session, Path(id): Path<String>) -> Result<Response, ConsoleError> {
-    render(&app, &session, &id, None).await
+    render(&app, &session, &id, Wrong::default()).await
 }
 
 pub async fn revoke(State(app): State<App>, Path(id): Path<String>, form: Form) -> Result<Response, ConsoleError> {
     let device = super::get(&app, parse_id(&id)?).await?;
     if form.fields.get("confirm").trim() != device.name {
-        let error = format!("Type the device's name, {}, to remove it.", device.name);
-        return render(&app, &form.session, &id, Some(error)).await;
+        let mut wrong = Wrong::new("revoke");
+        wrong.add(
+            "confirm",
+            format!("Type the device's name, {}, to remove it.", device.name),
+        );
+        return render(&app, &form.session, &id, wrong).await;
     }
     super::revoke(&app, &form.session.caller(), parse_id(&id)?).await?;
     Ok(Redirect::to(&format!("/devices/{id}")).into_response())
@@ -168,7 +177,7 @@ pub async fn check(State(app): State<App>, Path(id): Path<String>, form: Form) -
     Ok(Redirect::to(&format!("/devices/{id}")).into_response())
 }
 
-async fn render(app: &App, session: &Session, id: &str, error: Option<String>) -> Result<Response, ConsoleError> {
+async fn render(app: &App, session: &Session, id: &str, wrong: Wrong) -> Result<Response, ConsoleError> {
     let id = parse_id(id)?;
     let device = super::get(app, id).await?;
     let posture = device
@@ -189,7 +198,7 @@ async fn render(app: &App, session: &Session, id: &str, error: Option<String>) -
             .rows,
         timeline: search::timeline(&app.db, &device.id).await?,
         device,
-        error,
+        wrong,
     };
     Html(page).respond()
 }

@@ -27,7 +27,7 @@ pub async fn list(
     caller.require_any(READ)?;
     let query = Query::parse(raw.as_deref())?;
     query.check_expand(&[])?;
-    let page = search::page(&app.db, &query).await?;
+    let page = search::page_by_id(&app.db, &query).await?;
     if page.rows.is_empty() && query.filter.is_none() && query.skip == 0 && query.page() > 0 {
         return Err(Error::NotFound("there are no machines yet".into()).into());
     }
@@ -85,7 +85,7 @@ pub async fn find_by_tag(State(app): State<App>, caller: Caller, RawQuery(raw): 
         },
         test: Some(Box::new(test)),
     });
-    let page = search::page(&app.db, &query).await?;
+    let page = search::page_by_id(&app.db, &query).await?;
     Ok(Json(
         json!({"@odata.context": context(&app, "Machines"), "value": render_all(&app, &page.rows).await?}),
     ))

@@ -16,7 +16,7 @@ use moat_model::{
     DeviceId,
     sync::{CheckIn, CheckInReply, Problem, Push, Renew, Renewed},
 };
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 use tokio::sync::{mpsc, watch};
 
 use super::{DeviceRow, store};
@@ -118,6 +118,7 @@ pub async fn check_in(
 pub async fn renew(
     State(app): State<App>,
     Enrolled(device): Enrolled,
+    Extension(shown): Extension<Option<PeerCertificate>>,
     DeviceBody(body): DeviceBody<Renew>,
 ) -> Result<Json<Renewed>, DeviceError> {
     let id = device.device_id()?;
@@ -126,12 +127,20 @@ pub async fn renew(
         .issue_device(id, &body.csr, app.config.device_certificate_days)?;
     let mut tx = app.db.begin().await?;
     store::insert_certificate(&mut tx, id, &certificate).await?;
-    let change = audit::Change::<()> {
+    let before = shown.map(|shown| CertificateRecord {
+        fingerprint: shown.fingerprint,
+        not_after: shown.not_after.to_string(),
+    });
+    let after = CertificateRecord {
+        fingerprint: certificate.fingerprint.clone(),
+        not_after: certificate.not_after.to_string(),
+    };
+    let change = audit::Change {
         action: "renew",
         noun: "device certificate",
         id: &device.id,
-        before: None,
-        after: None,
+        before: before.as_ref(),
+        after: Some(&after),
     };
     audit::record(&mut tx, &Actor::Device(id), change).await?;
     tx.commit().await.map_err(Error::from)?;
@@ -139,6 +148,14 @@ pub async fn renew(
     Ok(Json(Renewed {
         certificate: certificate.pem,
     }))
+}
+
+/// What the audit log says of a certificate.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct CertificateRecord {
+    fingerprint: String,
+    not_after: String,
 }
 
 /// Server-sent events: the newest bundle version at once and at each change, and commands.

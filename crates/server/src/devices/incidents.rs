@@ -1,8 +1,9 @@
 //! What a reported event means: alerts raised and resolved, site reports filed.
 
 use moat_model::{
-    Action, AlertKind, Assessment, DeviceId, Evidence, IndicatorId, JailbreakLevel, Severity, Timestamp, WebProtection,
-    sync::{DeviceEvent, OutboxEntry, Site},
+    Action, AlertKind, Assessment, Classification, DeviceId, Evidence, IndicatorId, JailbreakLevel, Severity,
+    Timestamp, WebProtection,
+    sync::{DeviceEvent, DeviceState, OutboxEntry, Site},
 };
 
 use crate::{
@@ -64,6 +65,27 @@ pub async fn apply(tx: &mut Transaction, device: DeviceId, entry: &OutboxEntry) 
         }
         DeviceEvent::BundleRefused { reason } => raise(tx, bundle_refused(device, reason, at)).await,
     }
+}
+
+/// Brings the jailbreak alert into line with what the device says it is now. An alert that was resolved by hand opens nothing
+/// while the device is still jailbroken, unless somebody looked and called it a false positive. Tells whether it
+/// resolved or raised one.
+pub async fn follow_posture(tx: &mut Transaction, device: DeviceId, state: &DeviceState) -> Result<bool> {
+    let Some(posture) = &state.posture else {
+        return Ok(false);
+    };
+    if posture.level == JailbreakLevel::None {
+        let why = "the device's last posture run found it clean";
+        return alerts::resolve_by_itself(tx, device, AlertKind::Jailbreak, "", why).await;
+    }
+    let kind = AlertKind::Jailbreak;
+    if alerts::store::find_open(tx, device, kind, "").await?.is_some()
+        || alerts::store::last_classification(tx, device, kind, "").await? == Some(Classification::FalsePositive)
+    {
+        return Ok(false);
+    }
+    raise(tx, jailbreak(device, posture.level, posture, state.time)).await?;
+    Ok(true)
 }
 
 async fn raise(tx: &mut Transaction, incident: Incident) -> Result<()> {

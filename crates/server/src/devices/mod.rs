@@ -1,17 +1,20 @@
 //! Devices: what they report, what is known of them, and taking them out.
 
 pub mod admin;
+mod bounds;
 mod check_in;
 pub mod console;
 pub mod defender;
 pub mod device;
 pub mod graph;
+pub mod group;
 mod incidents;
 pub mod managed;
 pub mod search;
 pub mod store;
 
 use moat_model::{DeviceId, sync::Command};
+use moat_policy::risk::RiskDecision;
 use serde::Serialize;
 
 use crate::{
@@ -32,43 +35,82 @@ pub async fn get(app: &App, id: DeviceId) -> Result<DeviceRow> {
 }
 
 /// Judges a device anew after something about it changed: alerts make its risk, risk and posture its compliance.
-pub async fn reassess(tx: &mut Transaction, id: DeviceId) -> Result<()> {
-    alerts::recompute_risk(tx, id).await?;
-    compliance::assess::device(tx, id).await?;
-    Ok(())
+pub async fn reassess(tx: &mut Transaction, id: DeviceId) -> Result<Standing> {
+    Ok(Standing {
+        risk: alerts::recompute_risk(tx, id).await?,
+        compliance_changed: compliance::assess::device(tx, id).await?,
+    })
 }
 
-/// Takes a device's certificates away. It is locked out from this moment; what it holds on itself stays in force.
+/// What came out when a device was judged anew.
+pub struct Standing {
+    pub risk: RiskDecision,
+    pub compliance_changed: bool,
+}
+
+/// Takes a device's certificates away. It is locked out from this moment; what it holds on itself stays in force. Its open
+/// alerts are resolved: nobody can act on them any more.
 pub async fn revoke(app: &App, caller: &Caller, id: DeviceId) -> Result<()> {
     caller.require_any(&[Role::MoatAdministrate])?;
+    let device = get(app, id).await?;
     let mut tx = app.db.begin().await?;
     if !store::revoke(&mut tx, id, &caller.actor.to_string()).await? {
         return Err(Error::not_found("device in use", id));
     }
-    let change = audit::Change::<()> {
+    let state = |revoked| Revocation {
+        name: &device.name,
+        device_group: &device.device_group,
+        revoked,
+    };
+    let change = audit::Change {
         action: "revoke",
         noun: "device",
         id: &id.to_string(),
-        before: None,
-        after: None,
+        before: Some(&state(false)),
+        after: Some(&state(true)),
     };
     audit::record(&mut tx, &caller.actor, change).await?;
+    alerts::resolve_all(&mut tx, id, &caller.actor, "the device was removed").await?;
+    alerts::recompute_risk(&mut tx, id).await?;
     tx.commit().await?;
     app.hub.disconnect(id);
     app.device_changed(id).await
+}
+
+/// What the audit log says of a device that is taken out.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Revocation<'a> {
+    name: &'a str,
+    device_group: &'a str,
+    revoked: bool,
 }
 
 /// Asks a device to run its posture rules: at once when it is connected (true), else when it comes back.
 pub async fn request_posture(app: &App, caller: &Caller, id: DeviceId) -> Result<bool> {
     caller.require_any(&[Role::MoatAdministrate, Role::MachineReadWriteAll])?;
     get(app, id).await?;
-    if app.hub.command(id, Command::RunPosture) {
-        return Ok(true);
-    }
+    let delivered = app.hub.command(id, Command::RunPosture);
     let mut tx = app.db.begin().await?;
-    store::request_posture(&mut tx, id).await?;
+    if !delivered {
+        store::request_posture(&mut tx, id).await?;
+    }
+    let change = audit::Change {
+        action: "request posture",
+        noun: "device",
+        id: &id.to_string(),
+        before: None,
+        after: Some(&PostureRequest { delivered }),
+    };
+    audit::record(&mut tx, &caller.actor, change).await?;
     tx.commit().await?;
-    Ok(false)
+    Ok(delivered)
+}
+
+#[derive(Serialize)]
+struct PostureRequest {
+    /// Whether it reached the device at once.
+    delivered: bool,
 }
 
 /// Asks a connected device to check in now; others do so when they come back.
@@ -105,9 +147,10 @@ pub async fn set_user(app: &App, caller: &Caller, id: DeviceId, user: Option<&st
 /// Longest tag, in bytes.
 const MAX_TAG: usize = 200;
 
+/// What the audit log says of a device's tags.
 #[derive(Serialize)]
-struct TagChange<'a> {
-    tag: &'a str,
+struct Tags {
+    tags: Vec<String>,
 }
 
 /// Adds a tag to devices, or takes it away. All of them, or none when one is unknown.
@@ -125,15 +168,16 @@ pub async fn tag(app: &App, caller: &Caller, ids: &[DeviceId], tag: &str, add: b
         if !store::exists(&mut tx, *id).await? {
             return Err(Error::not_found("machine", id));
         }
+        let before = store::tags(&mut tx, *id).await?;
         store::set_tag(&mut tx, *id, tag, add).await?;
+        let after = store::tags(&mut tx, *id).await?;
         let action = if add { "tag" } else { "untag" };
-        let change = TagChange { tag };
         let change = audit::Change {
             action,
             noun: "device",
             id: &id.to_string(),
-            before: None,
-            after: Some(&change),
+            before: Some(&Tags { tags: before }),
+            after: Some(&Tags { tags: after }),
         };
         audit::record(&mut tx, &caller.actor, change).await?;
     }

@@ -168,6 +168,11 @@ pub async fn request_posture(tx: &mut Transaction, id: DeviceId) -> Result<()> {
     Ok(())
 }
 
+pub async fn tags(tx: &mut Transaction, id: DeviceId) -> Result<Vec<String>> {
+    let query = sqlx::query_scalar("SELECT tag FROM device_tags WHERE device_id = $1 ORDER BY tag");
+    Ok(query.bind(id.to_string()).fetch_all(&mut **tx).await?)
+}
+
 pub async fn set_tag(tx: &mut Transaction, id: DeviceId, tag: &str, present: bool) -> Result<()> {
     let query = match present {
         true => sqlx::query("INSERT INTO device_tags (device_id, tag) VALUES ($1, $2) ON CONFLICT DO NOTHING"),

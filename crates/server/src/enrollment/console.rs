@@ -12,8 +12,9 @@ use crate::{
         Session,
         session::{Fields, Form},
     },
-    console::{ConsoleError, Frame, Html, Shown, words},
-    error::Error,
+    app::now,
+    console::{ConsoleError, Frame, Html, Inputs, Shown, Wrong, words},
+    pki,
 };
 
 const PAGE: &str = "/enrollment";
@@ -25,31 +26,49 @@ struct Page {
     rows: Vec<TokenRow>,
     /// A link that was just made.
     link: Option<String>,
+    /// The form as it stands: as it was typed, or new.
     typed: Fields,
-    error: Option<String>,
+    wrong: Wrong,
+    authority: Authority,
 }
+
+/// What a device needs to know whom it speaks with.
+struct Authority {
+    /// SHA-256 of Moat's authority, as openssl prints it.
+    fingerprint: String,
+    /// Whether this server shows a certificate that another authority signed.
+    own_certificate: bool,
+}
+
+impl TokenRow {
+    fn is_usable(&self) -> bool {
+        self.revoked_at.is_none() && self.uses < self.max_uses && self.expires_at > now().as_micros()
+    }
+}
+
+/// The inputs of the form.
+const INPUTS: Inputs = &[
+    ("lifetimeSeconds", "hours", "Works for, hours"),
+    ("maxUses", "uses", "Devices"),
+    ("deviceGroup", "group", "Device group"),
+];
+/// A year, as for every token.
+const MAX_HOURS: u32 = 366 * 24;
+const MAX_USES: u32 = 100_000;
 
 pub async fn list(State(app): State<App>, session: Session) -> Result<Response, ConsoleError> {
     let shown = app.shown_once.take(&session, PAGE);
-    let link = shown
-        .and_then(|shown| shown.lines.into_iter().next())
-        .map(|(_, link)| link);
-    render(&app, &session, link, Fields::default(), None).await
+    let link = shown.and_then(|shown| shown.lines.into_iter().next());
+    let new = Fields::from([("hours", "24".into()), ("uses", "1".into())]);
+    render(&app, &session, link.map(|(_, link)| link), new, Wrong::default()).await
 }
 
 pub async fn create(State(app): State<App>, form: Form) -> Result<Response, ConsoleError> {
-    let number = |name: &str| form.fields.get(name).trim().parse::<u32>().unwrap_or(0);
-    let new = NewToken {
-        lifetime_seconds: u64::from(number("hours")) * 3600,
-        max_uses: number("uses"),
-        management: if form.fields.get("management") == "unmanaged" {
-            Management::Unmanaged
-        } else {
-            Management::Managed
-        },
-        device_group: form.fields.get("group").trim().to_string(),
-        user: form.fields.text("user"),
-    };
+    let mut wrong = Wrong::new("link");
+    let new = typed(&form.fields, &mut wrong);
+    if !wrong.is_empty() {
+        return render(&app, &form.session, None, form.fields, wrong).await;
+    }
     match create_token(&app, &form.session.caller(), new).await {
         Ok(issued) => {
             let shown = Shown {
@@ -59,8 +78,24 @@ pub async fn create(State(app): State<App>, form: Form) -> Result<Response, Cons
             app.shown_once.put(&form.session, PAGE, shown);
             Ok(Redirect::to(PAGE).into_response())
         }
-        Err(Error::Invalid { message, .. }) => render(&app, &form.session, None, form.fields, Some(message)).await,
-        Err(error) => Err(error.into()),
+        Err(error) => {
+            let wrong = Wrong::of("link", error, INPUTS)?;
+            render(&app, &form.session, None, form.fields, wrong).await
+        }
+    }
+}
+
+fn typed(fields: &Fields, wrong: &mut Wrong) -> NewToken {
+    let hours = wrong.number("hours", "The hours", fields.get("hours"), 1..=MAX_HOURS);
+    NewToken {
+        lifetime_seconds: u64::from(hours) * 3600,
+        max_uses: wrong.number("uses", "The number of devices", fields.get("uses"), 1..=MAX_USES),
+        management: match fields.get("management") {
+            "unmanaged" => Management::Unmanaged,
+            _ => Management::Managed,
+        },
+        device_group: fields.get("group").trim().to_string(),
+        user: fields.text("user"),
     }
 }
 
@@ -74,7 +109,7 @@ async fn render(
     session: &Session,
     link: Option<String>,
     typed: Fields,
-    error: Option<String>,
+    wrong: Wrong,
 ) -> Result<Response, ConsoleError> {
     let rows = list_tokens(app, &session.caller()).await?;
     Html(Page {
@@ -82,7 +117,11 @@ async fn render(
         rows,
         link,
         typed,
-        error,
+        wrong,
+        authority: Authority {
+            fingerprint: words::fingerprint(&pki::fingerprint(app.authority.certificate())),
+            own_certificate: app.config.certificate.is_some(),
+        },
     })
     .respond()
 }

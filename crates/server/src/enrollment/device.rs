@@ -1,14 +1,17 @@
+use askama::Template;
 use axum::{
     Extension, Json,
     extract::State,
     http::{HeaderMap, Uri, header},
-    response::Html,
+    response::{IntoResponse as _, Response},
 };
 use moat_model::sync::{Enroll, Enrolled};
 
 use crate::{
     App,
+    console::{ConsoleError, Html},
     devices::device::{DeviceBody, DeviceError},
+    error::Error,
     listen::Peer,
     rate_limit::address_key,
 };
@@ -20,8 +23,6 @@ pub async fn enroll(
     headers: HeaderMap,
     DeviceBody(body): DeviceBody<Enroll>,
 ) -> Result<Json<Enrolled>, DeviceError> {
-    let key = address_key(peer.ip());
-    app.limits.enroll_failures.check(&key)?;
     let device_url = device_url(&app, &uri, &headers);
     let enrolled = super::enroll(
         &app,
@@ -32,8 +33,12 @@ pub async fn enroll(
         &peer.ip().to_string(),
     )
     .await;
-    if enrolled.is_err() {
-        let _ = app.limits.enroll_failures.take(&key);
+    // Only guesses are counted: whoever has a good token is not locked out by a neighbour behind the same address.
+    if let Err(Error::Invalid {
+        code: "tokenUnknown", ..
+    }) = &enrolled
+    {
+        app.limits.enroll_failures.take(&address_key(peer.ip()))?;
     }
     Ok(Json(enrolled?))
 }
@@ -56,6 +61,16 @@ fn device_url(app: &App, uri: &Uri, headers: &HeaderMap) -> String {
 }
 
 /// What a person sees who opens an enrolment link in a browser. The token stays in the fragment, on the device.
-pub async fn page() -> Html<&'static str> {
-    Html(include_str!("page.html"))
+#[derive(Template)]
+#[template(path = "enroll.html")]
+struct Page;
+
+pub async fn page() -> Result<Response, ConsoleError> {
+    Html(Page).respond()
+}
+
+/// `GET /ca.pem`: the certificate of this server's authority. It is public; who copies it from here compares its fingerprint.
+pub async fn authority(State(app): State<App>) -> Response {
+    let kind = [(header::CONTENT_TYPE, "application/x-pem-file")];
+    (kind, app.authority.pem().to_string()).into_response()
 }

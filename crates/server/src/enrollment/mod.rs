@@ -13,6 +13,7 @@ use crate::{
     app::now,
     audit,
     caller::{Actor, Caller, Role},
+    devices::group,
     error::{Error, Result},
     secret,
 };
@@ -59,19 +60,23 @@ pub struct IssuedToken {
 struct TokenRecord<'a> {
     management: Management,
     device_group: &'a str,
-    max_uses: u32,
+    max_uses: u64,
     expires_at: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     user: Option<&'a str>,
+    revoked: bool,
 }
 
-pub async fn create_token(app: &App, caller: &Caller, new: NewToken) -> Result<IssuedToken> {
+pub async fn create_token(app: &App, caller: &Caller, mut new: NewToken) -> Result<IssuedToken> {
     caller.require_any(&[Role::MoatAdministrate])?;
     check(&new)?;
     let user = match &new.user {
         Some(key) => Some(crate::users::find(app, key).await?),
         None => None,
     };
+    let name = group::name(&new.device_group);
+    new.device_group =
+        name.map_err(|error| Error::invalid_field("InvalidInput", "deviceGroup", format!(": {error}")))?;
     let token = secret::generate();
     let id = uuid::Uuid::now_v7().to_string();
     let expires_at = now().saturating_add(std::time::Duration::from_secs(new.lifetime_seconds));
@@ -89,9 +94,10 @@ pub async fn create_token(app: &App, caller: &Caller, new: NewToken) -> Result<I
     let record = TokenRecord {
         management: new.management,
         device_group: &new.device_group,
-        max_uses: new.max_uses,
+        max_uses: new.max_uses.into(),
         expires_at: expires_at.to_string(),
-        user: user.as_ref().map(|user| user.user_principal_name.as_str()),
+        user: user.as_ref().map(|user| user.id.as_str()),
+        revoked: false,
     };
     let change = audit::Change {
         action: "create",
@@ -119,15 +125,27 @@ pub async fn list_tokens(app: &App, caller: &Caller) -> Result<Vec<TokenRow>> {
 pub async fn revoke_token(app: &App, caller: &Caller, id: &str) -> Result<()> {
     caller.require_any(&[Role::MoatAdministrate])?;
     let mut tx = app.db.begin().await?;
-    if !store::revoke(&mut tx, id).await? {
-        return Err(Error::not_found("enrolment token", id));
-    }
-    let change = audit::Change::<()> {
+    let token = store::get(&mut tx, id)
+        .await?
+        .filter(|token| token.revoked_at.is_none());
+    let token = token.ok_or_else(|| Error::not_found("enrolment token", id))?;
+    store::revoke(&mut tx, id).await?;
+    let record = |revoked| -> Result<_> {
+        Ok(TokenRecord {
+            management: token.management.parse().map_err(Error::internal)?,
+            device_group: &token.device_group,
+            max_uses: token.max_uses.unsigned_abs(),
+            expires_at: Timestamp::from_micros(token.expires_at).to_string(),
+            user: token.user_id.as_deref(),
+            revoked,
+        })
+    };
+    let change = audit::Change {
         action: "revoke",
         noun: "enrollment token",
         id,
-        before: None,
-        after: None,
+        before: Some(&record(false)?),
+        after: Some(&record(true)?),
     };
     audit::record(&mut tx, &caller.actor, change).await?;
     tx.commit().await?;
@@ -144,12 +162,15 @@ pub async fn enroll(
     peer: &str,
 ) -> Result<Enrolled> {
     check_info(info)?;
+    // Before a key is signed and the database written: a guess must cost little.
+    let hash = secret::hash(token);
+    store::usable(app.db.read(), &hash).await?;
     let device = DeviceId(uuid::Uuid::now_v7());
     let certificate = app
         .authority
         .issue_device(device, csr, app.config.device_certificate_days)?;
     let mut tx = app.db.begin().await?;
-    let terms = store::use_token(&mut tx, &secret::hash(token)).await?;
+    let terms = store::use_token(&mut tx, &hash).await?;
     let (group, user) = (terms.device_group.as_str(), terms.user_id.as_deref());
     crate::devices::store::insert(&mut tx, device, info, terms.management, group, user, peer).await?;
     crate::devices::store::insert_certificate(&mut tx, device, &certificate).await?;
@@ -176,20 +197,12 @@ pub async fn enroll(
 }
 
 fn check(new: &NewToken) -> Result<()> {
+    let wrong = |field, rule| Err(Error::invalid_field("InvalidInput", field, rule));
     if !(60..=366 * 86_400).contains(&new.lifetime_seconds) {
-        return Err(Error::invalid(
-            "InvalidInput",
-            "lifetimeSeconds must be 60 to 31622400 (a year)",
-        ));
+        return wrong("lifetimeSeconds", " must be 60 to 31622400 (a year)");
     }
     if !(1..=100_000).contains(&new.max_uses) {
-        return Err(Error::invalid("InvalidInput", "maxUses must be 1 to 100000"));
-    }
-    if new.device_group.len() > 100 || new.device_group.chars().any(char::is_control) {
-        return Err(Error::invalid(
-            "InvalidInput",
-            "deviceGroup must have at most 100 characters and no control characters",
-        ));
+        return wrong("maxUses", " must be 1 to 100000");
     }
     Ok(())
 }

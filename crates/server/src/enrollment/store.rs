@@ -1,5 +1,5 @@
 use moat_model::{Management, Timestamp};
-use sqlx::FromRow;
+use sqlx::{Any, Executor, FromRow};
 
 use super::NewToken;
 use crate::{
@@ -63,24 +63,41 @@ pub async fn list(db: &Db) -> Result<Vec<TokenRow>> {
     Ok(sqlx::query_as(query).fetch_all(db.read()).await?)
 }
 
-pub async fn revoke(tx: &mut Transaction, id: &str) -> Result<bool> {
+pub async fn get(tx: &mut Transaction, id: &str) -> Result<Option<TokenRow>> {
+    let query = "SELECT id, management, device_group, max_uses, uses, created_at, created_by, expires_at, revoked_at, user_id \
+                 FROM enrollment_tokens WHERE id = $1";
+    let query = sqlx::query_as(query).bind(id.to_string());
+    Ok(query.fetch_optional(&mut **tx).await?)
+}
+
+pub async fn revoke(tx: &mut Transaction, id: &str) -> Result<()> {
     let query = "UPDATE enrollment_tokens SET revoked_at = $1 WHERE id = $2 AND revoked_at IS NULL";
-    Ok(sqlx::query(query)
-        .bind(now().as_micros())
-        .bind(id.to_string())
-        .execute(&mut **tx)
-        .await?
-        .rows_affected()
-        == 1)
+    let query = sqlx::query(query).bind(now().as_micros()).bind(id.to_string());
+    query.execute(&mut **tx).await?;
+    Ok(())
 }
 
 /// Uses a token once. The writing transaction is exclusive, so it cannot be used more often than it says.
 pub async fn use_token(tx: &mut Transaction, hash: &str) -> Result<Terms> {
+    let token = usable(&mut **tx, hash).await?;
+    sqlx::query("UPDATE enrollment_tokens SET uses = uses + 1 WHERE id = $1")
+        .bind(token.id)
+        .execute(&mut **tx)
+        .await?;
+    Ok(Terms {
+        management: token.management.parse().map_err(Error::internal)?,
+        device_group: token.device_group,
+        user_id: token.user_id,
+    })
+}
+
+/// The token with this hash, while it can be used.
+pub async fn usable(executor: impl Executor<'_, Database = Any>, hash: &str) -> Result<TokenRow> {
     let query = "SELECT id, management, device_group, max_uses, uses, created_at, created_by, expires_at, revoked_at, user_id \
                  FROM enrollment_tokens WHERE token_hash = $1";
     let token: Option<TokenRow> = sqlx::query_as(query)
         .bind(hash.to_string())
-        .fetch_optional(&mut **tx)
+        .fetch_optional(executor)
         .await?;
     let Some(token) = token.filter(|token| token.revoked_at.is_none()) else {
         return Err(Error::invalid(
@@ -100,13 +117,5 @@ pub async fn use_token(tx: &mut Transaction, hash: &str) -> Result<Terms> {
             "this enrolment token has been used; ask your administrator for a new link",
         ));
     }
-    sqlx::query("UPDATE enrollment_tokens SET uses = uses + 1 WHERE id = $1")
-        .bind(token.id)
-        .execute(&mut **tx)
-        .await?;
-    Ok(Terms {
-        management: token.management.parse().map_err(Error::internal)?,
-        device_group: token.device_group,
-        user_id: token.user_id,
-    })
+    Ok(token)
 }

@@ -54,6 +54,7 @@ pub struct IssuedGateway {
 struct GatewayRecord<'a> {
     name: &'a str,
     application_id: &'a str,
+    disabled: bool,
 }
 
 /// Makes a gateway for an application; without an id the gateway's own is the application's.
@@ -66,9 +67,10 @@ pub async fn create(
     caller.require_any(&[Role::MoatAdministrate])?;
     let name = name.trim();
     if name.is_empty() || name.len() > 100 || name.chars().any(char::is_control) {
-        return Err(Error::invalid(
+        return Err(Error::invalid_field(
             "InvalidInput",
-            "name must have 1 to 100 bytes and no control characters",
+            "name",
+            " must have 1 to 100 bytes and no control characters",
         ));
     }
     let (id, key) = (uuid::Uuid::now_v7().to_string(), secret::generate());
@@ -90,6 +92,7 @@ pub async fn create(
     let record = GatewayRecord {
         name,
         application_id: &application_id,
+        disabled: false,
     };
     let change = audit::Change {
         action: "create",
@@ -120,24 +123,23 @@ pub async fn list(app: &App, caller: &Caller) -> Result<Vec<GatewayRow>> {
 pub async fn disable(app: &App, caller: &Caller, id: &str) -> Result<()> {
     caller.require_any(&[Role::MoatAdministrate])?;
     let mut tx = app.db.begin().await?;
-    let query =
-        sqlx::query("UPDATE gateways SET disabled_at = $1 WHERE (id = $2 OR name = $2) AND disabled_at IS NULL");
-    if query
-        .bind(now().as_micros())
-        .bind(id.to_string())
-        .execute(&mut *tx)
-        .await?
-        .rows_affected()
-        != 1
-    {
-        return Err(Error::not_found("gateway in use", id));
-    }
-    let change = audit::Change::<()> {
+    let query = "SELECT id, name, COALESCE(application_id, id) FROM gateways WHERE (id = $1 OR name = $1) AND disabled_at IS NULL";
+    let query = sqlx::query_as(query).bind(id.to_string());
+    let found: Option<(String, String, String)> = query.fetch_optional(&mut *tx).await?;
+    let (id, name, application_id) = found.ok_or_else(|| Error::not_found("gateway in use", id))?;
+    let query = sqlx::query("UPDATE gateways SET disabled_at = $1 WHERE id = $2");
+    query.bind(now().as_micros()).bind(id.clone()).execute(&mut *tx).await?;
+    let state = |disabled| GatewayRecord {
+        name: &name,
+        application_id: &application_id,
+        disabled,
+    };
+    let change = audit::Change {
         action: "disable",
         noun: "gateway",
-        id,
-        before: None,
-        after: None,
+        id: &id,
+        before: Some(&state(false)),
+        after: Some(&state(true)),
     };
     audit::record(&mut tx, &caller.actor, change).await?;
     tx.commit().await?;

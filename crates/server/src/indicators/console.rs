@@ -1,10 +1,9 @@
 //! The page of indicators: list, add, import, explain.
 
-use std::collections::HashMap;
-
 use askama::Template;
 use axum::{
-    extract::{Path, Query, State},
+    extract::{Path, State},
+    http::Uri,
     response::{IntoResponse as _, Redirect, Response},
 };
 use moat_indicators::Explanation;
@@ -17,12 +16,27 @@ use crate::{
         Session,
         session::{Fields, Form},
     },
-    console::{ConsoleError, Frame, Html, escape, words},
+    console::{Chip, ConsoleError, Frame, Html, Inputs, Pager, Wrong, address, back_to, escape, here, words},
     error::{Error, Result},
     odata,
 };
 
+const LIST: &str = "/indicators";
 const PAGE: u64 = 100;
+
+/// Texts up to this are shown again when lines of them were refused.
+const MAX_SHOWN_TEXT: usize = 1 << 20;
+/// Refused lines that are named.
+const MAX_NAMED: usize = 200;
+
+/// The inputs of the form that adds one.
+const INPUTS: Inputs = &[
+    ("indicatorValue", "value", "Value"),
+    ("title", "title", "Title"),
+    ("expirationTime", "expires", "Ends"),
+    ("rbacGroupNames", "groups", "Device groups"),
+    ("bypassDurationHours", "bypassHours", "Bypass"),
+];
 
 #[derive(Template)]
 #[template(path = "indicators.html")]
@@ -30,20 +44,28 @@ struct ListPage {
     frame: Frame,
     rows: Vec<Indicator>,
     search: String,
-    next: Option<String>,
+    /// What narrows the list, each to be taken away.
+    chips: Vec<Chip>,
+    here: String,
+    pager: Pager,
     /// What was typed in the form that was refused.
     typed: Fields,
-    error: Option<String>,
+    wrong: Wrong,
     asked: Asked,
     imported: Option<Imported>,
-    /// What is wrong with the file as a whole.
-    import_error: Option<String>,
 }
 
 impl ListPage {
     /// Whether the box is ticked: as it was typed, and in a new form.
     fn raises_alert(&self) -> bool {
-        self.error.is_none() || self.typed.get("generateAlert") == "on"
+        !self.wrong.is_on("add") || self.typed.get("generateAlert") == "on"
+    }
+
+    /// Whether more of the form was used than what is open at first.
+    fn uses_more(&self) -> bool {
+        ["expires", "groups", "bypassHours"]
+            .iter()
+            .any(|name| !self.typed.get(name).is_empty())
     }
 }
 
@@ -59,15 +81,17 @@ struct Asked {
 /// Outcome of an import, row by row.
 struct Imported {
     good: usize,
-    bad: Vec<(u64, String, String)>,
+    refused: usize,
+    /// The first of the refused: line, value, reason.
+    named: Vec<(u64, String, String)>,
+    /// Whether the text was too long to stand in the form again.
+    too_long: bool,
 }
 
-pub async fn list(
-    State(app): State<App>,
-    session: Session,
-    Query(query): Query<HashMap<String, String>>,
-) -> Result<Response, ConsoleError> {
-    let text = |name: &str| query.get(name).map(|text| text.trim().to_string()).unwrap_or_default();
+pub async fn list(State(app): State<App>, session: Session, uri: Uri) -> Result<Response, ConsoleError> {
+    let here = here(&uri);
+    let query = Fields::of_address(&here);
+    let text = |name: &str| query.text(name).unwrap_or_default();
     let mut asked = Asked {
         value: text("explain"),
         group: text("group"),
@@ -80,108 +104,155 @@ pub async fn list(
             Err(error) => return Err(error.into()),
         }
     }
-    let search = text("q");
-    let skip = query.get("skip").and_then(|skip| skip.parse().ok()).unwrap_or(0);
-    render(
-        &app,
-        &session,
-        View {
-            search,
-            skip,
-            asked,
-            ..View::default()
-        },
-    )
-    .await
+    let view = View {
+        here,
+        asked,
+        ..View::default()
+    };
+    render(&app, &session, view).await
 }
 
 pub async fn add(State(app): State<App>, form: Form) -> Result<Response, ConsoleError> {
     match create_or_update(&app, &form.session.caller(), submission(&form.fields)).await {
-        Ok(_) => Ok(Redirect::to("/indicators").into_response()),
-        Err(Error::Invalid { message, .. }) => {
+        Ok(_) => Ok(Redirect::to(LIST).into_response()),
+        Err(error) => {
             let view = View {
+                wrong: Wrong::of("add", error, INPUTS)?,
                 typed: form.fields,
-                error: Some(message),
                 ..View::default()
             };
             render(&app, &form.session, view).await
         }
-        Err(error) => Err(error.into()),
     }
 }
 
 pub async fn delete(State(app): State<App>, Path(id): Path<u64>, form: Form) -> Result<Response, ConsoleError> {
-    super::delete(&app, &form.session.caller(), IndicatorId(id)).await?;
-    Ok(Redirect::to("/indicators").into_response())
+    match super::delete(&app, &form.session.caller(), IndicatorId(id)).await {
+        // A second click on the same button: it is gone, as wanted.
+        Ok(()) | Err(Error::NotFound(_)) => Ok(Redirect::to(&back_to(LIST, form.fields.get("back"))).into_response()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 pub async fn import(State(app): State<App>, form: Form) -> Result<Response, ConsoleError> {
-    let view = match csv::import(&app, &form.session.caller(), form.fields.get("csv").as_bytes()).await {
-        Ok(result) => {
-            let bad: Vec<_> = result
-                .rows
-                .iter()
-                .filter_map(|row| {
-                    row.result
-                        .as_ref()
-                        .err()
-                        .map(|e| (row.line, row.value.clone(), e.to_string()))
-                })
-                .collect();
-            View {
-                imported: Some(Imported {
-                    good: result.rows.len() - bad.len(),
-                    bad,
-                }),
-                ..View::default()
-            }
-        }
-        Err(Error::Invalid { message, .. }) => View {
-            typed: form.fields,
-            import_error: Some(message),
+    let text = form.fields.get("csv");
+    let mut view = match csv::import(&app, &form.session.caller(), text.as_bytes()).await {
+        Ok(result) => View {
+            imported: Some(outcome(&result, text)),
             ..View::default()
         },
-        Err(error) => return Err(error.into()),
+        Err(error) => View {
+            wrong: Wrong::of("import", error, &[])?,
+            ..View::default()
+        },
     };
+    let all_good = view.imported.as_ref().is_some_and(|imported| imported.refused == 0);
+    if !all_good && text.len() <= MAX_SHOWN_TEXT {
+        view.typed = Fields::from([("csv", text.to_string())]);
+    }
     render(&app, &form.session, view).await
+}
+
+fn outcome(result: &csv::CsvResult, text: &str) -> Imported {
+    let refused = result.rows.iter().filter_map(|row| {
+        let error = row.result.as_ref().err()?;
+        Some((row.line, row.value.clone(), error.to_string()))
+    });
+    let mut named: Vec<_> = refused.collect();
+    let count = named.len();
+    named.truncate(MAX_NAMED);
+    Imported {
+        good: result.rows.len() - count,
+        refused: count,
+        named,
+        too_long: count > 0 && text.len() > MAX_SHOWN_TEXT,
+    }
 }
 
 #[derive(Default)]
 struct View {
-    search: String,
-    skip: u64,
+    /// Address of the page, with what narrows the list.
+    here: String,
     typed: Fields,
-    error: Option<String>,
+    wrong: Wrong,
     asked: Asked,
     imported: Option<Imported>,
-    import_error: Option<String>,
+}
+
+/// What narrows the list, as its address says.
+struct Filters {
+    search: String,
+    id: String,
+    skip: u64,
+}
+
+impl Filters {
+    fn of(address: &str) -> Self {
+        let query = Fields::of_address(address);
+        let text = |name: &str| query.text(name).unwrap_or_default();
+        Self {
+            search: text("q"),
+            id: text("id"),
+            skip: text("skip").parse().unwrap_or(0),
+        }
+    }
+
+    fn odata(&self) -> String {
+        let mut conditions = Vec::new();
+        if !self.search.is_empty() {
+            let text = self.search.replace('\'', "''");
+            conditions.push(format!(
+                "(contains(indicatorValue,'{text}') or contains(title,'{text}'))"
+            ));
+        }
+        if let Ok(id) = self.id.parse::<u32>() {
+            conditions.push(format!("id eq {id}"));
+        }
+        let odata = format!("$top={PAGE}&$skip={}&$orderby=lastUpdateTime%20desc", self.skip);
+        match conditions.as_slice() {
+            [] => odata,
+            conditions => format!("{odata}&$filter={}", escape(&conditions.join(" and "))),
+        }
+    }
+
+    fn chips(&self) -> Vec<Chip> {
+        let chip = |label: String, link: String| Chip {
+            label,
+            link,
+            on: true,
+            removable: true,
+        };
+        let mut chips = Vec::new();
+        if !self.search.is_empty() {
+            let label = format!("Value or title has “{}”", self.search);
+            chips.push(chip(label, address(LIST, &[("id", &self.id)])));
+        }
+        let without_id = address(LIST, &[("q", &self.search)]);
+        match self.id.parse::<u32>() {
+            _ if self.id.is_empty() => {}
+            Ok(id) => chips.push(chip(format!("Indicator {id}"), without_id)),
+            Err(_) => chips.push(Chip::unknown(&self.id, without_id)),
+        }
+        chips
+    }
 }
 
 async fn render(app: &App, session: &Session, view: View) -> Result<Response, ConsoleError> {
-    let mut odata = format!("$top={PAGE}&$skip={}&$orderby=lastUpdateTime%20desc", view.skip);
-    if !view.search.is_empty() {
-        let text = view.search.replace('\'', "''");
-        odata += &format!(
-            "&$filter={}",
-            escape(&format!(
-                "contains(indicatorValue,'{text}') or contains(title,'{text}')"
-            ))
-        );
-    }
-    let page = super::list(app, &session.caller(), &odata::Query::parse(Some(&odata))?).await?;
-    let next = page
-        .has_more
-        .then(|| format!("/indicators?q={}&skip={}", escape(&view.search), view.skip + PAGE));
+    let filters = Filters::of(&view.here);
+    let query = odata::Query::parse(Some(&filters.odata()))?;
+    let page = super::list(app, &session.caller(), &query).await?;
+    let parameters = [("q", filters.search.as_str()), ("id", filters.id.as_str())];
     Html(ListPage {
         frame: Frame::new(session, "indicators"),
         rows: page.rows,
-        search: view.search,
-        next,
+        chips: filters.chips(),
+        here: back_to(LIST, &view.here),
+        pager: Pager::new(LIST, &parameters, filters.skip, PAGE, page.has_more),
+        search: filters.search,
         typed: view.typed,
-        error: view.error,
+        wrong: view.wrong,
         asked: view.asked,
         imported: view.imported,
-        import_error: view.import_error,
     })
     .respond()
 }

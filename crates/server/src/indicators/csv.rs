@@ -1,14 +1,17 @@
 //! CSV import with the columns of Defender's portal.
 
+use std::borrow::Cow;
+
 use moat_model::IndicatorId;
 
-use super::{Imported, Scope, Submission};
+use super::{Imported, Scope, Submission, draft::at_commas, quotes};
 use crate::{
     App, Caller,
     error::{Error, Result},
     settings,
 };
 
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// Rows that are stored in one transaction.
 const CHUNK: usize = 1000;
 
@@ -29,8 +32,8 @@ pub struct CsvRow {
 /// go into one transaction, and devices are told once, at the end. Fails as a whole only when the header is unusable.
 pub async fn import(app: &App, caller: &Caller, bytes: &[u8]) -> Result<CsvResult> {
     let scope = Scope::of(caller)?;
-    let mut file = Rows::open(bytes)?;
-    let mut rows = Vec::new();
+    let (bytes, mut rows) = without_unclosed(bytes)?;
+    let mut file = Rows::open(&bytes)?;
     loop {
         let chunk: Vec<_> = file.by_ref().take(CHUNK).collect();
         if chunk.is_empty() {
@@ -59,6 +62,37 @@ pub async fn import(app: &App, caller: &Caller, bytes: &[u8]) -> Result<CsvResul
     Ok(CsvResult { rows })
 }
 
+/// The file without the rows whose quotes are not closed, and what becomes of those. Line breaks stay where they are.
+fn without_unclosed(bytes: &[u8]) -> Result<(Cow<'_, [u8]>, Vec<CsvRow>)> {
+    let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
+    let unclosed = quotes::unclosed(bytes);
+    let Some(first) = unclosed.first() else {
+        return Ok((bytes.into(), Vec::new()));
+    };
+    let wrong = |line: u64| {
+        let problem = format!("line {line}: a quote opens here that is not closed before a comma or the end of a line");
+        Error::invalid("InvalidInput", problem)
+    };
+    let mut lines = Lines { bytes, at: 0, line: 1 };
+    if first.row == 0 {
+        return Err(wrong(lines.of(first.quote as u64)));
+    }
+    let mut good = bytes.to_vec();
+    let mut rows = Vec::with_capacity(unclosed.len());
+    for bad in unclosed {
+        let line = lines.of(bad.quote as u64);
+        rows.push(CsvRow {
+            line,
+            value: String::new(),
+            result: Err(wrong(line)),
+        });
+        // A line of carriage returns is empty, and empty lines are no rows.
+        let bytes = good.get_mut(bad.row..bad.end).unwrap_or_default();
+        bytes.iter_mut().filter(|b| **b != b'\n').for_each(|b| *b = b'\r');
+    }
+    Ok((good.into(), rows))
+}
+
 /// A column, by its name in lower case: the portal's spellings, those of the JSON API, and common ones.
 type Setter = fn(&mut Submission, String);
 const COLUMNS: [(&[&str], Setter); 16] = [
@@ -70,9 +104,11 @@ const COLUMNS: [(&[&str], Setter); 16] = [
     (&["expirationtime"], |s, v| s.expires = Some(v)),
     (&["severity"], |s, v| s.severity = Some(v)),
     (&["recommendedactions"], |s, v| s.recommended_actions = Some(v)),
-    (&["rbacgroups", "rbacgroupnames"], |s, v| s.device_groups = vec![v]),
+    (&["rbacgroups", "rbacgroupnames"], |s, v| {
+        s.device_groups = at_commas(&v)
+    }),
     (&["category"], |s, v| s.category = Some(v)),
-    (&["mitretechniques"], |s, v| s.mitre_techniques = vec![v]),
+    (&["mitretechniques"], |s, v| s.mitre_techniques = at_commas(&v)),
     (&["generatealert"], |s, v| s.generate_alert = Some(v)),
     (&["application"], |s, v| s.application = Some(v)),
     (&["educateurl"], |s, v| s.educate_url = Some(v)),
@@ -92,7 +128,7 @@ struct Rows<'a> {
 
 impl<'a> Rows<'a> {
     fn open(bytes: &'a [u8]) -> Result<Self> {
-        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+        let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
         let mut reader = csv::ReaderBuilder::new()
             .flexible(true)
             .trim(csv::Trim::All)
@@ -172,13 +208,17 @@ fn setters(header: &csv::ByteRecord) -> Result<Vec<Option<Setter>>> {
             format!("line 1: there is no column {missing} (needed: {})", REQUIRED.join(", ")),
         ));
     }
-    let setter = |name: &String| {
-        COLUMNS
-            .iter()
-            .find(|(names, _)| names.contains(&name.as_str()))
-            .map(|(_, s)| *s)
-    };
-    let setters: Vec<_> = names.iter().map(setter).collect();
+    let column = |name: &String| COLUMNS.iter().position(|(names, _)| names.contains(&name.as_str()));
+    let columns: Vec<_> = names.iter().map(column).collect();
+    for (n, column) in columns.iter().enumerate() {
+        if column.is_some() && columns.iter().take(n).any(|before| before == column) {
+            let name = names.get(n).map_or("", String::as_str);
+            let problem = format!("line 1: the column {name:?} is there twice, or under another name too");
+            return Err(Error::invalid("InvalidInput", problem));
+        }
+    }
+    let setter = |column: Option<usize>| column.and_then(|n| COLUMNS.get(n)).map(|(_, setter)| *setter);
+    let setters: Vec<_> = columns.into_iter().map(setter).collect();
     let unknown = names
         .iter()
         .zip(&setters)
@@ -216,6 +256,17 @@ fn row(record: &csv::ByteRecord, setters: &[Option<Setter>]) -> Result<Submissio
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_row_with_an_unclosed_quote_goes_and_the_lines_stay() {
+        let header = "indicatorType,indicatorValue,action,title,description\n";
+        let text = format!("{header}D,a.example,B,t,\"two\r\nlines\"\nD,b.example,B,\"t,d\r\n\nD,c.example,B,t,d\n");
+        let (good, bad) = without_unclosed(text.as_bytes()).unwrap();
+        let bad: Vec<_> = bad.iter().map(|row| (row.line, row.result.is_err())).collect();
+        assert_eq!(bad, [(4, true)]);
+        let good = values(std::str::from_utf8(&good).unwrap()).unwrap();
+        assert_eq!(good, [(2, "a.example".into()), (6, "c.example".into())]);
+    }
 
     fn values(text: &str) -> Result<Vec<(u64, String)>, String> {
         let rows = Rows::open(text.as_bytes()).map_err(|e| e.to_string())?;

@@ -6,11 +6,11 @@ use axum::{
     response::IntoResponse,
 };
 use http::StatusCode;
-use moat_indicators::Prefix;
+use moat_indicators::{Prefix, UrlPattern, is_https};
 use moat_model::{Action, IndicatorId, IndicatorType};
 use serde_json::{Map, Value, json};
 
-use super::{Imported, Indicator, Submission};
+use super::{Imported, Indicator, Submission, draft::at_commas};
 use crate::{
     App, Caller,
     error::{Error, Result},
@@ -183,7 +183,11 @@ pub fn entity(i: &Indicator) -> Value {
 
 /// What the submitter should know and Defender would not say.
 fn note(i: &Indicator) -> Option<&'static str> {
+    let has_path = || UrlPattern::parse(&i.canonical).is_ok_and(|url| !url.path().is_empty());
     match i.kind {
+        IndicatorType::Url if is_https(&i.value) && has_path() => {
+            Some("A path is seen only over plain HTTP; over HTTPS only a host can be matched.")
+        }
         IndicatorType::IpAddress if i.canonical.parse::<Prefix>().is_ok_and(|p| p.is_internal()) => Some(
             "This is an internal address; Defender would refuse it. Make sure that you mean to cut off your own network.",
         ),
@@ -249,10 +253,9 @@ const FIELDS: [&str; 19] = [
 fn submission(body: &Map<String, Value>) -> Result<Submission> {
     check_case(body, &FIELDS)?;
     let text = |name: &str| text(body, name);
-    let mut device_groups = texts(body, "rbacGroupNames")?;
-    if device_groups.is_empty() {
-        device_groups = texts(body, "rbacGroupIds")?;
-    }
+    // An answer that is sent back with an empty list still carries what it was under the other name.
+    let given = body.get("rbacGroupNames").is_some_and(|names| !names.is_null());
+    let device_groups = texts(body, if given { "rbacGroupNames" } else { "rbacGroupIds" })?;
     Ok(Submission {
         id: text("id")?,
         value: text("indicatorValue")?,
@@ -295,7 +298,7 @@ fn texts(body: &Map<String, Value>, name: &str) -> Result<Vec<String>> {
     };
     match body.get(name) {
         None | Some(Value::Null) => Ok(Vec::new()),
-        Some(Value::String(text)) => Ok(vec![text.clone()]),
+        Some(Value::String(text)) => Ok(at_commas(text)),
         Some(Value::Array(items)) => items
             .iter()
             .map(|item| item.as_str().map(String::from).ok_or_else(wrong))

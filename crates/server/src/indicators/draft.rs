@@ -2,8 +2,12 @@ use moat_indicators::{Domain, Prefix, UrlPattern};
 use moat_model::{Action, IndicatorId, IndicatorType, Severity, Timestamp};
 
 use super::{Indicator, Key, Source};
-use crate::error::{Error, Result};
+use crate::{
+    devices::group,
+    error::{Error, Result},
+};
 
+const VALUE: &str = "indicatorValue";
 const MAX_VALUE: usize = 2048;
 const MAX_SHORT: usize = 500;
 const MAX_TEXT: usize = 8000;
@@ -58,7 +62,7 @@ pub struct Draft {
 impl Draft {
     /// Checks every field; the first that is wrong is named, with the rule that it breaks.
     pub fn check(from: Submission, allow_internal: bool, now: Timestamp) -> Result<Self> {
-        let value = required(from.value, "indicatorValue", MAX_VALUE)?;
+        let value = required(from.value, VALUE, MAX_VALUE)?;
         let kind: IndicatorType = word(&required(from.kind, "indicatorType", MAX_SHORT)?, "indicatorType")?;
         let action = action(&required(from.action, "action", MAX_SHORT)?)?;
         let title = required(from.title, "title", MAX_SHORT)?;
@@ -140,28 +144,27 @@ impl Draft {
     }
 }
 
-fn invalid(field: &str, problem: impl std::fmt::Display) -> Error {
-    Error::invalid("InvalidInput", format!("{field}: {problem}"))
+fn invalid(field: &'static str, problem: impl std::fmt::Display) -> Error {
+    wrong(field, "InvalidInput", problem)
+}
+
+fn wrong(field: &'static str, code: &'static str, problem: impl std::fmt::Display) -> Error {
+    Error::invalid_field(code, field, format!(": {problem}"))
 }
 
 fn required(text: Option<String>, field: &'static str, longest: usize) -> Result<String> {
     match text {
-        None => Err(Error::invalid(
-            "MissingRequiredParameter",
-            format!("{field} is missing"),
-        )),
+        None => Err(Error::invalid_field("MissingRequiredParameter", field, " is missing")),
         Some(text) => match optional(Some(text), field, longest)? {
             Some(text) => Ok(text),
-            None if field == "indicatorValue" => {
-                Err(Error::invalid("InvalidInput", "Received an empty indicator value."))
-            }
-            None => Err(Error::invalid("MissingRequiredParameter", format!("{field} is empty"))),
+            None if field == VALUE => Err(Error::invalid("InvalidInput", "Received an empty indicator value.")),
+            None => Err(Error::invalid_field("MissingRequiredParameter", field, " is empty")),
         },
     }
 }
 
 /// Trimmed text; nothing when only blanks are left.
-fn optional(text: Option<String>, field: &str, longest: usize) -> Result<Option<String>> {
+fn optional(text: Option<String>, field: &'static str, longest: usize) -> Result<Option<String>> {
     let Some(text) = text else { return Ok(None) };
     let text = text.trim();
     if text.len() > longest {
@@ -182,7 +185,7 @@ fn known_id(text: &str) -> Result<IndicatorId> {
         .ok_or_else(|| invalid("id", "not the id of an indicator: leave it out to make a new one"))
 }
 
-fn word<T: std::str::FromStr<Err = moat_model::UnknownWord>>(text: &str, field: &str) -> Result<T> {
+fn word<T: std::str::FromStr<Err = moat_model::UnknownWord>>(text: &str, field: &'static str) -> Result<T> {
     text.parse().map_err(|error| invalid(field, error))
 }
 
@@ -198,20 +201,18 @@ fn canonical(kind: IndicatorType, value: &str, allow_internal: bool) -> Result<S
     match kind {
         IndicatorType::DomainName => match Domain::parse(value) {
             Ok(domain) => Ok(domain.to_string()),
-            Err(error) => Err(Error::invalid(error.code(), format!("indicatorValue: {error}"))),
+            Err(error) => Err(wrong(VALUE, error.code(), error)),
         },
         IndicatorType::Url => match UrlPattern::parse(value) {
             Ok(url) => Ok(url.to_string()),
-            Err(error) => Err(Error::invalid(error.code(), format!("indicatorValue: {error}"))),
+            Err(error) => Err(wrong(VALUE, error.code(), error)),
         },
         IndicatorType::IpAddress => {
-            let prefix = Prefix::parse(value)
-                .map_err(|error| Error::invalid(error.code(), format!("indicatorValue: {error}")))?;
+            let prefix = Prefix::parse(value).map_err(|error| wrong(VALUE, error.code(), error))?;
             if prefix.is_internal() && !allow_internal {
-                return Err(Error::invalid(
-                    "InvalidIpAddress",
-                    "indicatorValue: this is an internal address, and allow_internal_addresses is false in this server's configuration",
-                ));
+                let rule =
+                    "this is an internal address, and allow_internal_addresses is false in this server's configuration";
+                return Err(wrong(VALUE, "InvalidIpAddress", rule));
             }
             Ok(prefix.to_string())
         }
@@ -231,8 +232,8 @@ fn hash(value: &str, lengths: &[usize]) -> Result<String> {
         return Ok(value.to_ascii_lowercase());
     }
     let lengths: Vec<_> = lengths.iter().map(usize::to_string).collect();
-    let rule = format!("indicatorValue: must be {} hexadecimal digits", lengths.join(" or "));
-    Err(Error::invalid("InvalidHashValue", rule))
+    let rule = format!("must be {} hexadecimal digits", lengths.join(" or "));
+    Err(wrong(VALUE, "InvalidHashValue", rule))
 }
 
 fn flag(text: &str) -> Result<bool> {
@@ -259,7 +260,7 @@ fn educate_url(text: Option<String>) -> Result<Option<String>> {
     });
     match http {
         true => Ok(Some(text)),
-        false => Err(Error::invalid("InvalidUrl", "educateUrl: must be an http or https URL")),
+        false => Err(wrong("educateUrl", "InvalidUrl", "must be an http or https URL")),
     }
 }
 
@@ -271,15 +272,14 @@ fn bypass_hours(text: Option<String>) -> Result<Option<u32>> {
     }
 }
 
-/// Items may each hold several, split by commas.
-fn list(items: Vec<String>, field: &str) -> Result<Vec<String>> {
+/// The items of a list that is written as one text.
+pub fn at_commas(text: &str) -> Vec<String> {
+    text.split(',').map(String::from).collect()
+}
+
+fn list(items: Vec<String>, field: &'static str) -> Result<Vec<String>> {
     let mut distinct: Vec<String> = Vec::new();
-    for item in items
-        .iter()
-        .flat_map(|item| item.split(','))
-        .map(str::trim)
-        .filter(|item| !item.is_empty())
-    {
+    for item in items.iter().map(|item| item.trim()).filter(|item| !item.is_empty()) {
         if item.len() > MAX_SHORT || item.chars().any(char::is_control) {
             return Err(invalid(
                 field,
@@ -297,14 +297,8 @@ fn list(items: Vec<String>, field: &str) -> Result<Vec<String>> {
 }
 
 fn device_groups(groups: Vec<String>) -> Result<Vec<String>> {
-    let groups = list(groups, "rbacGroupNames")?;
-    match groups.iter().any(|g| g.contains(['"', '\\', '[', ']'])) {
-        true => Err(invalid(
-            "rbacGroupNames",
-            "the name of a device group holds no quotes, brackets or backslashes",
-        )),
-        false => Ok(groups),
-    }
+    let name = |name: String| group::name(&name).map_err(|error| invalid("rbacGroupNames", error));
+    list(groups.into_iter().map(name).collect::<Result<_>>()?, "rbacGroupNames")
 }
 
 #[cfg(test)]
@@ -344,9 +338,9 @@ mod tests {
     }
 
     #[test]
-    fn lists_come_in_every_form() {
-        let draft = check(|s| s.device_groups = vec!["a, b".into(), "b".into(), "c d".into()]).unwrap();
-        assert_eq!(draft.device_groups, ["a", "b", "c d"]);
+    fn items_of_lists_are_distinct_and_a_comma_may_stand_in_a_group() {
+        let draft = check(|s| s.device_groups = vec!["a, b".into(), " b".into(), "b ".into(), "".into()]).unwrap();
+        assert_eq!(draft.device_groups, ["a, b", "b"]);
     }
 
     #[test]

@@ -5,6 +5,7 @@ pub mod console;
 mod csv;
 pub mod defender;
 mod draft;
+mod quotes;
 mod store;
 
 use std::collections::{HashMap, HashSet};
@@ -156,6 +157,17 @@ pub async fn create_or_update(app: &App, caller: &Caller, submission: Submission
     }
     app.hub.changed();
     Ok(indicator)
+}
+
+/// Stores an indicator within a transaction of a caller whose right was checked, whoever made it; with it, whether devices
+/// need a new bundle, for which [`commit`] is there.
+pub async fn store_authorised(
+    app: &App,
+    tx: &mut Transaction,
+    caller: &Caller,
+    submission: Submission,
+) -> Result<(Indicator, bool)> {
+    store_one(app, tx, caller, &Scope::All, submission).await
 }
 
 /// One item of an import.
@@ -367,11 +379,15 @@ async fn put(
         change(&after.id.to_string(), before.as_ref(), Some(&after)),
     )
     .await?;
-    let concerns_devices = after.kind.is_enforced() && before.is_none_or(|before| !before.is_same_on_devices(&after));
+    // What was enforced until now concerns them too: they must forget it.
+    let enforced = |indicator: &Indicator| indicator.kind.is_enforced();
+    let concerns_devices = (enforced(&after) || before.as_ref().is_some_and(enforced))
+        && before.is_none_or(|before| !before.is_same_on_devices(&after));
     Ok((after, concerns_devices))
 }
 
-async fn commit(app: &App, mut tx: Transaction) -> Result<()> {
+/// Commits a change that devices must know.
+pub async fn commit(app: &App, mut tx: Transaction) -> Result<()> {
     let revision = settings::raise_revision(&mut tx).await?;
     tx.commit().await?;
     app.hub.set_revision(revision);

@@ -409,23 +409,27 @@ impl Property {
         }
     }
 
-    /// The text of a JSON list holds `"x"` exactly when one of its strings is x: those strings hold no quotes.
+    /// The text of a JSON list holds `"x"` exactly when one of its strings is x: those strings hold no quotes. The commas
+    /// between them are taken out first, so that only those within a string are found.
     fn any_of_json(&self, sql: &str, test: &Filter, at: usize, out: &mut Clause) -> Result<(), ODataError> {
         let holds = |fragment: String, out: &mut Clause| {
+            let strings = match fragment.contains(',') {
+                true => format!("REPLACE({sql}, '\",\"', '\"\"')"),
+                false => sql.to_string(),
+            };
             out.push("(REPLACE(")
-                .push(sql)
+                .push(&strings)
                 .push(", ")
                 .bind_text(fragment)
                 .push(", '') <> ")
-                .push(sql)
+                .push(&strings)
                 .push(")");
         };
-        let fragment = |text: &str, before: &str, after: &str| match text.contains(['"', '\\', ',', '[', ']'])
-            || text.is_empty()
-        {
-            true => "\"\\\"".to_string(),
-            false => format!("{before}{text}{after}"),
-        };
+        let fragment =
+            |text: &str, before: &str, after: &str| match text.contains(['"', '\\', '[', ']']) || text.is_empty() {
+                true => "\"\\\"".to_string(),
+                false => format!("{before}{text}{after}"),
+            };
         match test {
             Filter::Compare {
                 comparison: Comparison::Eq,

@@ -4,10 +4,13 @@ pub mod console;
 pub mod graph;
 mod search;
 
+use std::net::IpAddr;
+
 use axum::{
     Json,
     extract::{Path, State},
 };
+use moat_indicators::{Domain, UrlPattern, is_https};
 use moat_model::{Action, DeviceId, IndicatorType, Severity, Timestamp, sync::ReportKind};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -20,11 +23,11 @@ use crate::{
     caller::{Caller, Role},
     db::{Db, Transaction},
     error::{Error, Result},
-    indicators,
+    indicators::{self, Indicator, Submission},
     json::{ApiError, Body, time},
 };
 
-/// Reports listed at once, newest first.
+/// Reports that the API lists, newest first.
 const LISTED: i64 = 10_000;
 const MAX_URL: usize = 2_000;
 
@@ -124,16 +127,25 @@ const fn word(kind: ReportKind) -> &'static str {
     }
 }
 
-pub async fn list(db: &Db) -> Result<Vec<ReportRow>> {
-    let query = format!(
-        "SELECT {} {} ORDER BY r.reported_at DESC, r.id DESC LIMIT $1",
-        search::COLUMNS,
-        search::FROM
-    );
-    Ok(sqlx::query_as(AssertSqlSafe(query))
-        .bind(LISTED)
-        .fetch_all(db.read())
-        .await?)
+/// Which reports a list shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Show {
+    Open,
+    Decided,
+    All,
+}
+
+/// Reports, newest first.
+pub async fn list(db: &Db, show: Show, top: i64, skip: i64) -> Result<Vec<ReportRow>> {
+    let which = match show {
+        Show::Open => "WHERE r.status = 'open'",
+        Show::Decided => "WHERE r.status <> 'open'",
+        Show::All => "",
+    };
+    let (columns, from) = (search::COLUMNS, search::FROM);
+    let query = format!("SELECT {columns} {from} {which} ORDER BY r.reported_at DESC, r.id DESC LIMIT $1 OFFSET $2");
+    let query = sqlx::query_as(AssertSqlSafe(query)).bind(top).bind(skip);
+    Ok(query.fetch_all(db.read()).await?)
 }
 
 pub async fn get(db: &Db, id: &str) -> Result<ReportRow> {
@@ -145,70 +157,114 @@ pub async fn get(db: &Db, id: &str) -> Result<ReportRow> {
     row.ok_or_else(|| Error::not_found("report", id))
 }
 
+/// What the audit log keeps of a report.
 #[derive(Serialize)]
-struct Decided {
-    decision: Decision,
+struct ReportRecord<'a> {
+    url: &'a str,
+    status: &'a str,
     indicator: Option<String>,
 }
 
-/// Decides an open report. Blocking and allowing make an indicator for the reported URL.
-pub async fn decide(app: &App, caller: &Caller, id: &str, decision: Decision) -> Result<ReportRow> {
-    caller.require_any(&[Role::TiReadWriteAll, Role::MoatAdministrate])?;
-    let report = get(&app.db, id).await?;
-    if report.status != "open" {
-        return Err(Error::Conflict(format!(
-            "the report has been decided: {}",
-            report.status
-        )));
+/// A report that was decided, and the indicator that was made for it.
+pub struct Decided {
+    pub report: ReportRow,
+    pub indicator: Option<Indicator>,
+}
+
+impl Decided {
+    /// What whoever decided must know: a page that they reported became a whole host.
+    pub fn note(&self) -> Option<&'static str> {
+        let whole_host = self.indicator.is_some() && is_https(&self.report.url);
+        whole_host.then_some("Over HTTPS devices see only the host, so the indicator is for the host.")
     }
-    let (status, indicator) = match decision {
+}
+
+/// Decides an open report, once: of several at the same time the first holds. Blocking and allowing make an indicator for
+/// what devices can see of the reported URL.
+pub async fn decide(app: &App, caller: &Caller, id: &str, decision: Decision) -> Result<Decided> {
+    caller.require_any(&[Role::TiReadWriteAll, Role::MoatAdministrate])?;
+    let (status, action) = match decision {
         Decision::Dismiss => ("dismissed", None),
-        Decision::Block => (
-            "blocked",
-            Some(make_indicator(app, caller, &report, Action::Block).await?),
-        ),
-        Decision::Allow => (
-            "allowed",
-            Some(make_indicator(app, caller, &report, Action::Allowed).await?),
-        ),
+        Decision::Block => ("blocked", Some(Action::Block)),
+        Decision::Allow => ("allowed", Some(Action::Allowed)),
     };
+    let before = get(&app.db, id).await?;
     let mut tx = app.db.begin().await?;
-    let query = "UPDATE site_reports SET status = $1, indicator_id = $2, closed_at = $3, closed_by = $4 WHERE id = $5 AND status = 'open'";
-    let query = sqlx::query(query).bind(status).bind(indicator).bind(now().as_micros());
-    query
-        .bind(caller.actor.to_string())
-        .bind(id.to_string())
-        .execute(&mut *tx)
-        .await?;
-    let after = Decided {
-        decision,
-        indicator: indicator.map(|id| id.to_string()),
+    close(&mut tx, caller, &before, status).await?;
+    let mut stored = None;
+    if let Some(action) = action {
+        stored = Some(indicators::store_authorised(app, &mut tx, caller, submission(&before, action)?).await?);
+    }
+    let concerns_devices = stored.as_ref().is_some_and(|(_, concerns_devices)| *concerns_devices);
+    let indicator = stored.map(|(indicator, _)| indicator);
+    if let Some(indicator) = &indicator {
+        let query = sqlx::query("UPDATE site_reports SET indicator_id = $1 WHERE id = $2");
+        let query = query.bind(indicator.id.0.cast_signed()).bind(id.to_string());
+        query.execute(&mut *tx).await?;
+    }
+    record(&mut tx, caller, &before, status, indicator.as_ref()).await?;
+    match concerns_devices {
+        true => indicators::commit(app, tx).await?,
+        false => tx.commit().await?,
+    }
+    app.hub.changed();
+    let report = get(&app.db, id).await?;
+    Ok(Decided { report, indicator })
+}
+
+/// Takes a report out of the open ones; fails when it is none any more.
+async fn close(tx: &mut Transaction, caller: &Caller, report: &ReportRow, status: &str) -> Result<()> {
+    let query = sqlx::query(
+        "UPDATE site_reports SET status = $1, closed_at = $2, closed_by = $3 WHERE id = $4 AND status = 'open'",
+    )
+    .bind(status.to_string())
+    .bind(now().as_micros())
+    .bind(caller.actor.to_string())
+    .bind(report.id.clone());
+    match query.execute(&mut **tx).await?.rows_affected() {
+        0 => Err(Error::Conflict("the report has been decided already".into())),
+        _ => Ok(()),
+    }
+}
+
+async fn record(
+    tx: &mut Transaction,
+    caller: &Caller,
+    before: &ReportRow,
+    status: &str,
+    indicator: Option<&Indicator>,
+) -> Result<()> {
+    let state = |status, indicator: Option<&Indicator>| ReportRecord {
+        url: &before.url,
+        status,
+        indicator: indicator.map(|indicator| indicator.id.to_string()),
     };
     let change = audit::Change {
         action: "decide",
         noun: "site report",
-        id,
-        before: None,
-        after: Some(&after),
+        id: &before.id,
+        before: Some(&state(&before.status, None)),
+        after: Some(&state(status, indicator)),
     };
-    audit::record(&mut tx, &caller.actor, change).await?;
-    tx.commit().await?;
-    app.hub.changed();
-    get(&app.db, id).await
+    audit::record(tx, &caller.actor, change).await
 }
 
-async fn make_indicator(app: &App, caller: &Caller, report: &ReportRow, action: Action) -> Result<i64> {
-    let url = moat_indicators::UrlPattern::parse(&report.url).map_err(|e| Error::invalid(e.code(), e))?;
-    let (kind, value) = match (url.path(), url.host().parse::<std::net::IpAddr>()) {
-        ("", Ok(ip)) => (IndicatorType::IpAddress, ip.to_string()),
-        ("", Err(_)) => (IndicatorType::DomainName, url.host().to_string()),
-        _ => (IndicatorType::Url, report.url.clone()),
+/// The indicator for a report: the page when it can be seen, else the host.
+fn submission(report: &ReportRow, action: Action) -> Result<Submission> {
+    let url = UrlPattern::parse(&report.url).map_err(|e| Error::invalid(e.code(), e))?;
+    let host = url.host();
+    let (kind, value) = match host.parse::<IpAddr>() {
+        _ if !url.path().is_empty() && !is_https(&report.url) => (IndicatorType::Url, report.url.clone()),
+        Ok(ip) => (IndicatorType::IpAddress, ip.to_string()),
+        Err(_) if Domain::parse(host).is_ok() => (IndicatorType::DomainName, host.to_string()),
+        // A name of one label covers no subdomains.
+        Err(_) => (IndicatorType::Url, format!("https://{host}/")),
     };
-    let submission = indicators::Submission {
+    Ok(Submission {
         value: Some(value),
         kind: Some(kind.to_string()),
         action: Some(action.to_string()),
-        title: Some(format!("Reported site {}", url.host())),
+        title: Some(format!("Reported site {host}")),
         description: Some(format!(
             "Reported as {} by {}. {}",
             report.kind,
@@ -217,19 +273,18 @@ async fn make_indicator(app: &App, caller: &Caller, report: &ReportRow, action: 
         )),
         severity: Some(Severity::Medium.to_string()),
         generate_alert: Some((action == Action::Block).to_string()),
-        ..indicators::Submission::default()
-    };
-    let indicator = indicators::create_or_update(app, caller, submission).await?;
-    Ok(indicator.id.0.cast_signed())
+        ..Submission::default()
+    })
 }
 
 pub async fn admin_list(State(app): State<App>, caller: Caller) -> Result<Json<Value>, ApiError> {
     caller.require_any(&[Role::TiReadWriteAll, Role::MoatAdministrate])?;
-    let reports: Vec<Value> = list(&app.db).await?.iter().map(render).collect();
+    let reports: Vec<Value> = list(&app.db, Show::All, LISTED, 0).await?.iter().map(render).collect();
     Ok(Json(json!({"value": reports})))
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct DecideBody {
     decision: Decision,
 }
@@ -240,7 +295,14 @@ pub async fn admin_decide(
     Path(id): Path<String>,
     Body(body): Body<DecideBody>,
 ) -> Result<Json<Value>, ApiError> {
-    Ok(Json(render(&decide(&app, &caller, &id, body.decision).await?)))
+    let decided = decide(&app, &caller, &id, body.decision).await?;
+    let mut answer = render(&decided.report);
+    if let Some(note) = decided.note() {
+        answer["note"] = note.into();
+    }
+    let indicator = decided.indicator.as_ref();
+    answer["indicator"] = indicator.map_or(Value::Null, indicators::defender::entity);
+    Ok(Json(answer))
 }
 
 fn render(report: &ReportRow) -> Value {

@@ -92,6 +92,9 @@ async fn an_alert_has_every_field_and_flat_evidence() {
         json!(device.id)
     );
     assert_eq!(client.get("/api/alerts/da0_0").await.outcome(), "404 ResourceNotFound");
+    let user = client.get(&format!("/api/alerts/{id}/user")).await;
+    assert_eq!(user.outcome(), "404 ResourceNotFound");
+    assert!(user.message().contains("no user"), "{}", user.message());
 }
 
 #[tokio::test]
@@ -202,6 +205,11 @@ async fn triage_keeps_what_is_not_named_and_resolving_lowers_the_risk() {
             "case-sensitive: status, not Status",
         ),
         (json!({}), "400 InvalidRequestBody", "status"),
+        (
+            json!({"status": null, "comment": null}),
+            "400 InvalidRequestBody",
+            "changes nothing",
+        ),
         (json!({"assignedTo": 5}), "400 InvalidInput", "assignedTo"),
     ] {
         let answer = patch(body.clone()).await;

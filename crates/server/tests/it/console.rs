@@ -1,8 +1,12 @@
 //! The console's doors: set-up, sign-in, forms from elsewhere, addresses where nothing is.
 
 use http::Method;
+use moat_server::Role;
+use rustls_pki_types::{CertificateDer, pem::PemObject as _};
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
 
-use crate::world::{Answer, World};
+use crate::world::{Answer, EVENT_TIME, World};
 
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
 const PASSWORD: &str = "correct horse battery";
@@ -188,7 +192,7 @@ async fn a_secret_is_shown_once_and_made_once() {
 }
 
 #[tokio::test]
-async fn what_was_typed_stays_and_the_error_stands_beside_it() {
+async fn what_was_typed_stays_and_the_error_stands_at_its_field() {
     let world = World::start().await;
     let browser = Browser::start(&world).await;
     let refused = browser
@@ -199,18 +203,249 @@ async fn what_was_typed_stays_and_the_error_stands_beside_it() {
         !refused.text.contains("name=\"generateAlert\" checked"),
         "it was not ticked"
     );
-    let file = browser.post("/indicators/import", "csv=colour%0Ared").await;
-    assert!(file.text.contains("<details open><summary>Import CSV") && file.text.contains("no column"));
-    let settings = "organisation=Acme&helpUrl=&checkInSeconds=often&postureIntervalSeconds=60&bypassDurationHours=24";
-    let refused = browser.post("/settings", settings).await;
+    assert_eq!(wrong(&refused), ["add-value"]);
+    let refused = browser
+        .post("/indicators", "value=good.example&action=Block&expires=tomorrow")
+        .await;
+    assert_eq!(wrong(&refused), ["add-expires"]);
+    assert!(refused.text.contains("<details open><summary>More") && refused.text.contains("Ends: "));
+    let refused = browser.post("/enrollment", "hours=0&uses=many&group=kept").await;
+    assert_eq!(wrong(&refused), ["link-hours", "link-uses"]);
+    assert!(refused.text.contains("value=\"many\"") && refused.text.contains("value=\"kept\""));
+    let refused = browser.post("/settings/clients", "name=siem").await;
+    assert_eq!(wrong(&refused), ["client-role"]);
     assert!(
-        refused
-            .text
-            .contains("The time between check-ins must be a whole number.")
+        refused.text.contains("<details open><summary>Make an API client") && refused.text.contains("value=\"siem\"")
     );
-    assert!(refused.text.contains("value=\"Acme\""));
+    let settings =
+        "organisation=Acme&helpUrl=javascript:x&checkInSeconds=often&postureIntervalSeconds=60&bypassDurationHours=24";
+    let refused = browser.post("/settings", settings).await;
+    assert_eq!(wrong(&refused), ["settings-helpUrl", "settings-checkInSeconds"]);
+    for kept in ["Acme", "javascript:x", "often"] {
+        assert!(refused.text.contains(&format!("value=\"{kept}\"")), "{kept}");
+    }
     assert!(
         !browser.get("/settings").await.text.contains("Acme"),
         "nothing was saved"
     );
+}
+
+/// The inputs that a page says are wrong; the first of them must have the focus.
+fn wrong(page: &Answer) -> Vec<&str> {
+    let texts: Vec<_> = page.text.split("class=\"wrong\" id=\"wrong-").skip(1).collect();
+    let names: Vec<_> = texts.iter().filter_map(|text| text.split('"').next()).collect();
+    let mark = format!("aria-describedby=\"wrong-{}\" autofocus", names[0]);
+    assert!(page.text.contains(&mark), "{mark} in {}", page.text);
+    names
+}
+
+#[tokio::test]
+async fn an_import_keeps_its_text_until_every_line_is_good() {
+    let world = World::start().await;
+    let browser = Browser::start(&world).await;
+    let header = "indicatorType%2CindicatorValue%2Caction%2Ctitle%2Cdescription%0A";
+    let file = browser.post("/indicators/import", "csv=colour%0Ared").await;
+    assert!(file.text.contains("<details open><summary>Import CSV") && file.text.contains("no column"));
+    assert!(file.text.contains("colour\nred</textarea>"));
+    let rows = format!("csv={header}DomainName%2Cgood.example%2CBlock%2Ct%2Cd%0ADomainName%2Cbad+name%2CBlock%2Ct%2Cd");
+    let some = browser.post("/indicators/import", &rows).await;
+    assert!(some.text.contains("1 rows are in force, 1 were refused."));
+    assert!(
+        some.text.contains("Line 3: <code>bad name</code>: ") && some.text.contains("DomainName,good.example,Block")
+    );
+    let all = browser
+        .post("/indicators/import", &rows.replace("bad+name", "better.example"))
+        .await;
+    assert!(all.text.contains("2 rows are in force, 0 were refused.") && !all.text.contains("DomainName,good.example"));
+}
+
+#[tokio::test]
+async fn filters_stay_in_links_and_unknown_ones_are_said() {
+    let world = World::start().await;
+    let browser = Browser::start(&world).await;
+    let devices = browser.get("/devices?q=a+b&filter=high").await.text;
+    assert!(
+        devices.contains("href=\"/devices?q=a%20b&#38;filter=medium\""),
+        "{devices}"
+    );
+    assert!(devices.contains("href=\"/devices?filter=high\"") && devices.contains("href=\"/devices?q=a%20b\""));
+    for page in [
+        "/devices?filter=odd",
+        "/alerts?status=odd",
+        "/alerts?severity=odd",
+        "/indicators?id=odd",
+        "/reports?show=odd",
+    ] {
+        assert!(browser.get(page).await.text.contains("Unknown filter “odd”"), "{page}");
+    }
+    let none = browser.get("/indicators?id=7").await.text;
+    assert!(none.contains("Indicator 7") && none.contains("None fits"));
+}
+
+#[tokio::test]
+async fn a_removed_device_leaves_no_open_alerts_and_its_own_list() {
+    let world = World::start().await;
+    let browser = Browser::start(&world).await;
+    let device = world.device("lost-phone", "").await;
+    device
+        .check_in(json!([{"seq": 1, "time": EVENT_TIME, "event": {"kind": "bundleRefused", "reason": "r"}}]))
+        .await;
+    let page = format!("/devices/{}", device.id);
+    assert!(browser.get("/alerts").await.text.contains("lost-phone"));
+    let refused = browser.post(&format!("{page}/revoke"), "confirm=other").await;
+    assert_eq!(wrong(&refused), ["revoke-confirm"]);
+    assert!(
+        refused.text.contains(&format!("data-live=\"{page}\"")),
+        "it refreshes from where it can be read"
+    );
+    assert_eq!(
+        browser
+            .post(&format!("{page}/revoke"), "confirm=lost-phone")
+            .await
+            .status,
+        303
+    );
+    assert!(!browser.get("/alerts").await.text.contains("lost-phone"));
+    let resolved = browser.get("/alerts?status=resolved").await.text;
+    let alert = resolved
+        .split("<a class=\"row\"")
+        .nth(1)
+        .unwrap()
+        .split("href=\"")
+        .nth(1)
+        .unwrap();
+    let history = browser.get(alert.split('"').next().unwrap()).await.text;
+    assert!(history.contains("the device was removed") && history.contains("administrator ana"));
+    assert!(!browser.get("/devices").await.text.contains("lost-phone"));
+    assert!(browser.get("/devices?filter=removed").await.text.contains("lost-phone"));
+    for tile in ["0</b><span>open alerts", "0</b><span>silent"] {
+        assert!(browser.get("/").await.text.contains(tile), "{tile}");
+    }
+}
+
+#[tokio::test]
+async fn lists_are_come_back_to_and_nowhere_else() {
+    let world = World::start().await;
+    let browser = Browser::start(&world).await;
+    let none = browser.post("/alerts/resolve", "back=/alerts?severity=High").await;
+    assert!(none.status == 200 && none.text.contains("value=\"/alerts?severity=High\""));
+    let device = world.device("phone", "").await;
+    device
+        .check_in(json!([{"seq": 1, "time": EVENT_TIME, "event": {"kind": "bundleRefused", "reason": "r"}}]))
+        .await;
+    let list = browser.get("/alerts").await.text;
+    assert!(!list.contains("Tick the alerts"));
+    let id = list
+        .split("name=\"id\" value=\"")
+        .nth(1)
+        .unwrap()
+        .split('"')
+        .next()
+        .unwrap();
+    let none = browser.post("/alerts/resolve", "back=/alerts").await;
+    assert!(none.text.contains("Tick the alerts that are to be resolved."));
+    for (back, location) in [
+        ("/alerts?severity=Medium", "/alerts?severity=Medium"),
+        ("//evil.example", "/alerts"),
+    ] {
+        let done = browser.post("/alerts/resolve", &format!("id={id}&back={back}")).await;
+        assert_eq!(done.headers["location"], location);
+    }
+    for (form, page) in [
+        ("/devices/abc/revoke", "/devices/abc"),
+        ("/alerts/resolve", "/alerts"),
+        ("/indicators/7/delete", "/indicators"),
+        ("/reports/abc/decide", "/reports"),
+        ("/settings/clients", "/settings"),
+        ("/enrollment/abc/revoke", "/enrollment"),
+    ] {
+        let answer = browser.get(form).await;
+        assert_eq!(
+            (answer.status.as_u16(), &answer.headers["location"]),
+            (303, &page.parse().unwrap()),
+            "{form}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_ended_session_is_told_to_pages_and_to_scripts() {
+    let world = World::start().await;
+    let page = world.send(Method::GET, "/devices?q=a", &[], "").await;
+    assert_eq!(
+        (page.status.as_u16(), &page.headers["location"]),
+        (303, &"/sign-in?next=/devices%3Fq%3Da".parse().unwrap())
+    );
+    let part = world
+        .send(Method::GET, "/devices?q=a", &[("hx-request", "true")], "")
+        .await;
+    assert_eq!(
+        (part.status.as_u16(), &part.headers["hx-redirect"]),
+        (401, &"/sign-in?next=/devices%3Fq%3Da".parse().unwrap())
+    );
+    let browser = Browser::start(&world).await;
+    assert_eq!(browser.get("/devices").await.status, 200);
+    let new = json!({"password": "another horse battery"});
+    let ended = world
+        .local(Method::POST, "/admin/administrators/ana/password", new.clone())
+        .await;
+    // The set-up opened one, the sign-in another.
+    assert_eq!(ended["endedSessions"], 2);
+    assert_eq!(browser.get("/devices").await.status, 303);
+    assert_eq!(sign_in(&world, "ana", PASSWORD).await.status, 401);
+    assert_eq!(sign_in(&world, "ana", "another horse battery").await.status, 303);
+    let client = world.client("all", Role::ALL).await;
+    let remote = client.post("/admin/administrators/ana/password", new).await;
+    assert_eq!(remote.outcome(), "404 NotFound", "only over the admin socket");
+}
+
+#[tokio::test]
+async fn only_the_right_version_of_a_file_is_kept_for_good() {
+    let world = World::start().await;
+    let page = world.send(Method::GET, "/why/guess", &[], "").await.text;
+    let file = page
+        .split("rel=\"stylesheet\" href=\"")
+        .nth(1)
+        .unwrap()
+        .split('"')
+        .next()
+        .unwrap();
+    let cached = async |path: &str| world.send(Method::GET, path, &[], "").await.headers["cache-control"].clone();
+    assert!(cached(file).await.to_str().unwrap().contains("immutable"));
+    assert_eq!(cached("/static/-/console.css").await, "no-cache");
+    for path in ["/enroll", "/why/guess", "/sign-in"] {
+        let page = world.send(Method::GET, path, &[], "").await.text;
+        assert!(
+            page.contains(file) && page.contains("rel=\"icon\"") && page.contains("<body class=\"plain\">"),
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_authority_is_public_and_its_fingerprint_is_shown() {
+    let world = World::start().await;
+    let answer = world.send(Method::GET, "/ca.pem", &[], "").await;
+    assert_eq!(answer.headers["content-type"], "application/x-pem-file");
+    assert_eq!(answer.text, world.app.authority.pem());
+    assert!(!answer.text.contains("PRIVATE"));
+    let browser = Browser::start(&world).await;
+    let der = CertificateDer::from_pem_slice(answer.text.as_bytes()).unwrap();
+    let digest: Vec<_> = Sha256::digest(&der).iter().map(|byte| format!("{byte:02X}")).collect();
+    assert!(browser.get("/enrollment").await.text.contains(&digest.join(":")));
+}
+
+#[tokio::test]
+async fn pages_are_told_of_what_they_show_and_of_nothing_else() {
+    let world = World::start().await;
+    let device = world.device("phone", "").await;
+    device.check_in(json!([])).await;
+    let mut changes = world.app.hub.changes();
+    changes.mark_unchanged();
+    device.check_in(json!([])).await;
+    assert!(!changes.has_changed().unwrap(), "nothing is new");
+    device
+        .check_in(json!([{"seq": 1, "time": EVENT_TIME, "event": {"kind": "bundleRefused", "reason": "r"}}]))
+        .await;
+    assert!(changes.has_changed().unwrap());
 }

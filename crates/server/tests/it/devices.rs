@@ -67,6 +67,26 @@ async fn bad_enrolments_say_what_is_wrong() {
 }
 
 #[tokio::test]
+async fn who_has_a_good_token_is_not_locked_out_by_a_neighbour_who_guesses() {
+    let world = World::start().await;
+    let good = token(&world, 1).await;
+    let enroll = async |token: &Value| {
+        let body = enrolment(token, &csr());
+        world
+            .send(Method::POST, "/device/v1/enroll", &JSON, body)
+            .await
+            .status
+            .as_u16()
+    };
+    let mut statuses = Vec::new();
+    for n in 0..40 {
+        statuses.push(enroll(&json!(format!("guess {n}"))).await);
+    }
+    assert_eq!((statuses[0], statuses[39]), (400, 429));
+    assert_eq!(enroll(&good).await, 200);
+}
+
+#[tokio::test]
 async fn an_event_counts_once_however_often_it_is_sent() {
     let world = World::start().await;
     let device = world.device("phone", "").await;
@@ -146,6 +166,39 @@ async fn a_new_indicator_is_pushed_and_stands_in_the_signed_bundle() {
         "it is for another group"
     );
     assert!(moat_policy::jailbreak::Rules::parse(bundle.jailbreak_rules()).is_ok());
+}
+
+#[tokio::test]
+async fn a_row_that_cannot_be_used_keeps_no_other_from_devices() {
+    let world = World::start().await;
+    let device = world.device("phone", "").await;
+    let add = |name: &str| {
+        let indicator = json!({"indicatorValue": name, "indicatorType": "DomainName", "action": "Block", "title": "t", "description": "d"});
+        world.local(Method::POST, "/api/indicators", indicator)
+    };
+    for name in ["good.example", "bad.example", "worse.example"] {
+        add(name).await;
+    }
+    let mut tx = world.app.db.begin().await.unwrap();
+    for damage in [
+        "UPDATE indicators SET canonical = 'no name' WHERE value = 'bad.example'",
+        "UPDATE indicators SET action = 'Explode' WHERE value = 'worse.example'",
+    ] {
+        sqlx::query(damage).execute(&mut *tx).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    add("last.example").await;
+    let bundle = fetch(&world, &device).await;
+    let blocked = |host| {
+        bundle
+            .indicators()
+            .lookup_host(host, Timestamp::from_micros(EVENT_TIME))
+            .is_some()
+    };
+    assert!(blocked("good.example") && blocked("last.example"));
+    assert!(!blocked("bad.example") && !blocked("worse.example"));
+    let status = world.local(Method::GET, "/admin/status", Value::Null).await;
+    assert_eq!(status["unusableIndicators"], 2);
 }
 
 /// The device's bundle, verified with the key that devices pin.

@@ -158,6 +158,36 @@ async fn a_submission_with_an_id_changes_that_indicator() {
 }
 
 #[tokio::test]
+async fn an_indicator_that_becomes_another_type_leaves_devices() {
+    let world = World::start().await;
+    let client = world.client("c", &[Role::TiReadWriteAll]).await;
+    let device = world.device("phone", "").await;
+    let first = client.post("/api/indicators", block("evil.example")).await.body;
+    let file = |id: &Value| {
+        with(
+            with(block(&"ab".repeat(32)), "indicatorType", "FileSha256"),
+            "id",
+            id.clone(),
+        )
+    };
+    let blocked = async || {
+        let bytes = device.bytes("/device/v1/bundle").await;
+        let bundle = moat_indicators::Bundle::open(bytes, &world.app.keys.bundle.verifying_key()).unwrap();
+        let now = moat_model::Timestamp::from_micros(crate::world::EVENT_TIME);
+        bundle.indicators().lookup_host("evil.example", now).is_some()
+    };
+    assert!(blocked().await);
+    let changed = client.post("/api/indicators", file(&first["id"])).await;
+    assert_eq!(changed.outcome(), "200", "{}", changed.text);
+    assert!(!blocked().await);
+    let mut revision = world.app.hub.revision();
+    let before = *revision.borrow_and_update();
+    let renamed = with(file(&first["id"]), "title", "new");
+    assert_eq!(client.post("/api/indicators", renamed).await.outcome(), "200");
+    assert_eq!(*revision.borrow_and_update(), before, "a file concerns no device");
+}
+
+#[tokio::test]
 async fn every_change_is_in_the_audit_log_with_before_and_after() {
     let world = World::start().await;
     let client = world.client("siem", &[Role::TiReadWriteAll]).await;
@@ -480,6 +510,61 @@ async fn a_csv_file_goes_in_row_by_row() {
         .raw(Method::POST, "/admin/indicators/import-csv", "text/csv", "a,b\n1,2\n")
         .await;
     assert_eq!(headless.outcome(), "400 MissingRequiredParameter");
+}
+
+#[tokio::test]
+async fn an_unclosed_quote_costs_its_own_row_only() {
+    let world = World::start().await;
+    let client = world.client("c", &[Role::TiReadWriteAll]).await;
+    let csv = "indicatorType,indicatorValue,action,title,description\n\
+               DomainName,a.example,Block,t,d\n\
+               DomainName,b.example,Block,\"t,d\n\
+               DomainName,c.example,Block,t,d\n\
+               DomainName,d.example,Block,\"a, b\",\"two\nlines\"\n\
+               DomainName,e.example,Block,t,d\n";
+    let import = async |csv: &str| {
+        let path = "/admin/indicators/import-csv";
+        client.raw(Method::POST, path, "text/csv", csv.to_string()).await
+    };
+    let answer = import(csv).await;
+    assert_eq!(
+        (&answer.body["imported"], &answer.body["failed"]),
+        (&json!(4), &json!(1)),
+        "{}",
+        answer.text
+    );
+    let bad = &answer.body["value"][1];
+    assert_eq!((&bad["line"], &bad["isFailed"]), (&json!(3), &json!(true)));
+    assert!(bad["failureReason"].as_str().unwrap().contains("quote"), "{bad}");
+    assert_eq!(
+        values(&client.get("/api/indicators?$orderby=id").await.body),
+        ["a.example", "c.example", "d.example", "e.example"]
+    );
+    for (header, names) in [
+        ("indicatorType,indicatorValue,action,title,description,Title\n", "title"),
+        (
+            "indicatorType,indicatorValue,action,title,description,rbacGroups,rbacGroupNames\n",
+            "rbacgroupnames",
+        ),
+        ("indicatorType,\"indicatorValue,action,title,description\n", "quote"),
+    ] {
+        let answer = import(header).await;
+        assert_eq!(answer.outcome(), "400 InvalidInput", "{header}");
+        assert!(answer.message().contains(names), "{}", answer.message());
+    }
+}
+
+#[tokio::test]
+async fn the_end_of_time_is_a_time() {
+    let world = World::start().await;
+    let client = world.client("c", &[Role::TiReadWriteAll]).await;
+    for end in ["9999-12-31T23:59:59Z", "9999-12-31T23:59:59.9999999Z", "9999-12-31"] {
+        let answer = client
+            .post("/api/indicators", with(block("x.example"), "expirationTime", end))
+            .await;
+        assert_eq!(answer.outcome(), "200", "{end}: {}", answer.text);
+        assert!(answer.body["expirationTime"].as_str().unwrap().starts_with("9999-12-3"));
+    }
 }
 
 #[tokio::test]

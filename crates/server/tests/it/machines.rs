@@ -127,3 +127,22 @@ async fn tags_are_added_found_and_removed() {
         "400 MissingRequiredParameter"
     );
 }
+
+#[tokio::test]
+async fn pages_hold_each_machine_once_though_they_check_in_meanwhile() {
+    let world = World::start().await;
+    let client = world.client("c", &[Role::MachineReadAll]).await;
+    let mut devices = Vec::new();
+    for n in 0..4 {
+        devices.push(world.device(&format!("phone{n}"), "").await);
+    }
+    let mut seen = Vec::new();
+    for page in 0..4 {
+        let list = client.get(&format!("/api/machines?$top=1&$skip={page}")).await;
+        seen.push(list.body["value"][0]["id"].as_str().unwrap().to_string());
+        devices[3 - page].check_in(json!([])).await;
+    }
+    let mut known: Vec<_> = devices.iter().map(|device| device.id.clone()).collect();
+    known.sort();
+    assert_eq!(seen, known, "in the order of their ids");
+}

@@ -2,11 +2,16 @@
 
 mod access;
 mod alerts;
+mod audit;
+mod check_in;
 mod console;
 mod devices;
+mod first_start;
 mod graph;
+mod groups;
 mod indicators;
 mod machines;
 mod oauth;
 mod odata;
+mod reports;
 mod world;

@@ -91,12 +91,14 @@ impl Device {
 
     /// Checks in with these events.
     pub async fn check_in(&self, events: Value) -> Value {
-        self.check_in_with(events, Value::Null).await
+        let answer = self.try_check_in(json!({}), events).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        answer.body
     }
 
     /// Checks in after a posture run that came to this level.
     pub async fn reports(&self, events: Value, level: &str) -> Value {
-        self.check_in_with(events, assessment(level, json!([]))).await
+        self.check_in_after(assessment(level, json!([])), events).await
     }
 
     /// A posture run finds the device jailbroken.
@@ -104,7 +106,7 @@ impl Device {
         let assessment = assessment("confirmed", json!([finding]));
         let event = json!({"kind": "jailbreak", "level": "confirmed", "assessment": assessment});
         let events = json!([{"seq": seq, "time": EVENT_TIME, "event": event}]);
-        self.check_in_with(events, assessment).await
+        self.check_in_after(assessment, events).await
     }
 
     /// A posture run finds traces of a jailbreak.
@@ -112,7 +114,7 @@ impl Device {
         let assessment = assessment("suspected", json!([finding]));
         let event = json!({"kind": "jailbreak", "level": "suspected", "assessment": assessment});
         let events = json!([{"seq": seq, "time": EVENT_TIME, "event": event}]);
-        self.check_in_with(events, assessment).await
+        self.check_in_after(assessment, events).await
     }
 
     /// A posture run finds the device clean again.
@@ -120,28 +122,28 @@ impl Device {
         let assessment = assessment("none", json!([]));
         let event = json!({"kind": "jailbreakCleared", "assessment": assessment});
         let events = json!([{"seq": seq, "time": EVENT_TIME, "event": event}]);
-        self.check_in_with(events, assessment).await
+        self.check_in_after(assessment, events).await
     }
 
-    async fn check_in_with(&self, events: Value, posture: Value) -> Value {
-        let state = json!({
-            "time": 1_764_000_000_000_000_i64, "webProtection": "on", "otherVpn": null, "bundleVersion": 1, "posture": posture,
-            "addresses": ["192.0.2.7"],
-        });
-        let body = json!({"device": self.info, "state": state, "events": events, "dropped": 0});
-        let headers = [("content-type", "application/json")];
-        let path = "/device/v1/check-in";
-        let answer = send(
-            &self.tls,
-            self.address,
-            Method::POST,
-            path,
-            &headers,
-            body.to_string().into(),
-        )
-        .await;
+    async fn check_in_after(&self, posture: Value, events: Value) -> Value {
+        let answer = self.try_check_in(json!({"posture": posture}), events).await;
         assert_eq!(answer.status, 200, "{}", answer.text);
         answer.body
+    }
+
+    /// Checks in with these events; `state` says what is not as usual.
+    pub async fn try_check_in(&self, state: Value, events: Value) -> Answer {
+        let mut usual = json!({
+            "time": 1_764_000_000_000_000_i64, "webProtection": "on", "otherVpn": null, "bundleVersion": 1, "posture": null,
+            "addresses": ["192.0.2.7"],
+        });
+        for (name, value) in state.as_object().unwrap() {
+            usual[name] = value.clone();
+        }
+        let body = json!({"device": self.info, "state": usual, "events": events, "dropped": 0});
+        let headers = [("content-type", "application/json")];
+        self.call(Method::POST, "/device/v1/check-in", &headers, body.to_string())
+            .await
     }
 
     /// Reports that a flow to a site hit an indicator.
