@@ -114,7 +114,7 @@ fn policies() -> Vec<(PolicyId, moat_model::conditional_access::ConditionalAcces
             3 => conditions["userRiskLevels"] = json!(["low", "medium", "high"]),
             _ => {}
         }
-        let controls = if number % 2 == 0 {
+        let controls = if number.is_multiple_of(2) {
             json!(["mfa", "compliantDevice"])
         } else {
             json!(["compliantApplication"])
@@ -136,7 +136,7 @@ fn locations() -> Vec<(LocationId, NamedLocation)> {
         json!({
             "@odata.type": "#microsoft.graph.ipNamedLocation",
             "displayName": format!("Office {number}"),
-            "isTrusted": number % 2 == 0,
+            "isTrusted": number.is_multiple_of(2),
             "ipRanges": [{ "@odata.type": "#microsoft.graph.iPv4CidrRange", "cidrAddress": format!("10.{number}.0.0/16") }],
         })
     };
