@@ -1,7 +1,7 @@
 //! Compliance: is a device as the policies that apply to it ask?
 //!
 //! [`evaluate`] judges each configured setting, rolls the settings up to their policy and the policies up to the device. Where
-//! Intune's documents are silent, `docs/decisions/0008-compliance-where-intune-is-silent.md` says what holds.
+//! Intune's documents are silent, `docs/decisions/0009-compliance-where-intune-is-silent.md` says what holds.
 
 mod build;
 mod facts;
