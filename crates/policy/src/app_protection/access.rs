@@ -123,6 +123,15 @@ mod tests {
         };
         assert_eq!(step(&settings, &active, 50), PinStep::None, "not idle for long enough");
         assert_eq!(step(&settings, &active, 51), PinStep::PinOrBiometric);
+        let passed_since = AccessFacts {
+            last_passed: Some(at(30)),
+            ..active
+        };
+        assert_eq!(
+            step(&settings, &passed_since, 60),
+            PinStep::None,
+            "idle counts from the PIN"
+        );
         let never = AccessFacts {
             last_passed: None,
             last_active: Some(at(20)),

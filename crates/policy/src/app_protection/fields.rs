@@ -533,6 +533,9 @@ mod tests {
             some("IPHONE5,3")
         );
         assert_eq!(both_models(some("iPhone5,2"), some("iPad4,1")), some(";"));
+        for twice in ["iphone5,3;iPhone5,3", "iPhone5,3;iphone5,3"] {
+            assert_eq!(both_models(some(twice), some(twice)), some("iPhone5,3"));
+        }
         assert_eq!(both_schemes(some("skype:;zoom:"), some("Zoom:")), some("zoom:"));
         assert_eq!(both_schemes(some("skype:"), some("zoom:")), None);
         let pair = |name: &str, value: &str| KeyValue {

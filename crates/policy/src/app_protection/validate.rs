@@ -495,6 +495,8 @@ mod tests {
             minimum_wipe_os_version: some("15"),
             maximum_warning_os_version: some("19"),
             maximum_required_os_version: some("18"),
+            minimum_warning_app_version: some("2.0"),
+            minimum_required_app_version: some("2"),
             filter_open_in_to_only_managed_apps: true,
             pin_required: true,
             minimum_pin_length: 3,
@@ -508,6 +510,7 @@ mod tests {
         assert_eq!(
             noted(&settings),
             [
+                "minimumWarningAppVersion",
                 "minimumWarningOsVersion",
                 "maximumWarningOsVersion",
                 "filterOpenInToOnlyManagedApps",
