@@ -16,6 +16,9 @@ pub enum Command {
         #[command(flatten)]
         target: Target,
         name: String,
+        /// Global administrator, Security operator, Security reader or Helpdesk
+        #[arg(long, default_value = "Global administrator")]
+        role: String,
     },
     /// Give an administrator another password and end their sessions
     Reset {
@@ -32,8 +35,8 @@ pub enum Command {
 
 pub async fn run(command: Command) -> Result<()> {
     match command {
-        Command::Add { target, name } => {
-            let body = json!({"name": name, "password": password()?});
+        Command::Add { target, name, role } => {
+            let body = json!({"name": name, "password": password()?, "role": role});
             target.post("/admin/administrators", body).await?;
             output::line(&format!("{name} can sign in to the console"))
         }
@@ -52,7 +55,7 @@ pub async fn run(command: Command) -> Result<()> {
                 return output::json(&answer);
             }
             let none = "There is no administrator. Make one with `moat setup-link` or `moat administrator add NAME`.";
-            output::table(&answer, &[("NAME", "name"), ("MADE", "createdAt")], none)
+            output::table(&answer, &[("NAME", "name"), ("ROLE", "role"), ("MADE", "createdAt")], none)
         }
     }
 }

@@ -67,6 +67,8 @@ roles! {
     /// Indicators that the client itself made.
     TiReadWrite => "Ti.ReadWrite",
     TiReadWriteAll => "Ti.ReadWrite.All",
+    /// Moat's own: see all indicators, change none.
+    TiReadAll => "Ti.Read.All",
     AlertReadAll => "Alert.Read.All",
     AlertReadWriteAll => "Alert.ReadWrite.All",
     MachineReadAll => "Machine.Read.All",
@@ -101,6 +103,87 @@ roles! {
     ThreatAssessmentReadWriteAll => "ThreatAssessment.ReadWrite.All",
     /// Everything else that an administrator may do: enrolment tokens, clients, gateways, settings.
     MoatAdministrate => "Moat.Administrate",
+}
+
+/// What an administrator of the console may do, in Microsoft's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AdministratorRole {
+    /// Everything.
+    Global,
+    /// Works on alerts, indicators, reports and devices; changes no policies and no settings.
+    SecurityOperator,
+    /// Sees what a security operator sees.
+    SecurityReader,
+    /// Sees devices, users and groups, and asks devices to check in.
+    Helpdesk,
+}
+
+impl AdministratorRole {
+    pub const ALL: &'static [Self] = &[Self::Global, Self::SecurityOperator, Self::SecurityReader, Self::Helpdesk];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Global => "Global administrator",
+            Self::SecurityOperator => "Security operator",
+            Self::SecurityReader => "Security reader",
+            Self::Helpdesk => "Helpdesk",
+        }
+    }
+
+    pub const fn roles(self) -> &'static [Role] {
+        match self {
+            Self::Global => Role::ALL,
+            Self::SecurityOperator => &[
+                Role::TiReadWriteAll,
+                Role::AlertReadWriteAll,
+                Role::MachineReadWriteAll,
+                Role::UrlReadAll,
+                Role::UserReadAll,
+                Role::GroupReadAll,
+                Role::ConfigurationReadAll,
+                Role::AppsReadAll,
+                Role::ManagedDevicesReadWriteAll,
+                Role::ServiceConfigReadAll,
+                Role::PolicyReadAll,
+                Role::SecurityAlertReadWriteAll,
+                Role::ThreatAssessmentReadWriteAll,
+            ],
+            Self::SecurityReader => &[
+                Role::TiReadAll,
+                Role::AlertReadAll,
+                Role::MachineReadAll,
+                Role::UrlReadAll,
+                Role::UserReadAll,
+                Role::GroupReadAll,
+                Role::ConfigurationReadAll,
+                Role::AppsReadAll,
+                Role::ManagedDevicesReadAll,
+                Role::ServiceConfigReadAll,
+                Role::PolicyReadAll,
+                Role::SecurityAlertReadAll,
+                Role::ThreatAssessmentReadAll,
+            ],
+            Self::Helpdesk => &[
+                Role::MachineReadWriteAll,
+                Role::UserReadAll,
+                Role::GroupReadAll,
+                Role::ManagedDevicesReadWriteAll,
+            ],
+        }
+    }
+}
+
+impl std::str::FromStr for AdministratorRole {
+    type Err = Error;
+
+    fn from_str(s: &str) -> Result<Self> {
+        let found = Self::ALL.iter().find(|role| role.as_str().eq_ignore_ascii_case(s));
+        found.copied().ok_or_else(|| {
+            let words: Vec<_> = Self::ALL.iter().map(|role| role.as_str()).collect();
+            let shown: String = s.chars().take(80).collect();
+            Error::invalid_field("InvalidInput", "role", format!(": {shown:?} is not one of {}", words.join(", ")))
+        })
+    }
 }
 
 #[derive(Debug, Clone)]

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::{
     App,
-    caller::Caller,
+    caller::{AdministratorRole, Caller},
     error::Error,
     json::{ApiError, Body, time},
 };
@@ -21,6 +21,12 @@ use crate::{
 pub struct NewAdministrator {
     name: String,
     password: String,
+    #[serde(default = "global")]
+    role: String,
+}
+
+fn global() -> String {
+    AdministratorRole::Global.as_str().into()
 }
 
 #[derive(Deserialize)]
@@ -31,7 +37,7 @@ pub struct NewPassword {
 
 pub async fn list(State(app): State<App>, caller: Caller) -> Result<Json<Value>, ApiError> {
     let rows = super::list(&app, &caller).await?.into_iter();
-    let rows = rows.map(|row| json!({"id": row.id, "name": row.name, "createdAt": time(row.created_at)}));
+    let rows = rows.map(|row| json!({"id": row.id, "name": row.name, "role": row.role, "createdAt": time(row.created_at)}));
     Ok(Json(json!({"value": rows.collect::<Vec<_>>()})))
 }
 
@@ -41,7 +47,7 @@ pub async fn add(
     Body(new): Body<NewAdministrator>,
 ) -> Result<StatusCode, ApiError> {
     check(&new.name, &new.password)?;
-    super::add(&app, &caller, &new.name, &new.password).await?;
+    super::add(&app, &caller, &new.name, new.role.parse()?, &new.password).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -15,7 +15,7 @@ use crate::{
     App,
     app::now,
     audit,
-    caller::{Actor, Caller, Role},
+    caller::{Actor, AdministratorRole, Caller, Role},
     db::Transaction,
     error::{Error, Result},
     json::{ApiError, Body},
@@ -40,6 +40,7 @@ pub struct FieldError {
 #[derive(Serialize)]
 struct AdministratorRecord<'a> {
     name: &'a str,
+    role: &'static str,
 }
 
 /// A link that makes the first administrator; none once there is one. Links made before stop working.
@@ -92,14 +93,25 @@ pub async fn set_up(app: &App, token: &str, name: &str, password: &str) -> Resul
         id: id.clone(),
         name: name.to_string(),
     };
-    insert(&mut tx, &actor, &id, name, &hash).await?;
+    let role = AdministratorRole::Global;
+    insert(&mut tx, &actor, &id, name, role, &hash).await?;
     tx.commit().await?;
-    session::open(app, &id, name, None).await
+    session::open(app, &id, name, role, None).await
 }
 
-async fn insert(tx: &mut Transaction, actor: &Actor, id: &str, name: &str, hash: &str) -> Result<()> {
-    store::insert(tx, id, name, hash).await?;
-    let record = AdministratorRecord { name };
+async fn insert(
+    tx: &mut Transaction,
+    actor: &Actor,
+    id: &str,
+    name: &str,
+    role: AdministratorRole,
+    hash: &str,
+) -> Result<()> {
+    store::insert(tx, id, name, role, hash).await?;
+    let record = AdministratorRecord {
+        name,
+        role: role.as_str(),
+    };
     let change = audit::Change {
         action: "create",
         noun: "administrator",
@@ -117,7 +129,7 @@ pub async fn list(app: &App, caller: &Caller) -> Result<Vec<store::Administrator
 }
 
 /// Makes an administrator of whom [`check_new`] approves.
-pub async fn add(app: &App, caller: &Caller, name: &str, password: &str) -> Result<()> {
+pub async fn add(app: &App, caller: &Caller, name: &str, role: AdministratorRole, password: &str) -> Result<()> {
     caller.require_any(&[Role::MoatAdministrate])?;
     let hash = app.limits.passwords.hash(password).await?;
     let name = name.trim();
@@ -128,7 +140,7 @@ pub async fn add(app: &App, caller: &Caller, name: &str, password: &str) -> Resu
         )));
     }
     let id = uuid::Uuid::now_v7().to_string();
-    insert(&mut tx, &caller.actor, &id, name, &hash).await?;
+    insert(&mut tx, &caller.actor, &id, name, role, &hash).await?;
     tx.commit().await?;
     Ok(())
 }
@@ -178,7 +190,7 @@ pub async fn sign_in(app: &App, name: &str, password: &str, address: IpAddr) -> 
     };
     by_address.succeeded();
     by_name.succeeded();
-    session::open(app, &row.id, &row.name, Some(address)).await
+    session::open(app, &row.id, &row.name, row.role.parse()?, Some(address)).await
 }
 
 /// Writes a failed sign-in into the audit log. The limits on tries bound how many there can be.

@@ -15,7 +15,7 @@ use crate::{
     App,
     app::now,
     audit,
-    caller::{Actor, Caller},
+    caller::{Actor, AdministratorRole, Caller},
     console::{ConsoleError, address},
     error::{Error, Result},
     json::MAX_BODY,
@@ -35,6 +35,7 @@ pub struct Session {
     token: String,
     pub administrator: String,
     pub name: String,
+    role: AdministratorRole,
     pub csrf: String,
 }
 
@@ -95,7 +96,13 @@ pub struct SignIn<'a> {
     pub address: Option<String>,
 }
 
-pub async fn open(app: &App, administrator: &str, name: &str, address: Option<IpAddr>) -> Result<Session> {
+pub async fn open(
+    app: &App,
+    administrator: &str,
+    name: &str,
+    role: AdministratorRole,
+    address: Option<IpAddr>,
+) -> Result<Session> {
     let (token, csrf) = (secret::generate(), secret::generate());
     let mut tx = app.db.begin().await?;
     let expires = now().saturating_add(LIFETIME);
@@ -118,16 +125,18 @@ pub async fn open(app: &App, administrator: &str, name: &str, address: Option<Ip
         token,
         administrator: administrator.to_string(),
         name: name.to_string(),
+        role,
         csrf,
     })
 }
 
 impl Session {
     pub fn caller(&self) -> Caller {
-        Caller::with_all_roles(Actor::Administrator {
+        let actor = Actor::Administrator {
             id: self.administrator.clone(),
             name: self.name.clone(),
-        })
+        };
+        Caller::new(actor, self.role.roles().to_vec())
     }
 
     /// The header that gives the browser the session.
@@ -147,10 +156,12 @@ impl Session {
             return Ok(None);
         };
         let row = store::find_session(&app.db, &secret::hash(&token)).await?;
-        Ok(row.map(|row| Self {
+        let Some(row) = row else { return Ok(None) };
+        Ok(Some(Self {
             token,
             administrator: row.administrator_id,
             name: row.name,
+            role: row.role.parse()?,
             csrf: row.csrf_token,
         }))
     }

@@ -3,6 +3,7 @@ use sqlx::FromRow;
 
 use crate::{
     app::now,
+    caller::AdministratorRole,
     db::{Db, Transaction},
     error::Result,
 };
@@ -12,6 +13,7 @@ pub struct AdministratorRow {
     pub id: String,
     pub name: String,
     pub password_hash: String,
+    pub role: String,
     pub created_at: i64,
 }
 
@@ -19,6 +21,7 @@ pub struct AdministratorRow {
 pub struct SessionRow {
     pub administrator_id: String,
     pub name: String,
+    pub role: String,
     pub csrf_token: String,
 }
 
@@ -30,7 +33,7 @@ pub async fn count(tx: &mut Transaction) -> Result<i64> {
 
 pub async fn find(db: &Db, name: &str) -> Result<Option<AdministratorRow>> {
     let query =
-        "SELECT id, name, password_hash, created_at FROM administrators WHERE name = $1 AND disabled_at IS NULL";
+        "SELECT id, name, password_hash, role, created_at FROM administrators WHERE name = $1 AND disabled_at IS NULL";
     Ok(sqlx::query_as(query)
         .bind(name.to_string())
         .fetch_optional(db.read())
@@ -38,7 +41,7 @@ pub async fn find(db: &Db, name: &str) -> Result<Option<AdministratorRow>> {
 }
 
 pub async fn list(db: &Db) -> Result<Vec<AdministratorRow>> {
-    let query = "SELECT id, name, password_hash, created_at FROM administrators WHERE disabled_at IS NULL ORDER BY name LIMIT 1000";
+    let query = "SELECT id, name, password_hash, role, created_at FROM administrators WHERE disabled_at IS NULL ORDER BY name LIMIT 1000";
     Ok(sqlx::query_as(query).fetch_all(db.read()).await?)
 }
 
@@ -65,11 +68,12 @@ pub async fn delete_sessions_of(tx: &mut Transaction, administrator: &str) -> Re
         .rows_affected())
 }
 
-pub async fn insert(tx: &mut Transaction, id: &str, name: &str, hash: &str) -> Result<()> {
-    sqlx::query("INSERT INTO administrators (id, name, password_hash, role, created_at) VALUES ($1, $2, $3, 'Global administrator', $4)")
+pub async fn insert(tx: &mut Transaction, id: &str, name: &str, role: AdministratorRole, hash: &str) -> Result<()> {
+    sqlx::query("INSERT INTO administrators (id, name, password_hash, role, created_at) VALUES ($1, $2, $3, $4, $5)")
         .bind(id.to_string())
         .bind(name.to_string())
         .bind(hash.to_string())
+        .bind(role.as_str())
         .bind(now().as_micros())
         .execute(&mut **tx)
         .await?;
@@ -128,7 +132,7 @@ pub async fn insert_session(
 }
 
 pub async fn find_session(db: &Db, hash: &str) -> Result<Option<SessionRow>> {
-    let query = "SELECT s.administrator_id, a.name, s.csrf_token FROM sessions s JOIN administrators a ON a.id = s.administrator_id \
+    let query = "SELECT s.administrator_id, a.name, a.role, s.csrf_token FROM sessions s JOIN administrators a ON a.id = s.administrator_id \
                  WHERE s.token_hash = $1 AND s.expires_at > $2 AND a.disabled_at IS NULL";
     Ok(sqlx::query_as(query)
         .bind(hash.to_string())

@@ -116,6 +116,14 @@ enum Scope {
 }
 
 impl Scope {
+    /// What a caller may see.
+    fn to_read(caller: &Caller) -> Result<Self> {
+        match caller.has(Role::TiReadAll) {
+            true => Ok(Self::All),
+            false => Self::of(caller),
+        }
+    }
+
     fn of(caller: &Caller) -> Result<Self> {
         caller.require_any(&[Role::TiReadWriteAll, Role::TiReadWrite])?;
         Ok(match caller.has(Role::TiReadWriteAll) {
@@ -396,7 +404,7 @@ pub async fn commit(app: &App, mut tx: Transaction) -> Result<()> {
 
 /// The indicators that the caller may see and that have not expired.
 pub async fn list(app: &App, caller: &Caller, query: &Query) -> Result<Page<Indicator>> {
-    store::list(&app.db, &Scope::of(caller)?, query, now()).await
+    store::list(&app.db, &Scope::to_read(caller)?, query, now()).await
 }
 
 pub async fn get(app: &App, caller: &Caller, id: IndicatorId) -> Result<Indicator> {
@@ -464,7 +472,7 @@ pub async fn next_expiry(app: &App) -> Result<Option<Timestamp>> {
 
 /// "Would this be blocked on a device of this group, and why?"
 pub async fn explain(app: &App, caller: &Caller, input: &str, device_group: &str) -> Result<Explanation> {
-    caller.require_any(&[Role::TiReadWriteAll, Role::MoatAdministrate])?;
+    caller.require_any(&[Role::TiReadWriteAll, Role::TiReadAll, Role::MoatAdministrate])?;
     let set = bundles::indicators(app, device_group).await?;
     moat_indicators::explain(&set, input, now()).map_err(|error| Error::invalid(error.code(), error))
 }

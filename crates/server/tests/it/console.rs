@@ -134,7 +134,11 @@ struct Browser<'a> {
 impl Browser<'_> {
     async fn start(world: &World) -> Browser<'_> {
         set_up(world).await;
-        let answer = sign_in(world, "ana", PASSWORD).await;
+        Self::of(world, "ana").await
+    }
+
+    async fn of<'a>(world: &'a World, name: &str) -> Browser<'a> {
+        let answer = sign_in(world, name, PASSWORD).await;
         let cookie = answer.headers["set-cookie"].to_str().unwrap();
         Browser {
             world,
@@ -149,7 +153,7 @@ impl Browser<'_> {
     }
 
     async fn post(&self, path: &str, fields: &str) -> Answer {
-        let page = self.get("/settings").await.text;
+        let page = self.get("/devices").await.text;
         let csrf = page
             .split("name=\"csrf\" value=\"")
             .nth(1)
@@ -160,6 +164,31 @@ impl Browser<'_> {
         let fields = format!("csrf={csrf}&{fields}").replace(' ', "+");
         post(self.world, path, &[("cookie", &self.cookie)], &fields).await
     }
+}
+
+#[tokio::test]
+async fn an_administrator_may_do_what_the_role_says() {
+    let world = World::start().await;
+    set_up(&world).await;
+    for (name, role) in [("rita", "Security reader"), ("otto", "Security operator"), ("hans", "Helpdesk")] {
+        let new = json!({"name": name, "password": PASSWORD, "role": role});
+        world.local(Method::POST, "/admin/administrators", new).await;
+    }
+    let block = "value=evil.example&action=Block&severity=High&title=t";
+    for (name, pages, status) in [
+        ("rita", ["/devices", "/alerts", "/indicators"], 403),
+        ("otto", ["/devices", "/alerts", "/indicators"], 303),
+    ] {
+        let browser = Browser::of(&world, name).await;
+        for page in pages {
+            assert_eq!(browser.get(page).await.status, 200, "{name} {page}");
+        }
+        assert_eq!(browser.get("/settings").await.status, 403, "{name}");
+        assert_eq!(browser.post("/indicators", block).await.status, status, "{name}");
+    }
+    let helpdesk = Browser::of(&world, "hans").await;
+    assert_eq!(helpdesk.get("/devices").await.status, 200);
+    assert_eq!(helpdesk.get("/alerts").await.status, 403);
 }
 
 #[tokio::test]
