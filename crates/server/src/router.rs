@@ -41,6 +41,7 @@ pub fn main_router(app: App) -> Router {
             get(clients::oauth::configuration),
         )
         .route("/{tenant}/discovery/v2.0/keys", get(clients::oauth::keys))
+        .route("/subscriptions", get(clients::oauth::subscriptions))
         .merge(api())
         .merge(console(&app));
     canonical(finish(routes, app))

@@ -77,7 +77,7 @@ pub async fn update(
     entity(&app, &graph, &id).await
 }
 
-/// `POST …/comments` with `{"comment": "…"}`; answers all comments.
+/// `POST …/comments` with `{"comment": "…"}`, which the SDKs put into a list; answers all comments.
 pub async fn comment(
     State(app): State<App>,
     caller: Caller,
@@ -86,6 +86,13 @@ pub async fn comment(
     Body(body): Body<Value>,
 ) -> ApiResult {
     caller.require_any(WRITE)?;
+    let body = match body {
+        Value::Array(comments) => match <[Value; 1]>::try_from(comments) {
+            Ok([comment]) => comment,
+            Err(_) => return Err(Error::invalid("BadRequest", "send one comment at a time").into()),
+        },
+        body => body,
+    };
     let change = Change {
         comment: Some(graph::required(&object(body)?, "comment")?),
         ..Change::default()
@@ -237,4 +244,17 @@ fn lower_first(word: &str) -> String {
         .next()
         .map(|first| first.to_ascii_lowercase().to_string() + chars.as_str())
         .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_compares_the_words_that_are_answered() {
+        for (ours, theirs) in DETERMINATIONS {
+            let case = format!("WHEN '{}' THEN '{theirs}'", ours.as_str());
+            assert!(super::super::search::GRAPH_DETERMINATION.contains(&case), "{case}");
+        }
+    }
 }

@@ -92,6 +92,15 @@ const TABLE: Table = Table(&[
     property("resolvedTime", Kind::Time("a.resolved_at")),
 ]);
 
+/// Graph's word for a determination; the words of `super::graph`.
+pub(super) const GRAPH_DETERMINATION: &str = "CASE a.determination WHEN 'MultiStagedAttack' THEN 'multiStagedAttack' \
+     WHEN 'MaliciousUserActivity' THEN 'maliciousUserActivity' WHEN 'CompromisedUser' THEN 'compromisedAccount' \
+     WHEN 'Malware' THEN 'malware' WHEN 'Phishing' THEN 'phishing' WHEN 'UnwantedSoftware' THEN 'unwantedSoftware' \
+     WHEN 'SecurityTesting' THEN 'securityTesting' WHEN 'LineOfBusinessApplication' THEN 'lineOfBusinessApplication' \
+     WHEN 'ConfirmedActivity' THEN 'confirmedActivity' WHEN 'ConfirmedUserActivity' THEN 'confirmedActivity' \
+     WHEN 'NotMalicious' THEN 'notMalicious' WHEN 'Clean' THEN 'notMalicious' \
+     WHEN 'InsufficientData' THEN 'notEnoughDataToValidate' WHEN 'Other' THEN 'other' ELSE 'unknown' END";
+
 /// The same under Graph's names and words.
 const GRAPH: Table = Table(&[
     property("id", Kind::Text("a.id")),
@@ -116,7 +125,27 @@ const GRAPH: Table = Table(&[
             ],
         ),
     ),
-    property("determination", Kind::Text("a.determination")),
+    property(
+        "determination",
+        Kind::Word(
+            GRAPH_DETERMINATION,
+            &[
+                "unknown",
+                "multiStagedAttack",
+                "maliciousUserActivity",
+                "compromisedAccount",
+                "malware",
+                "phishing",
+                "unwantedSoftware",
+                "securityTesting",
+                "lineOfBusinessApplication",
+                "confirmedActivity",
+                "notMalicious",
+                "notEnoughDataToValidate",
+                "other",
+            ],
+        ),
+    ),
     property("serviceSource", Kind::Text("'microsoftDefenderForEndpoint'")),
     property("category", Kind::Text("a.category")),
     property("title", Kind::Text("a.title")),

@@ -10,7 +10,7 @@ use http::{HeaderMap, StatusCode, header};
 use serde_json::{Value, json};
 
 use super::{Client, Refused, token};
-use crate::{App, app::now, error::Error, json::Origin, listen::Peer, rate_limit::address_key};
+use crate::{App, Caller, app::now, error::Error, json::Origin, listen::Peer, rate_limit::address_key};
 
 const MAX_FORM: usize = 64 << 10;
 
@@ -104,6 +104,11 @@ pub async fn keys(State(app): State<App>, Path(tenant): Path<String>) -> Respons
         return Problem::tenant(&tenant).into_response();
     }
     Json(json!({"keys": [app.keys.token.jwk()]})).into_response()
+}
+
+/// `GET /subscriptions`, which azure-cli asks for when it signs in: there are none.
+pub async fn subscriptions(_: Caller) -> Json<Value> {
+    Json(json!({"value": []}))
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -33,6 +33,7 @@ const READ_ONLY: &[&str] = &[
 pub async fn list(State(app): State<App>, caller: Caller, graph: Graph) -> ApiResult {
     caller.require_any(READ)?;
     let query = graph.query()?;
+    query.check_expand(&[])?;
     let page = policies::store::page(&app.db, Kind::ConditionalAccess, &query).await?;
     let value = page.rows.iter().map(|row| render(&app, row)).collect::<Result<_>>()?;
     Ok(graph.page(SET, SET, &page, value, &query))

@@ -29,6 +29,7 @@ pub fn location_of(row: &PolicyRow) -> Result<NamedLocation> {
 pub async fn list(State(app): State<App>, caller: Caller, graph: Graph) -> ApiResult {
     caller.require_any(READ)?;
     let query = graph.query()?;
+    query.check_expand(&[])?;
     let page = policies::store::page(&app.db, Kind::NamedLocation, &query).await?;
     let value = page.rows.iter().map(render).collect::<Result<_>>()?;
     Ok(graph.page(SET, SET, &page, value, &query))

@@ -15,6 +15,7 @@ use crate::{
     error::{Error, Result},
     graph::{self, Graph},
     json::{ApiResult, Body, time, time_or_null},
+    odata::Query,
     users,
 };
 
@@ -28,7 +29,7 @@ pub async fn list(State(app): State<App>, caller: Caller, graph: Graph) -> ApiRe
     let query = graph.query()?;
     query.check_expand(&["users"])?;
     let page = managed::page(&app.db, &query, None).await?;
-    let value = page.rows.iter().map(|row| render(&graph, row)).collect();
+    let value = page.rows.iter().map(|row| expanded(&graph, row, &query)).collect();
     Ok(graph.page(SET, SET, &page, value, &query))
 }
 
@@ -43,7 +44,7 @@ pub async fn of_user(State(app): State<App>, caller: Caller, graph: Graph, Path(
     let user = users::find(&app, &key).await?;
     let query = graph.query()?;
     let page = managed::page(&app.db, &query, Some(&user.id)).await?;
-    let value = page.rows.iter().map(|row| render(&graph, row)).collect();
+    let value = page.rows.iter().map(|row| expanded(&graph, row, &query)).collect();
     let path = format!("users/{}/managedDevices", user.id);
     Ok(graph.page(SET, &path, &page, value, &query))
 }
@@ -52,7 +53,7 @@ pub async fn get(State(app): State<App>, caller: Caller, graph: Graph, Path(id):
     caller.require_any(READ)?;
     let row = managed::get(&app.db, &parse(&id)?.to_string()).await?;
     let row = row.ok_or_else(|| Error::not_found("managed device", id))?;
-    Ok(graph.entity(SET, render(&graph, &row)))
+    Ok(graph.entity(SET, expanded(&graph, &row, &graph.query()?)))
 }
 
 /// Says whose device it is: `{"@odata.id": "https://HOST/beta/users/ID"}`.
@@ -76,6 +77,23 @@ pub async fn sync(State(app): State<App>, caller: Caller, Path(id): Path<String>
 pub fn parse(id: &str) -> Result<DeviceId> {
     id.parse()
         .map_err(|_| Error::not_found("managed device", id.chars().take(80).collect::<String>()))
+}
+
+/// With `$expand=users` the user is there as an entity too.
+fn expanded(graph: &Graph, row: &ManagedDeviceRow, query: &Query) -> Value {
+    let mut value = render(graph, row);
+    if query.expand.iter().any(|name| name.eq_ignore_ascii_case("users")) {
+        let user = row.device.user_id.as_ref().map(|id| {
+            json!({
+                "id": id,
+                "userPrincipalName": row.user_principal_name,
+                "displayName": row.user_display_name,
+                "mail": row.user_mail,
+            })
+        });
+        value["users"] = user.into_iter().collect();
+    }
+    value
 }
 
 fn render(graph: &Graph, row: &ManagedDeviceRow) -> Value {

@@ -164,11 +164,8 @@ impl Outer<'_> {
         let request = match self.request(item) {
             Ok(request) => request,
             Err(problem) => {
-                let error = json!({"error": {"code": "BadRequest", "message": problem}});
-                return (
-                    StatusCode::BAD_REQUEST,
-                    json!({"id": item.id, "status": 400, "body": error}),
-                );
+                let refusal = refusal(&item.id, StatusCode::BAD_REQUEST, "BadRequest", &problem);
+                return (StatusCode::BAD_REQUEST, refusal);
             }
         };
         let response = match router::graph(self.app.clone()).oneshot(request).await {
@@ -219,25 +216,35 @@ impl Outer<'_> {
     }
 }
 
+/// The JavaScript client knows these names in this case only.
 fn shown(headers: &HeaderMap) -> Value {
     let names = [
-        header::CONTENT_TYPE,
-        header::LOCATION,
-        header::RETRY_AFTER,
-        header::CACHE_CONTROL,
+        (header::CONTENT_TYPE, "Content-Type"),
+        (header::LOCATION, "Location"),
+        (header::RETRY_AFTER, "Retry-After"),
+        (header::CACHE_CONTROL, "Cache-Control"),
     ];
     let mut shown = Map::new();
-    for name in names {
+    for (name, written) in names {
         if let Some(value) = headers.get(&name).and_then(|v| v.to_str().ok()) {
-            shown.insert(name.to_string(), value.into());
+            shown.insert(written.into(), value.into());
         }
     }
     Value::Object(shown)
 }
 
 fn dependency_failed(id: &str) -> Value {
-    let error = json!({"code": "FailedDependency", "message": "A request that this one depends on failed."});
-    json!({"id": id, "status": 424, "body": {"error": error}})
+    let text = "A request that this one depends on failed.";
+    refusal(id, StatusCode::FAILED_DEPENDENCY, "FailedDependency", text)
+}
+
+fn refusal(id: &str, status: StatusCode, code: &str, message: &str) -> Value {
+    json!({
+        "id": id,
+        "status": status.as_u16(),
+        "headers": {"Content-Type": "application/json"},
+        "body": {"error": {"code": code, "message": message}},
+    })
 }
 
 #[cfg(test)]

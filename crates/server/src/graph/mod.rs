@@ -12,13 +12,13 @@ use axum::{
     extract::FromRequestParts,
     response::{IntoResponse as _, Response},
 };
-use http::{StatusCode, request::Parts};
+use http::{Method, StatusCode, request::Parts};
 use serde_json::{Map, Value};
 
 use crate::{
     App,
     error::{Error, Result},
-    json::origin_of,
+    json::{ApiError, origin_of},
     odata::{Page, Query},
 };
 
@@ -51,6 +51,8 @@ pub struct Graph {
     /// `https://HOST/v1.0`
     root: String,
     query: Option<String>,
+    /// A GET: only there does the query decide about the answer, since everything else is done by then.
+    reads: bool,
 }
 
 impl FromRequestParts<App> for Graph {
@@ -62,6 +64,7 @@ impl FromRequestParts<App> for Graph {
             version,
             root: format!("{}/{}", origin_of(app, &parts.uri, &parts.headers), version.as_str()),
             query: parts.uri.query().map(String::from),
+            reads: parts.method == Method::GET,
         })
     }
 }
@@ -84,15 +87,20 @@ impl Graph {
     }
 
     fn answer(&self, status: StatusCode, set: &str, mut entity: Value) -> Response {
-        if let Ok(query) = self.query() {
-            query.select_from(&mut entity);
-        }
+        let query = match self.query_about(Some(&entity)) {
+            Ok(query) => query,
+            Err(error) => return ApiError::from(error).into_response(),
+        };
+        query.select_from(&mut entity);
         entity["@odata.context"] = format!("{}/$metadata#{set}/$entity", self.root).into();
         (status, Json(entity)).into_response()
     }
 
     /// A page of entities that the database filtered and cut.
     pub fn page<R>(&self, set: &str, path: &str, page: &Page<R>, mut value: Vec<Value>, query: &Query) -> Response {
+        if let Err(error) = self.query_about(value.first()) {
+            return ApiError::from(error).into_response();
+        }
         let mut answer = Map::new();
         answer.insert("@odata.context".into(), format!("{}/$metadata#{set}", self.root).into());
         if let Some(count) = page.count {
@@ -106,15 +114,35 @@ impl Graph {
         Json(Value::Object(answer)).into_response()
     }
 
-    /// A short list that is always answered whole.
+    /// A short list that is always answered whole. A filter that did nothing would be worse than none, so there is none.
     pub fn whole(&self, set: &str, value: Vec<Value>) -> Response {
-        let query = self.query().unwrap_or_default();
+        let query = match self.query() {
+            Ok(query) => query,
+            Err(_) if !self.reads => Query::default(),
+            Err(error) => return ApiError::from(error).into_response(),
+        };
+        if self.reads && (query.filter.is_some() || query.skip > 0 || !query.order.is_empty()) {
+            let text = "this list is always answered whole: it has no $filter, $orderby and $skip";
+            return ApiError::from(Error::invalid("BadRequest", text)).into_response();
+        }
         let page = Page {
             count: query.count.then(|| i64::try_from(value.len()).unwrap_or(i64::MAX)),
             rows: Vec::<()>::new(),
             has_more: false,
         };
         self.page(set, set, &page, value, &query)
+    }
+
+    /// The query of a GET. It must not expand what the entity does not have: nobody can tell that from an empty list.
+    fn query_about(&self, entity: Option<&Value>) -> Result<Query> {
+        if !self.reads {
+            return Ok(self.query().unwrap_or_default());
+        }
+        let query = self.query()?;
+        if let Some(fields) = entity.and_then(Value::as_object) {
+            query.check_expand(&fields.keys().map(String::as_str).collect::<Vec<_>>())?;
+        }
+        Ok(query)
     }
 
     /// The address of a path below the root of this version.

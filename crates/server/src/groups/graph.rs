@@ -22,6 +22,7 @@ const SET: &str = "groups";
 
 pub async fn list(State(app): State<App>, caller: Caller, graph: Graph) -> ApiResult {
     let query = graph.query()?;
+    query.check_expand(&[])?;
     let page = super::list(&app, &caller, &query).await?;
     let value = page.rows.iter().map(render).collect();
     Ok(graph.page(SET, SET, &page, value, &query))
@@ -96,6 +97,10 @@ pub async fn remove_member(
 }
 
 fn change_of(fields: &Map<String, Value>) -> Result<Change> {
+    if fields.contains_key("members@odata.bind") {
+        let text = "members@odata.bind is not supported: POST each member to members/$ref";
+        return Err(Error::invalid("BadRequest", text));
+    }
     Ok(Change {
         display_name: text(fields, "displayName")?,
         description: text(fields, "description")?,

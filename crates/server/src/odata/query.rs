@@ -140,13 +140,16 @@ impl Query {
         link
     }
 
-    /// Keeps only the selected properties of an entity, and its `@odata` annotations.
+    /// Keeps only the selected properties of an entity, those that were expanded, and its `@odata` annotations.
     pub fn select_from(&self, entity: &mut serde_json::Value) {
         if self.select.is_empty() {
             return;
         }
         if let Some(fields) = entity.as_object_mut() {
-            let wanted = |name: &str| self.select.iter().any(|s| s.eq_ignore_ascii_case(name));
+            let wanted = |name: &str| {
+                let mut asked = self.select.iter().chain(&self.expand);
+                asked.any(|asked| asked.eq_ignore_ascii_case(name))
+            };
             fields.retain(|name, _| name.starts_with('@') || wanted(name));
         }
     }

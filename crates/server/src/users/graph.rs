@@ -21,6 +21,7 @@ const SET: &str = "users";
 
 pub async fn list(State(app): State<App>, caller: Caller, graph: Graph) -> ApiResult {
     let query = graph.query()?;
+    query.check_expand(&[])?;
     let page = super::list(&app, &caller, &query).await?;
     let value = page.rows.iter().map(render).collect();
     Ok(graph.page(SET, SET, &page, value, &query))
