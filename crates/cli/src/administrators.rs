@@ -55,7 +55,11 @@ pub async fn run(command: Command) -> Result<()> {
                 return output::json(&answer);
             }
             let none = "There is no administrator. Make one with `moat setup-link` or `moat administrator add NAME`.";
-            output::table(&answer, &[("NAME", "name"), ("ROLE", "role"), ("MADE", "createdAt")], none)
+            output::table(
+                &answer,
+                &[("NAME", "name"), ("ROLE", "role"), ("MADE", "createdAt")],
+                none,
+            )
         }
     }
 }

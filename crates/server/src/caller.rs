@@ -119,7 +119,12 @@ pub enum AdministratorRole {
 }
 
 impl AdministratorRole {
-    pub const ALL: &'static [Self] = &[Self::Global, Self::SecurityOperator, Self::SecurityReader, Self::Helpdesk];
+    pub const ALL: &'static [Self] = &[
+        Self::Global,
+        Self::SecurityOperator,
+        Self::SecurityReader,
+        Self::Helpdesk,
+    ];
 
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -181,7 +186,11 @@ impl std::str::FromStr for AdministratorRole {
         found.copied().ok_or_else(|| {
             let words: Vec<_> = Self::ALL.iter().map(|role| role.as_str()).collect();
             let shown: String = s.chars().take(80).collect();
-            Error::invalid_field("InvalidInput", "role", format!(": {shown:?} is not one of {}", words.join(", ")))
+            Error::invalid_field(
+                "InvalidInput",
+                "role",
+                format!(": {shown:?} is not one of {}", words.join(", ")),
+            )
         })
     }
 }

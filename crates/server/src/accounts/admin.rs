@@ -37,7 +37,8 @@ pub struct NewPassword {
 
 pub async fn list(State(app): State<App>, caller: Caller) -> Result<Json<Value>, ApiError> {
     let rows = super::list(&app, &caller).await?.into_iter();
-    let rows = rows.map(|row| json!({"id": row.id, "name": row.name, "role": row.role, "createdAt": time(row.created_at)}));
+    let rows =
+        rows.map(|row| json!({"id": row.id, "name": row.name, "role": row.role, "createdAt": time(row.created_at)}));
     Ok(Json(json!({"value": rows.collect::<Vec<_>>()})))
 }
 

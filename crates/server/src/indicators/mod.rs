@@ -408,7 +408,7 @@ pub async fn list(app: &App, caller: &Caller, query: &Query) -> Result<Page<Indi
 }
 
 pub async fn get(app: &App, caller: &Caller, id: IndicatorId) -> Result<Indicator> {
-    let scope = Scope::of(caller)?;
+    let scope = Scope::to_read(caller)?;
     let found = store::get(app.db.read(), id).await?;
     found
         .filter(|i| scope.covers(i) && i.expires.is_none_or(|at| at > now()))

@@ -170,7 +170,11 @@ impl Browser<'_> {
 async fn an_administrator_may_do_what_the_role_says() {
     let world = World::start().await;
     set_up(&world).await;
-    for (name, role) in [("rita", "Security reader"), ("otto", "Security operator"), ("hans", "Helpdesk")] {
+    for (name, role) in [
+        ("rita", "Security reader"),
+        ("otto", "Security operator"),
+        ("hans", "Helpdesk"),
+    ] {
         let new = json!({"name": name, "password": PASSWORD, "role": role});
         world.local(Method::POST, "/admin/administrators", new).await;
     }
