@@ -1,0 +1,270 @@
+//! Conditional access, decided at gateways.
+
+use http::Method;
+
+use super::*;
+
+/// A gateway that asks about devices' certificates.
+struct Gateway<'a> {
+    world: &'a World,
+    key: String,
+    application: String,
+}
+
+impl Gateway<'_> {
+    async fn ask(&self, device: &Device) -> Answer {
+        let certificate: String = device.certificate.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let bearer = format!("Bearer {}", self.key);
+        let headers = [
+            ("authorization", bearer.as_str()),
+            ("x-client-cert", certificate.as_str()),
+        ];
+        self.world.send(Method::GET, "/access/check", &headers, "").await
+    }
+}
+
+async fn gateway<'a>(world: &'a World, name: &str) -> Gateway<'a> {
+    let made = world
+        .local(Method::POST, "/admin/gateways", json!({"name": name}))
+        .await;
+    Gateway {
+        world,
+        key: made["key"].as_str().unwrap().into(),
+        application: made["applicationId"].as_str().unwrap().into(),
+    }
+}
+
+/// A policy that asks everybody for a compliant device.
+pub fn access_policy(name: &str, state: &str, users: Value, application: &str, controls: &[&str]) -> Value {
+    json!({
+        "@odata.type": "#microsoft.graph.conditionalAccessPolicy",
+        "displayName": name,
+        "state": state,
+        "conditions": {
+            "clientAppTypes": ["all"],
+            "applications": {"includeApplications": [application]},
+            "users": users,
+        },
+        "grantControls": {"operator": "OR", "builtInControls": controls},
+    })
+}
+
+const ACCESS: &str = "/v1.0/identity/conditionalAccess/policies";
+
+#[tokio::test]
+async fn a_device_that_is_not_compliant_stays_outside_until_it_is() {
+    let world = World::start().await;
+    let client = administrator(&world).await;
+    client.call(Method::PATCH, OWN, Some(json!({"iosEnabled": true}))).await;
+    let anna = user(&client, "anna").await;
+    let staff = group(&client, "Staff", &[&anna]).await;
+    let device = world.device("iphone-of-anna", "").await;
+    give(&client, &device, &anna).await;
+    device.reports(json!([]), "none").await;
+    let (intranet, canteen) = (gateway(&world, "intranet").await, gateway(&world, "canteen").await);
+    let made = client
+        .post(
+            ACCESS,
+            access_policy(
+                "Compliant devices",
+                "enabled",
+                json!({"includeGroups": [staff]}),
+                &intranet.application,
+                &["compliantDevice"],
+            ),
+        )
+        .await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    assert_eq!(
+        (&made.body["grantControls"]["operator"], &made.body["sessionControls"]),
+        (&json!("OR"), &Value::Null)
+    );
+
+    let closed = intranet.ask(&device).await;
+    assert_eq!(closed.status, 403);
+    let reason = closed.body["reasons"][0]["text"].as_str().unwrap();
+    assert!(
+        reason.contains("Compliant devices") && reason.contains("No compliance policy"),
+        "{reason}"
+    );
+    assert_eq!(
+        canteen.ask(&device).await.status,
+        200,
+        "the policy is about another application"
+    );
+
+    let policy = id(&client
+        .post("/v1.0/deviceManagement/deviceCompliancePolicies", policy("Phones", 0))
+        .await);
+    assign(&client, &policy, &staff).await;
+    let open = intranet.ask(&device).await;
+    assert_eq!(open.status, 200, "{}", open.text);
+
+    // A Medium alert: no High risk, but above the allowed level.
+    let assessment = json!({"rule": "r", "group": "g", "detail": "d", "weight": 0.5, "families": []});
+    device.suspected(1, assessment).await;
+    let closed = intranet.ask(&device).await;
+    let reason = closed.body["reasons"][0]["text"].as_str().unwrap_or_default();
+    assert!(
+        closed.status == 403 && reason.contains("Phones") && reason.contains("may be jailbroken"),
+        "{}",
+        closed.text
+    );
+    assert!(closed.headers["x-moat-reason"].to_str().unwrap().contains("Phones"));
+    device.clears(2).await;
+    assert_eq!(intranet.ask(&device).await.status, 200);
+
+    let shown = client.get(&format!("{ACCESS}/{}", id(&made))).await;
+    assert_eq!(shown.body["moatResults"]["failure"], 2, "{}", shown.text);
+}
+
+#[tokio::test]
+async fn report_only_closes_nothing_and_is_told() {
+    let world = World::start().await;
+    let client = administrator(&world).await;
+    let device = world.device("phone", "").await;
+    let door = gateway(&world, "door").await;
+    let everybody = json!({"includeUsers": ["All"]});
+    let made = client
+        .post(
+            ACCESS,
+            access_policy(
+                "Watch",
+                "enabledForReportingButNotEnforced",
+                everybody,
+                "All",
+                &["compliantDevice"],
+            ),
+        )
+        .await;
+    assert_eq!(door.ask(&device).await.status, 200);
+    let path = format!("{ACCESS}/{}", id(&made));
+    let shown = client.get(&path).await;
+    assert_eq!(
+        shown.body["moatResults"],
+        json!({"reportOnlyFailure": 1}),
+        "{}",
+        shown.text
+    );
+    let changed = client
+        .call(Method::PATCH, &path, Some(json!({"state": "enabled"})))
+        .await;
+    assert_eq!(changed.status, 204, "{}", changed.text);
+    assert_eq!(door.ask(&device).await.status, 403);
+    assert_eq!(client.call(Method::DELETE, &path, None).await.status, 204);
+    assert_eq!(door.ask(&device).await.status, 200);
+}
+
+#[tokio::test]
+async fn an_account_for_emergencies_cannot_be_locked_out() {
+    let world = World::start().await;
+    let client = administrator(&world).await;
+    let path = format!("/v1.0/users/{}", user(&client, "emergency").await);
+    let answer = client
+        .call(Method::PATCH, &path, Some(json!({"moatBreakGlass": true})))
+        .await;
+    assert_eq!(answer.status, 204, "{}", answer.text);
+    let emergency = id(&client.get(&path).await);
+    let refused = client
+        .post(
+            ACCESS,
+            access_policy("Closed", "enabled", json!({"includeUsers": ["All"]}), "All", &["block"]),
+        )
+        .await;
+    assert_eq!(refused.outcome(), "400 BadRequest");
+    assert!(
+        refused.message().contains("emergency@corp.example"),
+        "{}",
+        refused.message()
+    );
+    assert_eq!(
+        client.get(ACCESS).await.body["value"],
+        json!([]),
+        "nothing of it is kept"
+    );
+    let users = json!({"includeUsers": ["All"], "excludeUsers": [emergency]});
+    let made = client
+        .post(ACCESS, access_policy("Closed", "enabled", users, "All", &["block"]))
+        .await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    let change = json!({"conditions": {"users": {"includeUsers": ["All"], "excludeUsers": []}}});
+    let refused = client
+        .call(Method::PATCH, &format!("{ACCESS}/{}", id(&made)), Some(change))
+        .await;
+    assert!(refused.message().contains("emergency@corp.example"), "{}", refused.text);
+}
+
+#[tokio::test]
+async fn what_if_names_the_first_condition_that_does_not_hold() {
+    let world = World::start().await;
+    let client = administrator(&world).await;
+    let (anna, bert) = (user(&client, "anna").await, user(&client, "bert").await);
+    let staff = group(&client, "Staff", &[&anna]).await;
+    let location = json!({"@odata.type": "#microsoft.graph.ipNamedLocation", "displayName": "Office", "isTrusted": true,
+        "ipRanges": [{"@odata.type": "#microsoft.graph.iPv4CidrRange", "cidrAddress": "203.0.113.0/24"}]});
+    let made = client
+        .post("/v1.0/identity/conditionalAccess/namedLocations", location)
+        .await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    let mut body = access_policy(
+        "Outside",
+        "enabled",
+        json!({"includeGroups": [staff]}),
+        "All",
+        &["compliantDevice"],
+    );
+    body["conditions"]["locations"] = json!({"includeLocations": ["All"], "excludeLocations": [id(&made)]});
+    let made = client.post(ACCESS, body).await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    for (who, ip, expected) in [
+        (&anna, "192.0.2.1", "notSet"),
+        (&anna, "203.0.113.9", "location"),
+        (&bert, "192.0.2.1", "users"),
+    ] {
+        let request = json!({
+            "signInIdentity": {"@odata.type": "#microsoft.graph.userSignIn", "userId": who},
+            "signInContext": {"@odata.type": "#microsoft.graph.applicationContext", "includeApplications": ["00000003-0000-0ff1-ce00-000000000000"]},
+            "signInConditions": {"devicePlatform": "iOS", "clientAppType": "browser", "ipAddress": ip},
+        });
+        let answer = client.post("/v1.0/identity/conditionalAccess/evaluate", request).await;
+        let result = &answer.body["value"][0];
+        assert_eq!(result["analysisReasons"], expected, "{}", answer.text);
+        assert_eq!(result["policyApplies"], expected == "notSet");
+    }
+}
+
+#[tokio::test]
+async fn wrong_access_policies_are_refused_with_the_field() {
+    let world = World::start().await;
+    let client = administrator(&world).await;
+    let good = || access_policy("p", "enabled", json!({"includeUsers": ["All"]}), "All", &["mfa"]);
+    let with = |path: &str, value: Value| {
+        let mut body = good();
+        *body.pointer_mut(path).unwrap() = value;
+        body
+    };
+    for (body, field) in [
+        (with("/state", json!("Enabled")), "state"),
+        (
+            with("/grantControls/builtInControls", json!(["block", "mfa"])),
+            "builtInControls",
+        ),
+        (
+            with(
+                "/conditions/users",
+                json!({"includeGroups": ["6f0e6a4a-7d5b-4a0e-9d0e-0f3f1c2b3a4d"]}),
+            ),
+            "conditions.users.includeGroups",
+        ),
+        (with("/conditions/users", json!({})), "users"),
+        (
+            with("/conditions/applications/includeApplications", json!(["intranet"])),
+            "conditions",
+        ),
+    ] {
+        let answer = client.post(ACCESS, body).await;
+        assert_eq!(answer.outcome(), "400 BadRequest", "{field}: {}", answer.text);
+        assert!(answer.message().contains(field), "{field}: {}", answer.message());
+    }
+    assert_eq!(client.get(ACCESS).await.body["value"], json!([]));
+}
