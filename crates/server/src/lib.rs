@@ -49,7 +49,7 @@ mod settings;
 mod users;
 
 pub use accounts::setup_link;
-pub use app::App;
+pub use app::{App, now};
 pub use caller::{Actor, Caller, Role};
 pub use config::Config;
 pub use data_folder::DataFolder;
