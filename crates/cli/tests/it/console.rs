@@ -407,7 +407,7 @@ async fn report(device: &mut client::Device, data: &Data, server: &Server, event
     device.send(&mut connection, vec![hit, event, reported]).await.unwrap();
 }
 
-fn jailbreak() -> DeviceEvent {
+pub fn jailbreak() -> DeviceEvent {
     let finding = Finding {
         rule: "fs.var_jb.symlink".into(),
         group: "rootless".into(),
