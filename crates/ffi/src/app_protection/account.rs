@@ -37,8 +37,8 @@ pub(super) struct Account {
     kept: Kept,
     lease: Option<Lease>,
     gate: Gate,
-    /// A check-in is under way, with this receipt.
-    asked: Option<Option<WipeReceipt>>,
+    /// A check-in is under way, with the receipt, if any: a wipe ends it.
+    asked: bool,
     /// When the user last proved that a new PIN would be theirs.
     proof: Option<Timestamp>,
     device_has_passcode: bool,
@@ -71,7 +71,7 @@ impl Account {
             kept,
             lease,
             gate: Gate::Closed,
-            asked: None,
+            asked: false,
             proof: None,
             device_has_passcode: false,
         }
@@ -91,7 +91,7 @@ impl Account {
 
     pub fn request(&mut self, jailbroken: bool) -> AppCheckIn {
         let identity = self.identity.clone();
-        self.asked = Some(self.kept.receipt.clone());
+        self.asked = true;
         AppCheckIn {
             bundle_id: identity.bundle_id,
             app_version: identity.app_version,
@@ -106,7 +106,9 @@ impl Account {
 
     /// Takes the answer to [`Account::request`]. Refused, it changes nothing.
     pub fn answer(&mut self, bytes: &[u8], now: Timestamp) -> Result<Reply, ReplyError> {
-        let sent = self.asked.as_ref().ok_or(ReplyError::NotAsked)?;
+        if !self.asked {
+            return Err(ReplyError::NotAsked);
+        }
         let reply = Reply::read(bytes, &self.key)?;
         if let Reply::Lease { lease, .. } = &reply {
             lease.check(self.device_id, &self.identity.bundle_id, self.time(now))?;
@@ -114,10 +116,8 @@ impl Account {
                 return Err(ReplyError::Older);
             }
         }
-        if *sent == self.kept.receipt {
-            self.kept.receipt = None;
-        }
-        self.asked = None;
+        self.asked = false;
+        self.kept.receipt = None;
         if let Reply::Lease { signed, lease } = &reply {
             self.gate = Gate::Closed;
             self.kept.lease = Some(signed.clone());
@@ -153,10 +153,9 @@ impl Account {
             return false;
         }
         let at = self.touch(now);
-        // A receipt that has not gone out yet may name an order: it must not get lost.
-        let unsent = self.kept.receipt.take().and_then(|receipt| receipt.order);
+        // No other receipt waits: what could be wiped came with a lease, and the lease's answer took that.
         let receipt = WipeReceipt {
-            order: order.or(unsent),
+            order,
             reason: shortened(reason),
             at,
         };
@@ -167,7 +166,7 @@ impl Account {
             wiped: Some(receipt),
             ..Kept::new(self.device_id, &self.identity.bundle_id)
         };
-        (self.lease, self.gate, self.asked, self.proof) = (None, Gate::Closed, None, None);
+        (self.lease, self.gate, self.asked, self.proof) = (None, Gate::Closed, false, None);
         true
     }
 

@@ -188,6 +188,7 @@ class Launches(Case):
         app = App("allowed")
         sealed = app.write("mail")
         app.check_in("high")
+        self.refused(StoreError.Closed, app.read, sealed)
         launch = app.launch()
         self.assertEqual(launch.action, LaunchAction.BLOCK)
         finding = launch.findings[0]
