@@ -3,18 +3,19 @@ use std::{
     net::IpAddr,
     path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{SystemTime, UNIX_EPOCH},
+    time::SystemTime,
 };
 
 use ed25519_dalek::VerifyingKey;
 use moat_indicators::{Bundle, IndicatorSet, MAX_BUNDLE_BYTES, Match, UrlPattern};
-use moat_model::Timestamp;
 use moat_policy::jailbreak::Rules;
 
 use crate::{
     event::{Event, Events},
+    key::verifying_key,
     posture::{self, JailbreakLevel, Posture},
     probe::{Probe, ProbeError},
+    time::{system_time, timestamp},
     verdict::{SeenIn, Verdict},
 };
 
@@ -165,9 +166,7 @@ impl Session {
         key: String,
         open: impl FnOnce(&VerifyingKey) -> Result<Bundle, SessionError>,
     ) -> Result<Arc<Self>, SessionError> {
-        let key = hex::decode(key.trim()).ok().and_then(|bytes| bytes.try_into().ok());
-        let key: [u8; 32] = key.ok_or(SessionError::Key)?;
-        let key = VerifyingKey::from_bytes(&key).map_err(|_| SessionError::Key)?;
+        let key = verifying_key(&key).ok_or(SessionError::Key)?;
         let bundle = open(&key)?;
         Ok(Arc::new(Self {
             key,
@@ -277,13 +276,4 @@ fn stronger(a: Option<Match>, b: Option<Match>) -> Option<Match> {
         (Some(a), Some(b)) => Some(if b.beats(&a) { b } else { a }),
         (a, b) => a.or(b),
     }
-}
-
-fn timestamp(time: SystemTime) -> Timestamp {
-    let micros = time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros());
-    Timestamp::from_micros(i64::try_from(micros).unwrap_or(i64::MAX))
-}
-
-fn system_time(time: Timestamp) -> SystemTime {
-    UNIX_EPOCH + time.since(Timestamp::from_micros(0))
 }

@@ -113,8 +113,17 @@ impl Inner {
         format!("https://{}", std::net::SocketAddr::new(ip, listener.port()))
     }
 
-    /// Commits a change of people, groups, connectors or policies. Every device is judged anew in the same transaction.
+    /// Commits a change of connectors or policies. Every device is judged anew in the same transaction.
     pub async fn commit_policy(&self, mut tx: db::Transaction) -> crate::error::Result<()> {
+        let changed = crate::compliance::assess::fleet(&mut tx).await?;
+        tx.commit().await?;
+        self.access.refresh_policies(&self.db, &changed).await?;
+        self.hub.changed();
+        Ok(())
+    }
+
+    /// Commits a change of people or groups: also whose policies are whose may be different now.
+    pub async fn commit_directory(&self, mut tx: db::Transaction) -> crate::error::Result<()> {
         crate::compliance::assess::fleet(&mut tx).await?;
         tx.commit().await?;
         self.access.refresh(&self.db).await?;

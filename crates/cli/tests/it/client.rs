@@ -1,6 +1,6 @@
 //! Clients of the server: an API client with a token, and a device with its certificate.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, path::Path, sync::Arc};
 
 use http::{Method, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full};
@@ -128,6 +128,7 @@ pub struct Device {
     pub id: String,
     certificate: String,
     key: String,
+    bundle_key: String,
     pub last_seq: u64,
 }
 
@@ -147,12 +148,30 @@ impl Device {
             id: text("deviceId"),
             certificate: text("certificate"),
             key: key.serialize_pem(),
+            bundle_key: text("bundleKey"),
             last_seq: 0,
         })
     }
 
     pub fn connect(&self, address: SocketAddr, ca: &str) -> Client {
         Client::new(address, ca, Some((&self.certificate, &self.key)))
+    }
+
+    /// Writes what `moat-agent enroll` writes, as far as apps on the device read it.
+    pub fn write(&self, folder: &Path, ca: &str, server: SocketAddr) {
+        let identity = json!({
+            "deviceId": self.id,
+            "deviceUrl": format!("https://{server}"),
+            "bundleKey": self.bundle_key,
+        });
+        for (name, text) in [
+            ("device.pem", &self.certificate),
+            ("device.key", &self.key),
+            ("ca.pem", &ca.to_string()),
+            ("identity.json", &identity.to_string()),
+        ] {
+            std::fs::write(folder.join(name), text).unwrap();
+        }
     }
 
     /// Reports the sites and gives the number up to which the server acknowledged.
@@ -171,7 +190,9 @@ impl Device {
         let first = self.last_seq + 1;
         self.last_seq += events.len() as u64;
         let assessment = events.iter().rev().find_map(|event| match event {
-            DeviceEvent::Jailbreak { assessment, .. } => Some(assessment.clone()),
+            DeviceEvent::Jailbreak { assessment, .. } | DeviceEvent::JailbreakCleared { assessment } => {
+                Some(assessment.clone())
+            }
             _ => None,
         });
         let check_in = CheckIn {

@@ -1,5 +1,6 @@
 //! The `moat` binary as its users meet it: real processes, real TLS.
 
+mod app;
 mod browser;
 mod client;
 mod command_line;

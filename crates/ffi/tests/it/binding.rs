@@ -6,22 +6,32 @@ use std::{
 
 use uniffi::{GenerateOptions, TargetLanguage, generate};
 
-use crate::bundles;
+use crate::{bundles, replies};
 
 #[test]
 fn python_drives_a_session() {
+    run("session_test.py");
+}
+
+#[test]
+fn python_is_an_app_with_work_data() {
+    run("app_protection_test.py");
+}
+
+fn run(script: &str) {
     let folder = tempfile::tempdir().unwrap();
     let library = library();
     bind(&library, folder.path(), TargetLanguage::Python);
     fs::copy(&library, folder.path().join(library.file_name().unwrap())).unwrap();
     let key = bundles::write(folder.path());
+    replies::write(folder.path());
 
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/session_test.py");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python").join(script);
     let output = Command::new("python3")
         .arg("-B")
         .arg(&script)
         .env("PYTHONPATH", folder.path())
-        .env("MOAT_BUNDLES", folder.path())
+        .env("MOAT_SIGNED", folder.path())
         .env("MOAT_BUNDLE_KEY", key)
         .output()
         .expect("this test needs python3");
@@ -32,7 +42,7 @@ fn python_drives_a_session() {
 
 /// The app is Swift: what it imports must be there, with the names that `apple/` uses.
 #[test]
-fn the_swift_binding_has_the_session_and_the_probe() {
+fn the_swift_binding_has_what_apps_import() {
     let folder = tempfile::tempdir().unwrap();
     bind(&library(), folder.path(), TargetLanguage::Swift);
     let swift = fs::read_to_string(folder.path().join("moat.swift")).unwrap();
@@ -41,6 +51,9 @@ fn the_swift_binding_has_the_session_and_the_probe() {
         "public protocol Probe",
         "func evaluateHost(host: String, seenIn: SeenIn, now: Date) -> Verdict",
         "func evaluatePosture(probe: Probe) throws  -> Posture",
+        "open class AppProtection",
+        "func evaluate(now: Date, local: LocalState) -> LaunchState",
+        "func unseal(sealed: Data) throws  -> Data",
     ] {
         assert!(swift.contains(text), "{text}");
     }

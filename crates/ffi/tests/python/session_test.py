@@ -9,7 +9,7 @@ import unittest
 import moat
 from moat import Action, Event, FileKind, JailbreakLevel, Place, ProbeError, SeenIn, Session, SessionError, Severity
 
-BUNDLES = pathlib.Path(os.environ["MOAT_BUNDLES"])
+BUNDLES = pathlib.Path(os.environ["MOAT_SIGNED"])
 KEY = os.environ["MOAT_BUNDLE_KEY"]
 NOW = datetime.datetime(2026, 11, 24, 12, tzinfo=datetime.timezone.utc)
 

@@ -26,6 +26,9 @@ use sqlx::AnyConnection;
 use super::load;
 use crate::{conditional_access, db::Db, error::Result};
 
+/// More changed devices than these are read all at once.
+const ONE_BY_ONE: usize = 500;
+
 /// SHA-256 of a certificate's DER.
 pub type Fingerprint = [u8; 32];
 
@@ -84,7 +87,7 @@ impl Memory {
     pub async fn refresh(&self, db: &Db) -> Result<()> {
         let _one = self.refreshing.lock().await;
         let mut connection = db.read().acquire().await?;
-        self.refresh_policies(&mut connection).await?;
+        self.read_policies(&mut connection).await?;
         let devices = load::devices(&mut connection, None).await?;
         *write(&self.gateways) = load::gateways(&mut connection).await?;
         *write(&self.totals) = load::results(&mut connection).await?;
@@ -111,7 +114,20 @@ impl Memory {
         Ok(())
     }
 
-    async fn refresh_policies(&self, connection: &mut AnyConnection) -> Result<()> {
+    /// Reads the policies, and the devices of which compliance says something else now.
+    pub async fn refresh_policies(&self, db: &Db, changed: &[DeviceId]) -> Result<()> {
+        if changed.len() > ONE_BY_ONE {
+            return self.refresh(db).await;
+        }
+        for device in changed {
+            self.refresh_device(db, *device).await?;
+        }
+        let _one = self.refreshing.lock().await;
+        let mut connection = db.read().acquire().await?;
+        self.read_policies(&mut connection).await
+    }
+
+    async fn read_policies(&self, connection: &mut AnyConnection) -> Result<()> {
         let set = conditional_access::compile(connection).await?;
         *write(&self.policies) = Arc::new(set);
         Ok(())

@@ -26,13 +26,15 @@ pub async fn device(connection: &mut AnyConnection, id: DeviceId) -> Result<bool
     }
 }
 
-/// Judges every device; gives how many changed.
-pub async fn fleet(connection: &mut AnyConnection) -> Result<usize> {
+/// Judges every device; gives those of which something else is said now.
+pub async fn fleet(connection: &mut AnyConnection) -> Result<Vec<DeviceId>> {
     let organisation = Organisation::load(connection).await?;
     let fleet = Fleet::load(connection, None).await?;
-    let mut changed = 0;
+    let mut changed = Vec::new();
     for device in &fleet.devices {
-        changed += usize::from(judge(connection, &organisation, &fleet, device).await?);
+        if judge(connection, &organisation, &fleet, device).await? {
+            changed.push(device.id.parse().map_err(Error::internal)?);
+        }
     }
     Ok(changed)
 }

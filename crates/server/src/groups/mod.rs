@@ -99,7 +99,7 @@ pub async fn delete(app: &App, caller: &Caller, id: GroupId) -> Result<()> {
     }
     store::delete(&mut tx, id).await?;
     record(&mut tx, caller, "delete", Some(&group), None).await?;
-    app.commit_policy(tx).await
+    app.commit_directory(tx).await
 }
 
 /// Members of every kind, directly in the group.
@@ -138,7 +138,7 @@ pub async fn add_member(app: &App, caller: &Caller, id: GroupId, member: Uuid) -
         return Err(Error::invalid("BadRequest", text));
     }
     record_member(&mut tx, caller, "add member", &group, member).await?;
-    app.commit_policy(tx).await
+    app.commit_directory(tx).await
 }
 
 pub async fn remove_member(app: &App, caller: &Caller, id: GroupId, member: Uuid) -> Result<()> {
@@ -149,7 +149,7 @@ pub async fn remove_member(app: &App, caller: &Caller, id: GroupId, member: Uuid
         return Err(Error::not_found("member", member));
     }
     record_member(&mut tx, caller, "remove member", &group, member).await?;
-    app.commit_policy(tx).await
+    app.commit_directory(tx).await
 }
 
 fn apply(group: &mut GroupRow, change: Change) -> Result<()> {

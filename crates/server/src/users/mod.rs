@@ -81,7 +81,7 @@ pub async fn create(app: &App, caller: &Caller, change: Change) -> Result<UserRo
         after: Some(&Record::of(&user)),
     };
     audit::record(&mut tx, &caller.actor, change).await?;
-    app.commit_policy(tx).await?;
+    app.commit_directory(tx).await?;
     Ok(user)
 }
 
@@ -102,7 +102,7 @@ pub async fn update(app: &App, caller: &Caller, key: &str, change: Change) -> Re
         after: Some(&Record::of(&user)),
     };
     audit::record(&mut tx, &caller.actor, change).await?;
-    app.commit_policy(tx).await?;
+    app.commit_directory(tx).await?;
     Ok(user)
 }
 
@@ -121,7 +121,7 @@ pub async fn delete(app: &App, caller: &Caller, key: &str) -> Result<()> {
         after: None,
     };
     audit::record(&mut tx, &caller.actor, change).await?;
-    app.commit_policy(tx).await
+    app.commit_directory(tx).await
 }
 
 fn apply(user: &mut UserRow, change: Change) -> Result<()> {
