@@ -13,6 +13,14 @@ build_programs() {
   passed "moat and moat-agent" "$((SECONDS - start)) s"
 }
 
+# The library of apps and its Python binding, for the stand-in app.
+build_binding() {
+  if [ -n "${MOAT_BUILT:-}" ]; then return; fi
+  local start=$SECONDS
+  bash demo/binding.sh "$bin/python" --release
+  passed "the library for apps" "$((SECONDS - start)) s"
+}
+
 moat() { "$bin/moat" "$@" --data "$work/server"; }
 agent() { in_dev "$bin/moat-agent" "$@" --data "$work/device"; }
 

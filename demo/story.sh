@@ -10,6 +10,7 @@ play_story() {
   switch_off_and_on
   serve_others
   jailbreak_and_recover
+  policies_decide
   report_a_site
   stand_aside_for_another_vpn
   survive_kill_9
