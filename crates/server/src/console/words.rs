@@ -92,6 +92,15 @@ pub fn protection(state: &str) -> Mark {
     }
 }
 
+pub fn compliance(state: &str) -> Mark {
+    match state {
+        "compliant" => mark("good", "✓", "compliant"),
+        "inGracePeriod" => mark("medium", "◆", "not compliant, in its grace period"),
+        "unknown" => mark("quiet", "○", "not judged yet"),
+        _ => mark("high", "▲", "not compliant"),
+    }
+}
+
 pub fn jailbreak(level: &str) -> Mark {
     match level {
         "confirmed" => mark("high", "▲", "confirmed"),

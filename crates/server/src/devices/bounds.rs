@@ -19,6 +19,7 @@ const NAME: usize = 100;
 const TEXT: usize = 500;
 const URL: usize = 2_000;
 const MAX_ADDRESSES: usize = 16;
+const MAX_PROBLEMS: usize = 16;
 const MAX_FINDINGS: usize = 100;
 const MAX_FAMILIES: usize = 16;
 
@@ -37,6 +38,8 @@ fn state(state: &mut DeviceState, latest: Timestamp) {
     state.time = state.time.clamp(EARLIEST, latest);
     state.bundle_version = state.bundle_version.min(i64::MAX as u64);
     state.addresses.truncate(MAX_ADDRESSES);
+    state.problems.truncate(MAX_PROBLEMS);
+    state.problems.iter_mut().for_each(|problem| cut(problem, TEXT));
     if let Some(vpn) = &mut state.other_vpn {
         cut(vpn, NAME);
     }

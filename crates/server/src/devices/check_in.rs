@@ -67,6 +67,7 @@ fn shows_otherwise(before: &DeviceRow, now: &CheckIn) -> bool {
         || before.bundle_version != bundle
         || before.jailbreak_level != level.as_str()
         || before.posture.is_some() != state.posture.is_some()
+        || before.problems() != state.problems
 }
 
 /// Stores the events; gives up to which number the server has them, and whether a posture run was asked for.

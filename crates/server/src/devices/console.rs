@@ -126,6 +126,8 @@ struct DevicePage {
     tags: Vec<String>,
     posture: Option<Assessment>,
     decision: Standing,
+    /// Why it is not compliant; empty when it is.
+    compliance: Vec<Explained>,
     alerts: Vec<AlertRow>,
     timeline: Vec<EventRow>,
     wrong: Wrong,
@@ -193,6 +195,7 @@ async fn render(app: &App, session: &Session, id: &str, wrong: Wrong) -> Result<
         tags: search::tags(&app.db, &device.id).await?,
         posture,
         decision: Standing::of(app.access.standing(id)),
+        compliance: not_compliant(&device)?,
         alerts: triage::list(app, &session.caller(), &query, Some(&device.id))
             .await?
             .rows,
@@ -216,4 +219,10 @@ impl Standing {
             reasons: decision.explained(),
         }
     }
+}
+
+fn not_compliant(device: &DeviceRow) -> Result<Vec<Explained>, Error> {
+    let reasons: Vec<moat_policy::Reason> =
+        serde_json::from_str(&device.compliance_reasons).map_err(Error::internal)?;
+    Ok(reasons.iter().map(Explained::of).collect())
 }

@@ -204,6 +204,7 @@ fn render(app: &App, row: &DeviceRow, tags: &[String]) -> Value {
         "moatConnected": connected,
         "moatBundleVersion": row.bundle_version,
         "moatDroppedEvents": row.dropped_events,
+        "moatProblems": row.problems(),
     })
 }
 

@@ -40,6 +40,8 @@ pub struct DeviceRow {
     pub revoked_at: Option<i64>,
     pub revoked_by: Option<String>,
     pub user_id: Option<String>,
+    /// What the device says is wrong with its own protection: a JSON list of sentences.
+    pub problems: String,
     pub compliance_state: String,
     /// Reasons as JSON.
     pub compliance_reasons: String,
@@ -49,6 +51,11 @@ pub struct DeviceRow {
 impl DeviceRow {
     pub fn device_id(&self) -> Result<DeviceId> {
         self.id.parse().map_err(Error::internal)
+    }
+
+    /// What the device says is wrong with its own protection.
+    pub fn problems(&self) -> Vec<String> {
+        serde_json::from_str(&self.problems).unwrap_or_default()
     }
 
     /// Health in the Defender API's words.
@@ -208,7 +215,7 @@ pub async fn update_state(
     sqlx::query(
         "UPDATE devices SET name = $1, os_platform = $2, os_version = $3, model = $4, agent_version = $5, last_seen_at = $6, \
          last_ip = $7, last_external_ip = $8, web_protection = $9, other_vpn = $10, bundle_version = $11, jailbreak_level = $12, \
-         posture = $13, posture_at = $14, silent_since = NULL, posture_requested_at = NULL WHERE id = $15",
+         posture = $13, posture_at = $14, silent_since = NULL, posture_requested_at = NULL, problems = $15 WHERE id = $16",
     )
     .bind(info.name.clone())
     .bind(info.os_platform.clone())
@@ -224,6 +231,7 @@ pub async fn update_state(
     .bind(level.as_str())
     .bind(posture)
     .bind(state.posture.as_ref().map(|_| state.time.as_micros()))
+    .bind(serde_json::to_string(&state.problems).map_err(Error::internal)?)
     .bind(id.to_string())
     .execute(&mut **tx)
     .await?;

@@ -38,6 +38,9 @@ ALTER TABLE devices ADD COLUMN user_id TEXT;
 ALTER TABLE enrollment_tokens ADD COLUMN user_id TEXT;
 CREATE INDEX devices_by_user ON devices (user_id);
 
+-- What a device says is wrong with its own protection: a JSON list of sentences.
+ALTER TABLE devices ADD COLUMN problems TEXT NOT NULL DEFAULT '[]';
+
 -- What compliance policies say of a device; the reasons are JSON.
 ALTER TABLE devices ADD COLUMN compliance_state TEXT NOT NULL DEFAULT 'unknown';
 ALTER TABLE devices ADD COLUMN compliance_reasons TEXT NOT NULL DEFAULT '[]';
