@@ -8,19 +8,30 @@ use moat_policy::{
 use serde_json::{Value, json};
 use sqlx::{Any, AnyConnection, Executor};
 
-use super::facts::{DeviceColumns, Fleet, Organisation, Stored};
+use super::{
+    facts::{DeviceColumns, Fleet, Organisation, Stored},
+    outcome::{Changes, Judged, PolicyState},
+};
 use crate::{
     App,
     app::now,
     error::{Error, Result},
 };
 
+/// Changes that are kept in memory before they are written.
+const AT_ONCE: usize = 2_000;
+
 /// Judges one device; whether what is said of it changed.
 pub async fn device(connection: &mut AnyConnection, id: DeviceId) -> Result<bool> {
     let organisation = Organisation::load(connection).await?;
     let fleet = Fleet::load(connection, Some(id)).await?;
     match fleet.devices.first() {
-        Some(device) => judge(connection, &organisation, &fleet, device).await,
+        Some(device) => {
+            let mut changes = Changes::default();
+            let says_otherwise = judge(&mut changes, &organisation, &fleet, device)?;
+            changes.store(connection).await?;
+            Ok(says_otherwise)
+        }
         // It was removed.
         None => Ok(false),
     }
@@ -30,12 +41,16 @@ pub async fn device(connection: &mut AnyConnection, id: DeviceId) -> Result<bool
 pub async fn fleet(connection: &mut AnyConnection) -> Result<Vec<DeviceId>> {
     let organisation = Organisation::load(connection).await?;
     let fleet = Fleet::load(connection, None).await?;
-    let mut changed = Vec::new();
+    let (mut changed, mut changes) = (Vec::new(), Changes::default());
     for device in &fleet.devices {
-        if judge(connection, &organisation, &fleet, device).await? {
+        if judge(&mut changes, &organisation, &fleet, device)? {
             changed.push(device.id.parse().map_err(Error::internal)?);
         }
+        if changes.len() >= AT_ONCE {
+            std::mem::take(&mut changes).store(connection).await?;
+        }
     }
+    changes.store(connection).await?;
     Ok(changed)
 }
 
@@ -71,12 +86,8 @@ async fn next_due(executor: impl Executor<'_, Database = Any>) -> Result<Option<
     Ok(next.map(Timestamp::from_micros))
 }
 
-async fn judge(
-    connection: &mut AnyConnection,
-    organisation: &Organisation,
-    fleet: &Fleet,
-    device: &DeviceColumns,
-) -> Result<bool> {
+/// Judges a device and adds what changed; gives whether something else is said of it.
+fn judge(changes: &mut Changes, organisation: &Organisation, fleet: &Fleet, device: &DeviceColumns) -> Result<bool> {
     let stored = fleet.stored.get(&device.id).map_or(&[][..], Vec::as_slice);
     let facts = fleet.facts(device)?;
     let threats = fleet.threats(device)?;
@@ -106,8 +117,7 @@ async fn judge(
         tenant: &organisation.tenant,
         now: now(),
     });
-    store_policies(connection, &device.id, stored, &decision).await?;
-    store_device(connection, device, &decision).await
+    note(changes, device, stored, &decision)
 }
 
 fn find(stored: &[Stored], policy: PolicyId) -> Option<&Stored> {
@@ -115,54 +125,15 @@ fn find(stored: &[Stored], policy: PolicyId) -> Option<&Stored> {
     stored.iter().find(|stored| stored.policy == id)
 }
 
-/// Writes what changed: most judgements change nothing.
-async fn store_device(
-    connection: &mut AnyConnection,
+/// Adds what changed; gives whether something else is said of the device. Most judgements change nothing.
+fn note(
+    changes: &mut Changes,
     device: &DeviceColumns,
-    decision: &ComplianceDecision,
-) -> Result<bool> {
-    let reasons = serde_json::to_string(&decision.reasons).map_err(Error::internal)?;
-    let grace = decision.grace_period_expires.map(|at| at.as_micros());
-    let next = decision.next_change.map(|at| at.as_micros());
-    let says_the_same = device.compliance_state == decision.state.as_str()
-        && device.compliance_reasons == reasons
-        && device.compliance_grace_until == grace;
-    if says_the_same && device.compliance_next_at == next {
-        return Ok(false);
-    }
-    let query = "UPDATE devices SET compliance_state = $1, compliance_reasons = $2, compliance_grace_until = $3, \
-                 compliance_next_at = $4 WHERE id = $5";
-    let query = sqlx::query(query)
-        .bind(decision.state.as_str())
-        .bind(reasons)
-        .bind(grace)
-        .bind(next)
-        .bind(device.id.clone());
-    query.execute(connection).await?;
-    Ok(!says_the_same)
-}
-
-async fn store_policies(
-    connection: &mut AnyConnection,
-    device: &str,
     stored: &[Stored],
     decision: &ComplianceDecision,
-) -> Result<()> {
+) -> Result<bool> {
     for policy in &decision.policies {
-        let settings = settings(policy).to_string();
-        let before = find(stored, policy.id);
-        let same = before.is_some_and(|before| {
-            before.status == policy.status.as_str()
-                && before.settings == settings
-                && before.previous.noncompliant_since == policy.noncompliant_since
-                && before.previous.error_since == policy.error_since
-        });
-        if !same {
-            upsert(connection, device, policy, settings).await?;
-        }
-        if policy.noncompliant_since.is_none() && before.is_some_and(|b| b.previous.noncompliant_since.is_some()) {
-            forget_actions(connection, device, &policy.id.to_string()).await?;
-        }
+        note_policy(changes, &device.id, find(stored, policy.id), policy);
     }
     let gone = |stored: &&Stored| {
         !decision
@@ -171,12 +142,47 @@ async fn store_policies(
             .any(|policy| policy.id.to_string() == stored.policy)
     };
     for stored in stored.iter().filter(gone) {
-        let query = sqlx::query("DELETE FROM device_policy_states WHERE device_id = $1 AND policy_id = $2");
-        let query = query.bind(device.to_string()).bind(stored.policy.clone());
-        query.execute(&mut *connection).await?;
-        forget_actions(connection, device, &stored.policy).await?;
+        changes.gone.push((device.id.clone(), stored.policy.clone()));
     }
-    Ok(())
+    let after = Judged {
+        device: device.id.clone(),
+        state: decision.state.as_str(),
+        reasons: serde_json::to_string(&decision.reasons).map_err(Error::internal)?,
+        grace_until: decision.grace_period_expires.map(Timestamp::as_micros),
+        next_at: decision.next_change.map(Timestamp::as_micros),
+    };
+    let says_the_same = device.compliance_state == after.state
+        && device.compliance_reasons == after.reasons
+        && device.compliance_grace_until == after.grace_until;
+    if !says_the_same || device.compliance_next_at != after.next_at {
+        changes.devices.push(after);
+    }
+    Ok(!says_the_same)
+}
+
+fn note_policy(changes: &mut Changes, device: &str, before: Option<&Stored>, policy: &PolicyDecision) {
+    let settings = settings(policy).to_string();
+    let same = before.is_some_and(|before| {
+        before.status == policy.status.as_str()
+            && before.settings == settings
+            && before.previous.noncompliant_since == policy.noncompliant_since
+            && before.previous.error_since == policy.error_since
+    });
+    if !same {
+        changes.policies.push(PolicyState {
+            device: device.to_string(),
+            policy: policy.id.to_string(),
+            status: policy.status.as_str(),
+            noncompliant_since: policy.noncompliant_since.map(Timestamp::as_micros),
+            error_since: policy.error_since.map(Timestamp::as_micros),
+            settings,
+        });
+    }
+    // A period of noncompliance is over: the next one starts its schedule anew.
+    let was_over = before.is_some_and(|before| before.previous.noncompliant_since.is_some());
+    if policy.noncompliant_since.is_none() && was_over {
+        changes.over.push((device.to_string(), policy.id.to_string()));
+    }
 }
 
 /// Each setting's status with its reason, for deviceStatuses.
@@ -185,32 +191,4 @@ fn settings(policy: &PolicyDecision) -> Value {
     settings
         .map(|setting| json!({"setting": setting.setting, "status": setting.status, "reason": setting.reason}))
         .collect()
-}
-
-async fn upsert(connection: &mut AnyConnection, device: &str, policy: &PolicyDecision, settings: String) -> Result<()> {
-    let query = "INSERT INTO device_policy_states (device_id, policy_id, status, noncompliant_since, error_since, settings, updated_at) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (device_id, policy_id) DO UPDATE SET status = excluded.status, \
-                 noncompliant_since = excluded.noncompliant_since, error_since = excluded.error_since, \
-                 settings = excluded.settings, updated_at = excluded.updated_at";
-    let query = sqlx::query(query)
-        .bind(device.to_string())
-        .bind(policy.id.to_string())
-        .bind(policy.status.as_str())
-        .bind(policy.noncompliant_since.map(|at| at.as_micros()))
-        .bind(policy.error_since.map(|at| at.as_micros()))
-        .bind(settings)
-        .bind(now().as_micros());
-    query.execute(connection).await?;
-    Ok(())
-}
-
-/// A period of noncompliance is over: the next one starts its schedule anew.
-async fn forget_actions(connection: &mut AnyConnection, device: &str, policy: &str) -> Result<()> {
-    let query = sqlx::query("DELETE FROM noncompliance_actions WHERE device_id = $1 AND policy_id = $2");
-    query
-        .bind(device.to_string())
-        .bind(policy.to_string())
-        .execute(connection)
-        .await?;
-    Ok(())
 }

@@ -3,6 +3,7 @@
 pub mod assess;
 pub mod facts;
 pub mod graph;
+mod outcome;
 pub mod store;
 pub mod tenant;
 
