@@ -19,15 +19,19 @@ use crate::{
     App,
     caller::Caller,
     error::{Error, Result},
-    graph::{self, Graph, text},
+    graph::{self, Graph},
     groups,
     json::{self, ApiResult, time, time_or_null},
-    policies::{self, Kind, PolicyRow, targets},
+    policies::{
+        self, Kind, PolicyRow,
+        graph::{assign_also, names},
+    },
 };
 
 const SET: &str = "deviceAppManagement/iosManagedAppProtections";
 const REGISTRATIONS: &str = "deviceAppManagement/managedAppRegistrations";
 const TYPE: &str = "#microsoft.graph.iosManagedAppProtection";
+const ASSIGNMENT: &str = "#microsoft.graph.targetedManagedAppPolicyAssignment";
 
 /// Properties of the base types, besides those of the settings.
 const BASE: &[&str] = &[
@@ -146,7 +150,7 @@ pub async fn assign(
 
 pub async fn assignments(State(app): State<App>, caller: Caller, graph: Graph, Path(id): Path<String>) -> ApiResult {
     let policy = super::get(&app, &caller, parse(&id)?).await?;
-    let value = assignments_of(&app, parse(&policy.id)?).await?;
+    let value = policies::graph::assignments(&app, parse(&policy.id)?, ASSIGNMENT).await?;
     Ok(graph.whole(&format!("{SET}('{}')/assignments", policy.id), value))
 }
 
@@ -159,11 +163,8 @@ pub async fn add_assignment(
 ) -> ApiResult {
     caller.require_any(WRITE)?;
     let id = parse(&id)?;
-    let mut all = targets::of_policy(app.db.read(), id).await?;
-    all.push(graph::target(body)?);
-    policies::assign(&app, &caller, Kind::AppProtection, id, &all).await?;
-    let last = assignments_of(&app, id).await?.pop().unwrap_or_default();
-    Ok(graph.created(&format!("{SET}('{id}')/assignments"), last))
+    let added = assign_also(&app, &caller, Kind::AppProtection, id, body, ASSIGNMENT).await?;
+    Ok(graph.created(&format!("{SET}('{id}')/assignments"), added))
 }
 
 pub async fn registrations(State(app): State<App>, caller: Caller, graph: Graph) -> ApiResult {
@@ -233,16 +234,7 @@ fn draft(fields: &Map<String, Value>, before: Option<(&PolicyRow, Body)>) -> Res
     let own = graph::object(json!(IosAppProtectionSettings::default()))?;
     let own: Vec<&str> = own.keys().map(String::as_str).collect();
     graph::only_known(fields, &[BASE, &own].concat())?;
-    let row = before.as_ref().map(|(row, _)| *row);
-    let display_name = match (text(fields, "displayName")?, row) {
-        (Some(name), _) => name,
-        (None, Some(row)) => row.display_name.clone(),
-        (None, None) => return Err(Error::invalid("BadRequest", "displayName is missing")),
-    };
-    let description = match fields.contains_key("description") {
-        true => text(fields, "description")?,
-        false => row.and_then(|row| row.description.clone()),
-    };
+    let (display_name, description) = names(fields, before.as_ref().map(|(row, _)| *row))?;
     let mut body = before.map(|(_, body)| body).unwrap_or_default();
     let settings = fields.iter().filter(|(name, _)| own.contains(&name.as_str()));
     let settings = settings.map(|(name, value)| (name.clone(), value.clone())).collect();
@@ -287,7 +279,7 @@ fn apps(list: &Value) -> Result<Vec<AppIdentifier>> {
 
 async fn render(app: &App, graph: &Graph, policy: &PolicyRow, expand: &[String]) -> Result<Value> {
     let body = Body::of(policy)?;
-    let assignments = assignments_of(app, parse(&policy.id)?).await?;
+    let assignments = policies::graph::assignments(app, parse(&policy.id)?, ASSIGNMENT).await?;
     let mut entity = json!({
         "@odata.type": TYPE,
         "id": format!("T_{}", policy.id),
@@ -325,18 +317,6 @@ fn render_apps(policy: &PolicyRow, body: &Body) -> Vec<Value> {
         })
     };
     body.apps.iter().map(render).collect()
-}
-
-async fn assignments_of(app: &App, policy: PolicyId) -> Result<Vec<Value>> {
-    let targets = targets::with_ids(app.db.read(), policy).await?;
-    let render = |(id, target)| {
-        json!({
-            "@odata.type": "#microsoft.graph.targetedManagedAppPolicyAssignment",
-            "id": format!("{policy}_{id}"),
-            "target": target,
-        })
-    };
-    Ok(targets.into_iter().map(render).collect())
 }
 
 fn render_registration(row: &RegistrationRow) -> Value {

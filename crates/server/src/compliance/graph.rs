@@ -16,13 +16,17 @@ use crate::{
     App,
     caller::Caller,
     error::{Error, Result},
-    graph::{self, Graph, text},
+    graph::{self, Graph},
     json::{self, ApiResult, time},
-    policies::{self, Kind, PolicyRow, targets},
+    policies::{
+        self, Kind, PolicyRow,
+        graph::{assign_also, names},
+    },
 };
 
 const SET: &str = "deviceManagement/deviceCompliancePolicies";
 const TYPE: &str = "#microsoft.graph.iosCompliancePolicy";
+const ASSIGNMENT: &str = "#microsoft.graph.deviceCompliancePolicyAssignment";
 
 /// Properties of the base type, besides those of the settings.
 const BASE: &[&str] = &[
@@ -98,13 +102,13 @@ pub async fn assign(
     caller.require_any(WRITE)?;
     let id = parse(&id)?;
     policies::assign(&app, &caller, Kind::Compliance, id, &graph::targets(body)?).await?;
-    let value = assignments_of(&app, id).await?;
+    let value = policies::graph::assignments(&app, id, ASSIGNMENT).await?;
     Ok(graph.whole("Collection(microsoft.graph.deviceCompliancePolicyAssignment)", value))
 }
 
 pub async fn assignments(State(app): State<App>, caller: Caller, graph: Graph, Path(id): Path<String>) -> ApiResult {
     let policy = super::get(&app, &caller, parse(&id)?).await?;
-    let value = assignments_of(&app, parse(&policy.id)?).await?;
+    let value = policies::graph::assignments(&app, parse(&policy.id)?, ASSIGNMENT).await?;
     Ok(graph.whole(&format!("{SET}('{}')/assignments", policy.id), value))
 }
 
@@ -118,12 +122,8 @@ pub async fn add_assignment(
 ) -> ApiResult {
     caller.require_any(WRITE)?;
     let id = parse(&id)?;
-    let added = graph::target(body)?;
-    let mut all = targets::of_policy(app.db.read(), id).await?;
-    all.push(added);
-    policies::assign(&app, &caller, Kind::Compliance, id, &all).await?;
-    let last = assignments_of(&app, id).await?.pop().unwrap_or_default();
-    Ok(graph.created(&format!("{SET}('{id}')/assignments"), last))
+    let added = assign_also(&app, &caller, Kind::Compliance, id, body, ASSIGNMENT).await?;
+    Ok(graph.created(&format!("{SET}('{id}')/assignments"), added))
 }
 
 /// Replaces the actions for noncompliance.
@@ -278,17 +278,10 @@ fn draft(fields: &Map<String, Value>, before: Option<(&PolicyRow, Body)>) -> Res
             return Err(Error::invalid("BadRequest", text));
         }
     };
-    let row = before.as_ref().map(|(row, _)| *row);
+    let (display_name, description) = names(fields, before.as_ref().map(|(row, _)| *row))?;
     Ok(Draft {
-        display_name: match (text(fields, "displayName")?, row) {
-            (Some(name), _) => name,
-            (None, Some(row)) => row.display_name.clone(),
-            (None, None) => return Err(Error::invalid("BadRequest", "displayName is missing")),
-        },
-        description: match fields.contains_key("description") {
-            true => text(fields, "description")?,
-            false => row.and_then(|row| row.description.clone()),
-        },
+        display_name,
+        description,
         body: Body { settings, actions },
     })
 }
@@ -315,7 +308,9 @@ async fn expanded(app: &App, graph: &Graph, policy: &PolicyRow, expand: &[String
     let mut entity = render(graph, policy)?;
     for name in expand {
         if name.eq_ignore_ascii_case("assignments") {
-            entity["assignments"] = assignments_of(app, parse(&policy.id)?).await?.into();
+            entity["assignments"] = policies::graph::assignments(app, parse(&policy.id)?, ASSIGNMENT)
+                .await?
+                .into();
         } else {
             entity["scheduledActionsForRule"] = vec![rule(policy, &Body::of(policy)?)].into();
         }
@@ -348,18 +343,6 @@ fn rule(policy: &PolicyRow, body: &Body) -> Value {
         "ruleName": "PasswordRequired",
         "scheduledActionConfigurations": body.actions,
     })
-}
-
-async fn assignments_of(app: &App, policy: PolicyId) -> Result<Vec<Value>> {
-    let targets = targets::with_ids(app.db.read(), policy).await?;
-    let render = |(id, target)| {
-        json!({
-            "@odata.type": "#microsoft.graph.deviceCompliancePolicyAssignment",
-            "id": format!("{policy}_{id}"),
-            "target": target,
-        })
-    };
-    Ok(targets.into_iter().map(render).collect())
 }
 
 fn render_status(policy: &PolicyRow, row: &store::StatusRow) -> Value {

@@ -1,5 +1,6 @@
 //! What policies of every kind share: a name, a body, a version, and whom they are assigned to.
 
+pub mod graph;
 pub mod store;
 pub mod targets;
 
