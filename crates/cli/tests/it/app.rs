@@ -12,8 +12,8 @@ use tempfile::TempDir;
 use uniffi::{GenerateOptions, TargetLanguage, generate};
 
 use crate::{
-    client::{Client, Device},
     browser::jailbreak,
+    client::{Client, Device},
     server::{Data, Server},
 };
 
