@@ -115,6 +115,8 @@ impl Inner {
 
     /// Commits a change of connectors or policies. Every device is judged anew in the same transaction.
     pub async fn commit_policy(&self, mut tx: db::Transaction) -> crate::error::Result<()> {
+        // What cannot be put together must not be stored: access could not be decided any more.
+        crate::conditional_access::compile(&mut tx).await?;
         let changed = crate::compliance::assess::fleet(&mut tx).await?;
         tx.commit().await?;
         self.access.refresh_policies(&self.db, &changed).await?;
@@ -124,6 +126,7 @@ impl Inner {
 
     /// Commits a change of people or groups: also whose policies are whose may be different now.
     pub async fn commit_directory(&self, mut tx: db::Transaction) -> crate::error::Result<()> {
+        crate::conditional_access::check_lock_out(&mut tx).await?;
         crate::compliance::assess::fleet(&mut tx).await?;
         tx.commit().await?;
         self.access.refresh(&self.db).await?;

@@ -98,12 +98,25 @@ impl Memory {
     /// Reads one device and its certificates.
     pub async fn refresh_device(&self, db: &Db, id: DeviceId) -> Result<()> {
         let _one = self.refreshing.lock().await;
-        let mut connection = db.read().acquire().await?;
-        let read = load::devices(&mut connection, Some(id)).await?;
+        let read = Self::read_device(db, id).await;
         let mut devices = write(&self.devices);
-        devices.certificates.extend(read.certificates);
-        devices.known.extend(read.known);
-        Ok(())
+        match read {
+            Ok(read) => {
+                devices.certificates.extend(read.certificates);
+                devices.known.extend(read.known);
+                Ok(())
+            }
+            Err(error) => {
+                // It may have been removed: better a stranger than let in by what held before.
+                devices.known.remove(&id);
+                Err(error)
+            }
+        }
+    }
+
+    async fn read_device(db: &Db, id: DeviceId) -> Result<Devices> {
+        let mut connection = db.read().acquire().await?;
+        load::devices(&mut connection, Some(id)).await
     }
 
     /// Reads the gateways.

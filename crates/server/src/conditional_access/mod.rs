@@ -96,10 +96,15 @@ pub async fn compile(connection: &mut AnyConnection) -> Result<PolicySet> {
     })
 }
 
-/// Refuses a change that leaves a policy unusable, or that locks out an account for emergencies.
+/// Refuses a policy that is unusable, or that locks out an account for emergencies.
 async fn check(tx: &mut Transaction, policy: &ConditionalAccessPolicy) -> Result<()> {
     validate(policy).map_err(|invalid| Error::invalid("BadRequest", invalid))?;
     check_groups(tx, policy).await?;
+    check_lock_out(tx).await
+}
+
+/// Refuses whatever would lock out an account for emergencies: a policy, a group's new member, the mark itself.
+pub async fn check_lock_out(tx: &mut Transaction) -> Result<()> {
     let set = compile(tx).await?;
     let locked_out = locked_out(tx, &set).await?;
     if locked_out.is_empty() {

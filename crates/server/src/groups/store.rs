@@ -128,10 +128,10 @@ pub async fn delete(tx: &mut Transaction, id: GroupId) -> Result<()> {
     Ok(())
 }
 
-/// Names of policies that are assigned to a group or keep it out.
+/// Names of policies that a group is in or is kept from: by assignment, or by a condition of conditional access.
 pub async fn policies_naming(tx: &mut Transaction, id: GroupId) -> Result<Vec<String>> {
-    let query = "SELECT DISTINCT p.display_name FROM policies p JOIN policy_targets t ON t.policy_id = p.id \
-                 WHERE t.group_id = $1 ORDER BY 1";
+    let query = "SELECT display_name FROM policies WHERE id IN (SELECT policy_id FROM policy_targets WHERE group_id = $1) \
+                 OR (kind = 'conditionalAccess' AND REPLACE(body, $1, '') <> body) ORDER BY 1";
     Ok(sqlx::query_scalar(query)
         .bind(id.to_string())
         .fetch_all(&mut **tx)

@@ -81,7 +81,9 @@ pub async fn create(app: &App, caller: &Caller, change: Change) -> Result<UserRo
         after: Some(&Record::of(&user)),
     };
     audit::record(&mut tx, &caller.actor, change).await?;
-    app.commit_directory(tx).await?;
+    // Nobody's device and in no group yet: nothing is to be judged anew.
+    tx.commit().await?;
+    app.hub.changed();
     Ok(user)
 }
 

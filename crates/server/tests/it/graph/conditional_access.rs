@@ -195,6 +195,65 @@ async fn an_account_for_emergencies_cannot_be_locked_out() {
 }
 
 #[tokio::test]
+async fn what_a_policy_names_cannot_be_deleted_and_groups_lock_nobody_out() {
+    let world = World::start().await;
+    let client = administrator(&world).await;
+    let emergency = user(&client, "emergency").await;
+    let staff = group(&client, "Staff", &[]).await;
+    let location = json!({"@odata.type": "#microsoft.graph.ipNamedLocation", "displayName": "Office",
+        "ipRanges": [{"@odata.type": "#microsoft.graph.iPv4CidrRange", "cidrAddress": "203.0.113.0/24"}]});
+    let location = id(&client
+        .post("/v1.0/identity/conditionalAccess/namedLocations", location)
+        .await);
+    let users = json!({"includeGroups": [staff]});
+    let mut body = access_policy("Outside", "enabled", users, "All", &["compliantDevice"]);
+    body["conditions"]["locations"] = json!({"includeLocations": ["All"], "excludeLocations": [location]});
+    let policy = id(&client.post(ACCESS, body).await);
+
+    let path = format!("/v1.0/identity/conditionalAccess/namedLocations/{location}");
+    let refused = client.call(Method::DELETE, &path, None).await;
+    assert_eq!(refused.outcome(), "400 BadRequest", "{}", refused.text);
+    assert!(refused.message().contains("Outside"), "{}", refused.text);
+    assert_eq!(client.get(&path).await.status, 200, "it is still there");
+    let refused = client
+        .call(Method::DELETE, &format!("/v1.0/groups/{staff}"), None)
+        .await;
+    assert_eq!(refused.outcome(), "409 Conflict", "{}", refused.text);
+    assert!(refused.message().contains("Outside"), "{}", refused.text);
+
+    let mark = json!({"moatBreakGlass": true});
+    let marked = client
+        .call(Method::PATCH, &format!("/v1.0/users/{emergency}"), Some(mark))
+        .await;
+    assert_eq!(marked.status, 204, "{}", marked.text);
+    let reference = json!({"@odata.id": format!("https://h/v1.0/directoryObjects/{emergency}")});
+    let refused = client
+        .post(&format!("/v1.0/groups/{staff}/members/$ref"), reference)
+        .await;
+    assert!(refused.message().contains("emergency@corp.example"), "{}", refused.text);
+    assert_eq!(
+        client.get(&format!("/v1.0/groups/{staff}/members")).await.body["value"],
+        json!([])
+    );
+
+    assert_eq!(
+        client
+            .call(Method::DELETE, &format!("{ACCESS}/{policy}"), None)
+            .await
+            .status,
+        204
+    );
+    assert_eq!(client.call(Method::DELETE, &path, None).await.status, 204);
+    assert_eq!(
+        client
+            .call(Method::DELETE, &format!("/v1.0/groups/{staff}"), None)
+            .await
+            .status,
+        204
+    );
+}
+
+#[tokio::test]
 async fn what_if_names_the_first_condition_that_does_not_hold() {
     let world = World::start().await;
     let client = administrator(&world).await;
