@@ -15,8 +15,12 @@ const DECISIONS: usize = 200_000;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
-    let app = App::open(DataFolder::open(folder.path())?, Config::default()).await?;
+    let app = open(&folder).await?;
     fill(&app).await?;
+    app.close().await;
+    drop(app);
+    // Reads the devices.
+    let app = open(&folder).await?;
     let policy = call(
         &app,
         Method::POST,
@@ -61,6 +65,10 @@ async fn main() -> anyhow::Result<()> {
         })
     );
     Ok(())
+}
+
+async fn open(folder: &tempfile::TempDir) -> anyhow::Result<App> {
+    App::open(DataFolder::open(folder.path())?, Config::default()).await
 }
 
 /// Devices that reported once, each with its certificate.

@@ -117,19 +117,22 @@ impl Inner {
     pub async fn commit_policy(&self, mut tx: db::Transaction) -> crate::error::Result<()> {
         // What cannot be put together must not be stored: access could not be decided any more.
         crate::conditional_access::compile(&mut tx).await?;
-        let changed = crate::compliance::assess::fleet(&mut tx).await?;
-        tx.commit().await?;
-        self.access.refresh_policies(&self.db, &changed).await?;
+        let verdicts = crate::compliance::assess::fleet(&mut tx).await?;
+        self.access.commit(&self.db, tx, verdicts).await?;
         self.hub.changed();
         Ok(())
     }
 
-    /// Commits a change of people or groups: also whose policies are whose may be different now.
-    pub async fn commit_directory(&self, mut tx: db::Transaction) -> crate::error::Result<()> {
+    /// Commits a change of people or groups that is about these devices: whose policies are whose may be different now.
+    pub async fn commit_directory(
+        &self,
+        mut tx: db::Transaction,
+        devices: &[moat_model::DeviceId],
+    ) -> crate::error::Result<()> {
         crate::conditional_access::check_lock_out(&mut tx).await?;
-        crate::compliance::assess::fleet(&mut tx).await?;
+        crate::compliance::assess::devices(&mut tx, devices).await?;
         tx.commit().await?;
-        self.access.refresh(&self.db).await?;
+        self.access.refresh_devices(&self.db, devices).await?;
         self.hub.changed();
         Ok(())
     }

@@ -24,10 +24,12 @@ use serde_json::{Value, json};
 use sqlx::AnyConnection;
 
 use super::load;
-use crate::{conditional_access, db::Db, error::Result};
-
-/// More changed devices than these are read all at once.
-const ONE_BY_ONE: usize = 500;
+use crate::{
+    compliance::assess::{self, Verdict},
+    conditional_access,
+    db::{Db, Transaction},
+    error::Result,
+};
 
 /// SHA-256 of a certificate's DER.
 pub type Fingerprint = [u8; 32];
@@ -127,15 +129,23 @@ impl Memory {
         Ok(())
     }
 
-    /// Reads the policies, and the devices of which compliance says something else now.
-    pub async fn refresh_policies(&self, db: &Db, changed: &[DeviceId]) -> Result<()> {
-        if changed.len() > ONE_BY_ONE {
+    /// Reads some devices.
+    pub async fn refresh_devices(&self, db: &Db, ids: &[DeviceId]) -> Result<()> {
+        if ids.len() > assess::ONE_BY_ONE {
             return self.refresh(db).await;
         }
-        for device in changed {
-            self.refresh_device(db, *device).await?;
+        for id in ids {
+            self.refresh_device(db, *id).await?;
         }
+        Ok(())
+    }
+
+    /// Commits a change of policies with what compliance says of devices from now on. Nobody reads from the database between
+    /// the commit and its taking effect here, so what others committed later is not undone.
+    pub async fn commit(&self, db: &Db, tx: Transaction, verdicts: Vec<Verdict>) -> Result<()> {
         let _one = self.refreshing.lock().await;
+        tx.commit().await?;
+        write(&self.devices).judge(verdicts);
         let mut connection = db.read().acquire().await?;
         self.read_policies(&mut connection).await
     }
@@ -275,6 +285,18 @@ impl Memory {
             }
         }
         json!(counts)
+    }
+}
+
+impl Devices {
+    fn judge(&mut self, verdicts: Vec<Verdict>) {
+        for verdict in verdicts {
+            if let Some(known) = self.known.get_mut(&verdict.device) {
+                let device = &mut Arc::make_mut(known).device;
+                device.compliance = compliance(verdict.state);
+                device.because = verdict.reasons;
+            }
+        }
     }
 }
 

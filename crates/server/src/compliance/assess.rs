@@ -1,12 +1,14 @@
 //! Judging devices: within the transaction that changed a fact, so that no answer is older than what it is about.
 
-use moat_model::{DeviceId, PolicyId, Timestamp};
+use moat_model::{DeviceId, PolicyId, Timestamp, compliance::ComplianceState};
 use moat_policy::{
+    Reason,
     assignment::{self, Subject},
     compliance::{AssignedPolicy, ComplianceDecision, Inputs, PolicyDecision, evaluate},
 };
 use serde_json::{Value, json};
 use sqlx::{Any, AnyConnection, Executor};
+use tokio::sync::mpsc;
 
 use super::{
     facts::{DeviceColumns, Fleet, Organisation, Stored},
@@ -18,40 +20,94 @@ use crate::{
     error::{Error, Result},
 };
 
-/// Changes that are kept in memory before they are written.
-const AT_ONCE: usize = 2_000;
+/// Devices that are judged before what changed is written: many, for those of which the same is said are written together.
+const AT_ONCE: usize = 10_000;
+/// More devices than these are read all at once.
+pub const ONE_BY_ONE: usize = 500;
+
+/// What is said of a device from now on.
+pub struct Verdict {
+    pub device: DeviceId,
+    pub state: ComplianceState,
+    pub reasons: Vec<Reason>,
+}
 
 /// Judges one device; whether what is said of it changed.
 pub async fn device(connection: &mut AnyConnection, id: DeviceId) -> Result<bool> {
     let organisation = Organisation::load(connection).await?;
     let fleet = Fleet::load(connection, Some(id)).await?;
-    match fleet.devices.first() {
-        Some(device) => {
-            let mut changes = Changes::default();
-            let says_otherwise = judge(&mut changes, &organisation, &fleet, device)?;
-            changes.store(connection).await?;
-            Ok(says_otherwise)
-        }
-        // It was removed.
-        None => Ok(false),
+    // None: it was removed.
+    Ok(!judge_all(connection, organisation, fleet).await?.is_empty())
+}
+
+/// Judges some devices.
+pub async fn devices(connection: &mut AnyConnection, ids: &[DeviceId]) -> Result<()> {
+    if ids.len() > ONE_BY_ONE {
+        return fleet(connection).await.map(drop);
     }
+    for id in ids {
+        device(connection, *id).await?;
+    }
+    Ok(())
 }
 
 /// Judges every device; gives those of which something else is said now.
-pub async fn fleet(connection: &mut AnyConnection) -> Result<Vec<DeviceId>> {
+pub async fn fleet(connection: &mut AnyConnection) -> Result<Vec<Verdict>> {
     let organisation = Organisation::load(connection).await?;
     let fleet = Fleet::load(connection, None).await?;
-    let (mut changed, mut changes) = (Vec::new(), Changes::default());
-    for device in &fleet.devices {
-        if judge(&mut changes, &organisation, &fleet, device)? {
-            changed.push(device.id.parse().map_err(Error::internal)?);
-        }
-        if changes.len() >= AT_ONCE {
-            std::mem::take(&mut changes).store(connection).await?;
-        }
+    judge_all(connection, organisation, fleet).await
+}
+
+/// One after the other where there are few; else some are judged while those before them are written.
+async fn judge_all(connection: &mut AnyConnection, organisation: Organisation, fleet: Fleet) -> Result<Vec<Verdict>> {
+    let judging = Judging {
+        at: now(),
+        organisation,
+        fleet,
+    };
+    let at = judging.at;
+    if judging.fleet.devices.len() <= ONE_BY_ONE {
+        let (changes, verdicts) = judging.some(0)?;
+        changes.store(connection, at).await?;
+        return Ok(verdicts);
     }
-    changes.store(connection).await?;
-    Ok(changed)
+    let (sender, mut receiver) = mpsc::channel(1);
+    let judging = tokio::task::spawn_blocking(move || {
+        for first in (0..judging.fleet.devices.len()).step_by(AT_ONCE) {
+            let judged = judging.some(first);
+            let failed = judged.is_err();
+            // Nobody receives any more once something could not be written.
+            if sender.blocking_send(judged).is_err() || failed {
+                return;
+            }
+        }
+    });
+    let mut verdicts = Vec::new();
+    while let Some(judged) = receiver.recv().await {
+        let (changes, some) = judged?;
+        changes.store(connection, at).await?;
+        verdicts.extend(some);
+    }
+    judging.await.map_err(Error::internal)?;
+    Ok(verdicts)
+}
+
+/// Devices to judge at one time: those that change together are said to have changed together.
+struct Judging {
+    at: Timestamp,
+    organisation: Organisation,
+    fleet: Fleet,
+}
+
+impl Judging {
+    /// Judges the devices from `first` on, at most [`AT_ONCE`].
+    fn some(&self, first: usize) -> Result<(Changes, Vec<Verdict>)> {
+        let (mut changes, mut verdicts) = (Changes::default(), Vec::new());
+        for device in self.fleet.devices.iter().skip(first).take(AT_ONCE) {
+            verdicts.extend(judge(&mut changes, &self.organisation, &self.fleet, device, self.at)?);
+        }
+        Ok((changes, verdicts))
+    }
 }
 
 /// Judges up to `most` devices whose time has come; gives when the next one's comes.
@@ -69,9 +125,7 @@ pub async fn due(app: &App, most: i64) -> Result<Option<Timestamp>> {
         .await?;
     let ids = ids.iter().map(|id| id.parse()).collect::<Result<Vec<DeviceId>, _>>();
     let ids = ids.map_err(Error::internal)?;
-    for id in &ids {
-        device(&mut tx, *id).await?;
-    }
+    devices(&mut tx, &ids).await?;
     let next = next_due(&mut *tx).await?;
     tx.commit().await?;
     for id in ids {
@@ -86,8 +140,14 @@ async fn next_due(executor: impl Executor<'_, Database = Any>) -> Result<Option<
     Ok(next.map(Timestamp::from_micros))
 }
 
-/// Judges a device and adds what changed; gives whether something else is said of it.
-fn judge(changes: &mut Changes, organisation: &Organisation, fleet: &Fleet, device: &DeviceColumns) -> Result<bool> {
+/// Judges a device and adds what changed; gives what is said of it now if that is something else.
+fn judge(
+    changes: &mut Changes,
+    organisation: &Organisation,
+    fleet: &Fleet,
+    device: &DeviceColumns,
+    at: Timestamp,
+) -> Result<Option<Verdict>> {
     let stored = fleet.stored.get(&device.id).map_or(&[][..], Vec::as_slice);
     let facts = fleet.facts(device)?;
     let threats = fleet.threats(device)?;
@@ -115,9 +175,9 @@ fn judge(changes: &mut Changes, organisation: &Organisation, fleet: &Fleet, devi
         partners: &threats.partners(organisation),
         policies: &policies,
         tenant: &organisation.tenant,
-        now: now(),
+        now: at,
     });
-    note(changes, device, stored, &decision)
+    note(changes, device, stored, decision)
 }
 
 fn find(stored: &[Stored], policy: PolicyId) -> Option<&Stored> {
@@ -125,13 +185,13 @@ fn find(stored: &[Stored], policy: PolicyId) -> Option<&Stored> {
     stored.iter().find(|stored| stored.policy == id)
 }
 
-/// Adds what changed; gives whether something else is said of the device. Most judgements change nothing.
+/// Adds what changed. Most judgements change nothing.
 fn note(
     changes: &mut Changes,
     device: &DeviceColumns,
     stored: &[Stored],
-    decision: &ComplianceDecision,
-) -> Result<bool> {
+    decision: ComplianceDecision,
+) -> Result<Option<Verdict>> {
     for policy in &decision.policies {
         note_policy(changes, &device.id, find(stored, policy.id), policy);
     }
@@ -144,20 +204,27 @@ fn note(
     for stored in stored.iter().filter(gone) {
         changes.gone.push((device.id.clone(), stored.policy.clone()));
     }
-    let after = Judged {
-        device: device.id.clone(),
-        state: decision.state.as_str(),
-        reasons: serde_json::to_string(&decision.reasons).map_err(Error::internal)?,
-        grace_until: decision.grace_period_expires.map(Timestamp::as_micros),
-        next_at: decision.next_change.map(Timestamp::as_micros),
-    };
-    let says_the_same = device.compliance_state == after.state
-        && device.compliance_reasons == after.reasons
-        && device.compliance_grace_until == after.grace_until;
-    if !says_the_same || device.compliance_next_at != after.next_at {
-        changes.devices.push(after);
+    let reasons = serde_json::to_string(&decision.reasons).map_err(Error::internal)?;
+    let grace_until = decision.grace_period_expires.map(Timestamp::as_micros);
+    let next_at = decision.next_change.map(Timestamp::as_micros);
+    let says_the_same = device.compliance_state == decision.state.as_str()
+        && device.compliance_reasons == reasons
+        && device.compliance_grace_until == grace_until;
+    if !says_the_same || device.compliance_next_at != next_at {
+        let judged = Judged {
+            state: decision.state.as_str(),
+            reasons,
+        };
+        changes.judged(judged, &device.id, grace_until, next_at);
     }
-    Ok(!says_the_same)
+    if says_the_same {
+        return Ok(None);
+    }
+    Ok(Some(Verdict {
+        device: device.id.parse().map_err(Error::internal)?,
+        state: decision.state,
+        reasons: decision.reasons,
+    }))
 }
 
 fn note_policy(changes: &mut Changes, device: &str, before: Option<&Stored>, policy: &PolicyDecision) {
@@ -169,14 +236,14 @@ fn note_policy(changes: &mut Changes, device: &str, before: Option<&Stored>, pol
             && before.previous.error_since == policy.error_since
     });
     if !same {
-        changes.policies.push(PolicyState {
-            device: device.to_string(),
+        let state = PolicyState {
             policy: policy.id.to_string(),
             status: policy.status.as_str(),
-            noncompliant_since: policy.noncompliant_since.map(Timestamp::as_micros),
-            error_since: policy.error_since.map(Timestamp::as_micros),
             settings,
-        });
+        };
+        let noncompliant_since = policy.noncompliant_since.map(Timestamp::as_micros);
+        let error_since = policy.error_since.map(Timestamp::as_micros);
+        changes.policy(state, device, noncompliant_since, error_since);
     }
     // A period of noncompliance is over: the next one starts its schedule anew.
     let was_over = before.is_some_and(|before| before.previous.noncompliant_since.is_some());

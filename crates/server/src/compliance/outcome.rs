@@ -1,18 +1,22 @@
-//! What came out of judging devices, on its way into the database: many rows to a statement.
+//! What came out of judging devices, on its way into the database. Devices of which the same is said are written together.
 
-use sqlx::{AnyConnection, AssertSqlSafe};
+use std::collections::HashMap;
+
+use moat_model::Timestamp;
+use sqlx::AnyConnection;
 
 use crate::{
-    app::now,
-    db::{self, ROWS},
+    db::packed::{self, Packed},
     error::Result,
 };
 
 /// What changed and is not written yet.
 #[derive(Default)]
 pub struct Changes {
-    pub devices: Vec<Judged>,
-    pub policies: Vec<PolicyState>,
+    /// With the end of the grace period, and the time when time alone may change it.
+    judged: HashMap<Judged, Vec<Packed>>,
+    /// With the times since when the device is not compliant, or in error.
+    policies: HashMap<PolicyState, Vec<Packed>>,
     /// Device and policy: the policy does not apply to the device any more.
     pub gone: Vec<(String, String)>,
     /// Device and policy: a period of noncompliance is over.
@@ -20,32 +24,40 @@ pub struct Changes {
 }
 
 /// What is said of a device.
+#[derive(PartialEq, Eq, Hash)]
 pub struct Judged {
-    pub device: String,
     pub state: &'static str,
     pub reasons: String,
-    pub grace_until: Option<i64>,
-    pub next_at: Option<i64>,
 }
 
 /// What a policy says of a device.
+#[derive(PartialEq, Eq, Hash)]
 pub struct PolicyState {
-    pub device: String,
     pub policy: String,
     pub status: &'static str,
-    pub noncompliant_since: Option<i64>,
-    pub error_since: Option<i64>,
     pub settings: String,
 }
 
 impl Changes {
-    pub fn len(&self) -> usize {
-        self.devices.len() + self.policies.len() + self.gone.len() + self.over.len()
+    pub fn judged(&mut self, judged: Judged, device: &str, grace_until: Option<i64>, next_at: Option<i64>) {
+        let row = Packed::new(device, grace_until, next_at);
+        self.judged.entry(judged).or_default().push(row);
     }
 
-    pub async fn store(self, connection: &mut AnyConnection) -> Result<()> {
-        for rows in self.policies.chunks(ROWS) {
-            store_policies(connection, rows).await?;
+    pub fn policy(
+        &mut self,
+        state: PolicyState,
+        device: &str,
+        noncompliant_since: Option<i64>,
+        error_since: Option<i64>,
+    ) {
+        let row = Packed::new(device, noncompliant_since, error_since);
+        self.policies.entry(state).or_default().push(row);
+    }
+
+    pub async fn store(self, connection: &mut AnyConnection, at: Timestamp) -> Result<()> {
+        for (state, devices) in &self.policies {
+            store_policy(connection, state, devices, at).await?;
         }
         for (device, policy) in &self.gone {
             delete(connection, DELETE_STATE, device, policy).await?;
@@ -53,8 +65,8 @@ impl Changes {
         for (device, policy) in self.gone.iter().chain(&self.over) {
             delete(connection, DELETE_ACTIONS, device, policy).await?;
         }
-        for rows in self.devices.chunks(ROWS) {
-            store_devices(connection, rows).await?;
+        for (judged, devices) in &self.judged {
+            store_judged(connection, judged, devices).await?;
         }
         Ok(())
     }
@@ -69,58 +81,43 @@ async fn delete(connection: &mut AnyConnection, query: &'static str, device: &st
     Ok(())
 }
 
-async fn store_devices(connection: &mut AnyConnection, rows: &[Judged]) -> Result<()> {
-    // The casts tell PostgreSQL what a null is.
-    let row = |n: usize| {
-        let at = n * 5;
-        format!(
-            "(${}, ${}, ${}, CAST(${} AS BIGINT), CAST(${} AS BIGINT))",
-            at + 1,
-            at + 2,
-            at + 3,
-            at + 4,
-            at + 5
-        )
-    };
-    let values: Vec<String> = (0..rows.len()).map(row).collect();
-    let sql = format!(
-        "WITH judged (id, state, reasons, grace, next) AS (VALUES {}) UPDATE devices SET compliance_state = judged.state, \
-         compliance_reasons = judged.reasons, compliance_grace_until = judged.grace, compliance_next_at = judged.next \
-         FROM judged WHERE devices.id = judged.id",
-        values.join(", ")
+async fn store_judged(connection: &mut AnyConnection, judged: &Judged, devices: &[Packed]) -> Result<()> {
+    const QUERY: &str = packed::statement!(
+        "UPDATE devices SET compliance_state = $2, compliance_reasons = $3, compliance_grace_until = packed.a, \
+         compliance_next_at = packed.b FROM packed WHERE devices.id = packed.id"
     );
-    let mut query = sqlx::query(AssertSqlSafe(sql));
-    for row in rows {
-        query = query
-            .bind(row.device.clone())
-            .bind(row.state)
-            .bind(row.reasons.clone())
-            .bind(row.grace_until)
-            .bind(row.next_at);
+    for devices in devices.chunks(packed::AT_ONCE) {
+        let query = sqlx::query(QUERY)
+            .bind(packed::text(devices))
+            .bind(judged.state)
+            .bind(judged.reasons.clone());
+        query.execute(&mut *connection).await?;
     }
-    query.execute(connection).await?;
     Ok(())
 }
 
-async fn store_policies(connection: &mut AnyConnection, rows: &[PolicyState]) -> Result<()> {
-    let sql = format!(
-        "INSERT INTO device_policy_states (device_id, policy_id, status, noncompliant_since, error_since, settings, updated_at) \
-         VALUES {} ON CONFLICT (device_id, policy_id) DO UPDATE SET status = excluded.status, \
+async fn store_policy(
+    connection: &mut AnyConnection,
+    state: &PolicyState,
+    devices: &[Packed],
+    at: Timestamp,
+) -> Result<()> {
+    // WHERE keeps SQLite from reading ON CONFLICT as part of the join.
+    const QUERY: &str = packed::statement!(
+        "INSERT INTO device_policy_states (device_id, policy_id, status, settings, updated_at, noncompliant_since, error_since) \
+         SELECT packed.id, CAST($2 AS TEXT), CAST($3 AS TEXT), CAST($4 AS TEXT), CAST($5 AS BIGINT), packed.a, packed.b \
+         FROM packed WHERE packed.id <> '' ON CONFLICT (device_id, policy_id) DO UPDATE SET status = excluded.status, \
          noncompliant_since = excluded.noncompliant_since, error_since = excluded.error_since, settings = excluded.settings, \
-         updated_at = excluded.updated_at",
-        db::placeholders(rows.len(), 7)
+         updated_at = excluded.updated_at"
     );
-    let mut query = sqlx::query(AssertSqlSafe(sql));
-    for row in rows {
-        query = query
-            .bind(row.device.clone())
-            .bind(row.policy.clone())
-            .bind(row.status)
-            .bind(row.noncompliant_since)
-            .bind(row.error_since)
-            .bind(row.settings.clone())
-            .bind(now().as_micros());
+    for devices in devices.chunks(packed::AT_ONCE) {
+        let query = sqlx::query(QUERY)
+            .bind(packed::text(devices))
+            .bind(state.policy.clone())
+            .bind(state.status)
+            .bind(state.settings.clone())
+            .bind(at.as_micros());
+        query.execute(&mut *connection).await?;
     }
-    query.execute(connection).await?;
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! The database. SQLite in WAL mode with `synchronous=FULL`: what was committed survives `kill -9` and power loss.
 
+pub mod packed;
+
 use std::{fs::OpenOptions, os::unix::fs::OpenOptionsExt as _, path::Path, time::Duration};
 
 use sqlx::{Any, AnyConnection, AnyPool, Connection as _, Executor as _, any::AnyPoolOptions};

@@ -141,7 +141,7 @@ pub async fn set_user(app: &App, caller: &Caller, id: DeviceId, user: Option<&st
         after: Some(&after),
     };
     audit::record(&mut tx, &caller.actor, change).await?;
-    app.commit_directory(tx).await
+    app.commit_directory(tx, &[id]).await
 }
 
 /// Longest tag, in bytes.

@@ -97,9 +97,10 @@ pub async fn delete(app: &App, caller: &Caller, id: GroupId) -> Result<()> {
             "these policies name the group: {names}; change them first"
         )));
     }
+    let devices = store::devices_below(&mut tx, id.0).await?;
     store::delete(&mut tx, id).await?;
     record(&mut tx, caller, "delete", Some(&group), None).await?;
-    app.commit_directory(tx).await
+    app.commit_directory(tx, &devices).await
 }
 
 /// Members of every kind, directly in the group.
@@ -138,7 +139,8 @@ pub async fn add_member(app: &App, caller: &Caller, id: GroupId, member: Uuid) -
         return Err(Error::invalid("BadRequest", text));
     }
     record_member(&mut tx, caller, "add member", &group, member).await?;
-    app.commit_directory(tx).await
+    let devices = store::devices_below(&mut tx, member).await?;
+    app.commit_directory(tx, &devices).await
 }
 
 pub async fn remove_member(app: &App, caller: &Caller, id: GroupId, member: Uuid) -> Result<()> {
@@ -149,7 +151,8 @@ pub async fn remove_member(app: &App, caller: &Caller, id: GroupId, member: Uuid
         return Err(Error::not_found("member", member));
     }
     record_member(&mut tx, caller, "remove member", &group, member).await?;
-    app.commit_directory(tx).await
+    let devices = store::devices_below(&mut tx, member).await?;
+    app.commit_directory(tx, &devices).await
 }
 
 fn apply(group: &mut GroupRow, change: Change) -> Result<()> {

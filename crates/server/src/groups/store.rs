@@ -1,6 +1,6 @@
 use std::collections::{BTreeSet, HashMap};
 
-use moat_model::GroupId;
+use moat_model::{DeviceId, GroupId};
 use sqlx::{Any, Executor, FromRow};
 use uuid::Uuid;
 
@@ -201,6 +201,20 @@ pub async fn closure(executor: impl Executor<'_, Database = Any>) -> Result<Hash
 pub async fn contains(tx: &mut Transaction, group: GroupId, member: Uuid) -> Result<bool> {
     let up = ids_of(&mut **tx, &member.to_string()).await?;
     Ok(up.contains(&group.to_string()))
+}
+
+/// Devices in use that a user, device or group stands for: a user's, itself, or those of its members.
+pub async fn devices_below(tx: &mut Transaction, member: Uuid) -> Result<Vec<DeviceId>> {
+    let query = "WITH RECURSIVE m AS (SELECT CAST($1 AS TEXT) AS id \
+                 UNION SELECT x.member_id FROM group_members x JOIN m ON x.group_id = m.id) \
+                 SELECT d.id FROM devices d JOIN m ON d.id = m.id WHERE d.revoked_at IS NULL \
+                 UNION SELECT d.id FROM devices d JOIN m ON d.user_id = m.id WHERE d.revoked_at IS NULL";
+    let ids: Vec<String> = sqlx::query_scalar(query)
+        .bind(member.to_string())
+        .fetch_all(&mut **tx)
+        .await?;
+    let ids = ids.iter().map(|id| id.parse()).collect::<Result<_, _>>();
+    ids.map_err(Error::internal)
 }
 
 /// What an id names.

@@ -104,7 +104,8 @@ pub async fn update(app: &App, caller: &Caller, key: &str, change: Change) -> Re
         after: Some(&Record::of(&user)),
     };
     audit::record(&mut tx, &caller.actor, change).await?;
-    app.commit_directory(tx).await?;
+    let devices = devices_of(&mut tx, &user).await?;
+    app.commit_directory(tx, &devices).await?;
     Ok(user)
 }
 
@@ -114,6 +115,7 @@ pub async fn delete(app: &App, caller: &Caller, key: &str) -> Result<()> {
     let mut tx = app.db.begin().await?;
     let user = store::find(&mut *tx, key).await?;
     let user = user.ok_or_else(|| Error::not_found("user", key.chars().take(80).collect::<String>()))?;
+    let devices = devices_of(&mut tx, &user).await?;
     store::delete(&mut tx, &user.id).await?;
     let change = audit::Change {
         action: "delete",
@@ -123,7 +125,12 @@ pub async fn delete(app: &App, caller: &Caller, key: &str) -> Result<()> {
         after: None,
     };
     audit::record(&mut tx, &caller.actor, change).await?;
-    app.commit_directory(tx).await
+    app.commit_directory(tx, &devices).await
+}
+
+async fn devices_of(tx: &mut crate::db::Transaction, user: &UserRow) -> Result<Vec<moat_model::DeviceId>> {
+    let id = user.id.parse().map_err(Error::internal)?;
+    crate::groups::store::devices_below(tx, id).await
 }
 
 fn apply(user: &mut UserRow, change: Change) -> Result<()> {
