@@ -14,6 +14,7 @@ use crate::{
     data_folder::DataFolder,
     db::{self, Db},
     keys::Keys,
+    language::Languages,
     limits::Limits,
     pki::Authority,
     push::Hub,
@@ -30,6 +31,7 @@ pub struct Inner {
     pub keys: Keys,
     pub hub: Hub,
     pub access: access::Memory,
+    pub languages: Languages,
     pub limits: Limits,
     pub bundles: bundles::Cache,
     pub shown_once: ShownOnce,
@@ -66,6 +68,7 @@ impl App {
         let tenant = tenant(&db).await?;
         let revision = crate::settings::revision(&db).await?;
         let last = db::meta(db.read(), "reached").await?;
+        let languages = Languages::open(&data.languages())?;
         let limits = Limits::default();
         let access = access::Memory::default();
         access.refresh(&db).await?;
@@ -76,6 +79,7 @@ impl App {
             keys,
             hub: Hub::new(revision),
             access,
+            languages,
             limits,
             bundles: bundles::Cache::default(),
             shown_once: ShownOnce::default(),

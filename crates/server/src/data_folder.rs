@@ -51,6 +51,11 @@ impl DataFolder {
         self.path.join("moat.db")
     }
 
+    /// Languages that the organisation added.
+    pub fn languages(&self) -> PathBuf {
+        self.path.join("languages")
+    }
+
     pub fn ca_certificate(&self) -> PathBuf {
         self.path.join("ca.pem")
     }

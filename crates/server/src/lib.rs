@@ -32,6 +32,7 @@ mod indicators;
 mod jobs;
 mod json;
 mod keys;
+mod language;
 mod limits;
 mod listen;
 pub mod local;

@@ -1,5 +1,7 @@
 //! Set-up, sign-in and sign-out.
 
+use std::sync::Arc;
+
 use askama::Template;
 use axum::{
     Extension,
@@ -14,6 +16,7 @@ use crate::{
     accounts::session::Form,
     console::{ConsoleError, Html, local},
     error::Error,
+    language::{Language, Reader},
     listen::Peer,
 };
 
@@ -37,6 +40,7 @@ impl SetupPage {
 #[derive(Template)]
 #[template(path = "sign_in.html")]
 struct SignInPage {
+    language: Arc<Language>,
     name: String,
     next: String,
     error: Option<String>,
@@ -88,12 +92,14 @@ pub async fn setup(
 
 pub async fn sign_in_page(
     session: Option<Session>,
+    Reader(language): Reader,
     Query(Next { next }): Query<Next>,
 ) -> Result<Response, ConsoleError> {
     if session.is_some() {
         return Ok(Redirect::to(&local(&next)).into_response());
     }
     Html(SignInPage {
+        language,
         name: String::new(),
         next,
         error: None,
@@ -104,6 +110,7 @@ pub async fn sign_in_page(
 pub async fn do_sign_in(
     State(app): State<App>,
     Extension(Peer(peer)): Extension<Peer>,
+    Reader(language): Reader,
     request: Request,
 ) -> Result<Response, ConsoleError> {
     let fields = read_fields(request).await?;
@@ -113,6 +120,7 @@ pub async fn do_sign_in(
         Err(error @ (Error::Unauthorized(_) | Error::TooManyRequests { .. })) => {
             let status = error.status();
             let page = Html(SignInPage {
+                language,
                 name,
                 next,
                 error: Some(error.to_string()),

@@ -1,6 +1,6 @@
 //! Sessions: a random cookie that only the browser keeps, and a token in every form against forged requests.
 
-use std::{net::IpAddr, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use axum::{
     extract::{FromRequest, FromRequestParts, OptionalFromRequestParts, Request},
@@ -19,6 +19,7 @@ use crate::{
     console::{ConsoleError, address},
     error::{Error, Result},
     json::MAX_BODY,
+    language::Language,
     odata::decode_pairs,
     secret,
 };
@@ -30,13 +31,15 @@ const LIFETIME: Duration = Duration::from_secs(12 * 3600);
 const MAX_OPEN_FORM: usize = 64 << 10;
 
 /// A signed-in administrator.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Session {
     token: String,
     pub administrator: String,
     pub name: String,
     role: AdministratorRole,
     pub csrf: String,
+    /// The one in which the pages speak to them.
+    pub language: Arc<Language>,
 }
 
 /// A form whose token was right, with the session that sent it.
@@ -127,6 +130,8 @@ pub async fn open(
         name: name.to_string(),
         role,
         csrf,
+        // No page is shown with it: the browser is sent on, and asks in its language.
+        language: app.languages.english(),
     })
 }
 
@@ -163,6 +168,7 @@ impl Session {
             name: row.name,
             role: row.role.parse()?,
             csrf: row.csrf_token,
+            language: app.languages.choose(headers),
         }))
     }
 }

@@ -128,7 +128,7 @@ async fn render_list(app: &App, session: &Session, here: &str, wrong: Wrong) -> 
     let page = triage::list(app, &session.caller(), &query, None).await?;
     let parameters = filters.parameters(&filters.status, &filters.severity);
     Html(ListPage {
-        frame: Frame::new(session, "alerts"),
+        frame: Frame::new(session, "/alerts"),
         rows: page.rows,
         statuses: filters.statuses(),
         severities: filters.severities(),
@@ -234,7 +234,7 @@ async fn render(
     let history = triage::history(&app.db, id).await?;
     let (typed, wrong) = refused.unwrap_or_else(|| (stored(&alert), Wrong::default()));
     Html(AlertPage {
-        frame: Frame::new(session, "alerts"),
+        frame: Frame::new(session, "/alerts"),
         alert,
         evidence: evidence.collect(),
         history,

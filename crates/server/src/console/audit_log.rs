@@ -25,7 +25,7 @@ pub async fn page(State(app): State<App>, session: Session, uri: Uri) -> Result<
     let has_more = rows.len() as u64 > PAGE;
     rows.truncate(PAGE as usize);
     Html(Page {
-        frame: Frame::new(&session, "audit"),
+        frame: Frame::new(&session, "/audit"),
         rows,
         pager: Pager::new("/audit", &[], skip, PAGE, has_more),
     })

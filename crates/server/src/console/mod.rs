@@ -11,6 +11,8 @@ mod settings;
 mod store;
 pub mod words;
 
+use std::sync::Arc;
+
 use askama::Template;
 use axum::{
     extract::{Request, State},
@@ -24,6 +26,7 @@ use crate::{
     accounts::Session,
     error::{Error, Result},
     json,
+    language::Language,
 };
 
 pub use address::{Chip, Pager, address, back_to, escape, here, local};
@@ -37,16 +40,30 @@ pub use settings::{
     create_client, create_gateway, disable_client, disable_gateway, page as settings, save as save_settings,
 };
 
-/// The entries of the navigation: key, address, name.
-pub const NAVIGATION: &[(&str, &str, &str)] = &[
-    ("overview", "/", "Overview"),
-    ("devices", "/devices", "Devices"),
-    ("alerts", "/alerts", "Alerts"),
-    ("indicators", "/indicators", "Indicators"),
-    ("reports", "/reports", "Reported sites"),
-    ("enrollment", "/enrollment", "Enrolment"),
-    ("settings", "/settings", "Settings"),
-    ("audit", "/audit", "Audit log"),
+/// A section of the console: its message, and its pages, each with its address. The first page is where the section opens.
+pub struct Section {
+    pub name: &'static str,
+    pub pages: &'static [(&'static str, &'static str)],
+}
+
+const fn section(name: &'static str, pages: &'static [(&'static str, &'static str)]) -> Section {
+    Section { name, pages }
+}
+
+/// The navigation. A section with one page has no tabs.
+pub const SECTIONS: &[Section] = &[
+    section("nav-overview", &[("nav-overview", "/")]),
+    section(
+        "nav-devices",
+        &[("tab-devices", "/devices"), ("tab-enrollment", "/enrollment")],
+    ),
+    section("nav-alerts", &[("nav-alerts", "/alerts")]),
+    section(
+        "nav-web-protection",
+        &[("tab-indicators", "/indicators"), ("tab-reports", "/reports")],
+    ),
+    section("nav-settings", &[("nav-settings", "/settings")]),
+    section("nav-audit", &[("nav-audit", "/audit")]),
 ];
 
 /// A rendered page.
@@ -61,19 +78,44 @@ impl<T: Template> Html<T> {
 
 /// What every page behind the sign-in shows around its content.
 pub struct Frame {
-    /// Which entry of the navigation is marked.
-    pub section: &'static str,
+    /// The address of the page that is marked in the navigation.
+    pub page: &'static str,
     pub user: String,
     pub csrf: String,
+    pub language: Arc<Language>,
 }
 
 impl Frame {
-    pub fn new(session: &Session, section: &'static str) -> Self {
+    pub fn new(session: &Session, page: &'static str) -> Self {
         Self {
-            section,
+            page,
             user: session.name.clone(),
             csrf: session.csrf.clone(),
+            language: Arc::clone(&session.language),
         }
+    }
+
+    /// The section that the page is in.
+    pub fn section(&self) -> Option<&'static Section> {
+        let here = |section: &&Section| section.pages.iter().any(|(_, path)| *path == self.page);
+        SECTIONS.iter().find(here)
+    }
+
+    pub fn is_in(&self, section: &Section) -> bool {
+        self.section().is_some_and(|here| here.name == section.name)
+    }
+
+    /// A message in the reader's language.
+    pub fn t(&self, message: &str) -> String {
+        self.language.t(message)
+    }
+
+    pub fn n(&self, message: &str, count: impl std::borrow::Borrow<i64>) -> String {
+        self.language.n(message, count)
+    }
+
+    pub fn with<const N: usize>(&self, message: &str, variables: [(&str, &str); N]) -> String {
+        self.language.with(message, variables)
     }
 }
 

@@ -28,7 +28,7 @@ struct Page {
 
 pub async fn page(State(app): State<App>, session: Session) -> Result<Response, ConsoleError> {
     Html(Page {
-        frame: Frame::new(&session, "overview"),
+        frame: Frame::new(&session, "/"),
         counts: store::counts(&app.db).await?,
         connected: app.hub.connected(),
         unusable: app.bundles.unusable(),

@@ -169,7 +169,7 @@ async fn render(app: &App, session: &Session, refused: Refused) -> Result<Respon
     let caller = session.caller();
     let (typed, wrong) = refused.unwrap_or_default();
     let page = Page {
-        frame: Frame::new(session, "settings"),
+        frame: Frame::new(session, "/settings"),
         settings: match wrong.is_on("settings") {
             true => typed.clone(),
             false => stored(&settings::get(&app.db).await?),

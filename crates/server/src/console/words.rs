@@ -31,14 +31,6 @@ pub fn end_at(at: &Timestamp) -> String {
     end(&at.as_micros())
 }
 
-/// `1 time`, `2 times`.
-pub fn times(count: &i64) -> String {
-    match count {
-        1 => "1 time".into(),
-        count => format!("{count} times"),
-    }
-}
-
 pub fn ago_at(at: &Timestamp) -> String {
     ago(&at.as_micros())
 }
@@ -137,7 +129,6 @@ mod tests {
         }
         assert_eq!(end(&before(-7_230)), "in 2 h");
         assert_eq!(end(&before(120)), "ended 2 min ago");
-        assert_eq!((times(&1), times(&12)), ("1 time".into(), "12 times".into()));
         assert_eq!(fingerprint("ab01ff"), "AB:01:FF");
         assert_eq!(exact(&0), "1970-01-01 00:00:00 UTC");
     }

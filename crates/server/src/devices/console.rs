@@ -57,12 +57,12 @@ const FILTERS: [(&str, &str, &str); 7] = [
 ];
 
 /// The filters as links, and what is searched for, each to be switched off by itself.
-fn chips(search: &str, filter: &str) -> Vec<Chip> {
+fn chips(frame: &Frame, search: &str, filter: &str) -> Vec<Chip> {
     let link = |search: &str, filter: &str| address("/devices", &[("q", search), ("filter", filter)]);
     let mut chips = Vec::new();
     if !search.is_empty() {
         chips.push(Chip {
-            label: format!("Name has “{search}”"),
+            label: frame.with("name-has", [("text", search)]),
             link: link("", filter),
             on: true,
             removable: true,
@@ -106,10 +106,11 @@ pub async fn list(State(app): State<App>, session: Session, uri: Uri) -> Result<
         let on = connected(&row);
         (row, on)
     });
+    let frame = Frame::new(&session, "/devices");
     Html(ListPage {
-        frame: Frame::new(&session, "devices"),
         rows: rows.collect(),
-        chips: chips(&search, &filter),
+        chips: chips(&frame, &search, &filter),
+        frame,
         search,
         filter,
         pager,
@@ -190,7 +191,7 @@ async fn render(app: &App, session: &Session, id: &str, wrong: Wrong) -> Result<
         .map_err(Error::internal)?;
     let query = odata::Query::parse(Some("$top=50"))?;
     let page = DevicePage {
-        frame: Frame::new(session, "devices"),
+        frame: Frame::new(session, "/devices"),
         connected: app.hub.is_connected(id),
         tags: search::tags(&app.db, &device.id).await?,
         posture,

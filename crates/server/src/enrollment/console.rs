@@ -113,7 +113,7 @@ async fn render(
 ) -> Result<Response, ConsoleError> {
     let rows = list_tokens(app, &session.caller()).await?;
     Html(Page {
-        frame: Frame::new(session, "enrollment"),
+        frame: Frame::new(session, "/enrollment"),
         rows,
         link,
         typed,

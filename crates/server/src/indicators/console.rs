@@ -243,7 +243,7 @@ async fn render(app: &App, session: &Session, view: View) -> Result<Response, Co
     let page = super::list(app, &session.caller(), &query).await?;
     let parameters = [("q", filters.search.as_str()), ("id", filters.id.as_str())];
     Html(ListPage {
-        frame: Frame::new(session, "indicators"),
+        frame: Frame::new(session, "/indicators"),
         rows: page.rows,
         chips: filters.chips(),
         here: back_to(LIST, &view.here),

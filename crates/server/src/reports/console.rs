@@ -130,7 +130,7 @@ async fn render(app: &App, session: &Session, here: &str, refused: Option<Refuse
         chips.push(Chip::unknown(&filter, link("")));
     }
     Html(Page {
-        frame: Frame::new(session, "reports"),
+        frame: Frame::new(session, "/reports"),
         rows,
         chips,
         pager: Pager::new(LIST, &[("show", &filter)], skip, PAGE, has_more),
