@@ -68,6 +68,7 @@ fn event(event: &mut DeviceEvent, latest: Timestamp) {
             cut(comment, URL);
         }
         DeviceEvent::BundleRefused { reason } => cut(reason, TEXT),
+        DeviceEvent::OrderDone { detail, .. } => cut(detail, TEXT),
     }
 }
 

@@ -126,6 +126,11 @@ pub async fn get(db: &Db, id: DeviceId) -> Result<Option<DeviceRow>> {
         .await?)
 }
 
+pub async fn find(tx: &mut Transaction, id: DeviceId) -> Result<Option<DeviceRow>> {
+    let query = sqlx::query_as("SELECT * FROM devices WHERE id = $1").bind(id.to_string());
+    Ok(query.fetch_optional(&mut **tx).await?)
+}
+
 /// The device that a certificate was issued to; revoked ones too.
 pub async fn find_by_certificate(db: &Db, fingerprint: &str) -> Result<Option<DeviceRow>> {
     let query = "SELECT devices.* FROM device_certificates JOIN devices ON devices.id = device_certificates.device_id \

@@ -1,6 +1,7 @@
 //! The Graph face, spoken to as clients speak.
 
 mod app_protection;
+mod commands;
 mod compliance;
 mod conditional_access;
 mod conventions;
