@@ -72,6 +72,7 @@ pub async fn enroll(data: &DataFolder, options: &Options<'_>) -> Result<Identity
         crate::data_folder::BUNDLE,
         crate::data_folder::PREVIOUS_BUNDLE,
         crate::data_folder::STATE,
+        crate::data_folder::RETIRED,
     ] {
         let _ = std::fs::remove_file(data.path(name));
     }

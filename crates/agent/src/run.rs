@@ -5,6 +5,7 @@ mod posture;
 mod protection;
 
 use std::{
+    collections::VecDeque,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, atomic::AtomicUsize},
     time::Duration,
@@ -25,8 +26,10 @@ use crate::{
     data_folder::{CA, CERTIFICATE, DataFolder, Identity, KEY, STATE},
     enroll,
     notifications::Notifications,
+    orders,
     outbox::Outbox,
     posture::{Linux, Probe, RootFolder},
+    retired::{self, Retired},
     state::State,
     sync::{
         self,
@@ -60,6 +63,9 @@ pub struct Wake {
     pub bundle: Notify,
     pub posture: Notify,
     pub protection: Notify,
+    pub orders: Notify,
+    /// The server knows that this device has left.
+    pub left: Notify,
 }
 
 /// The agent as it is now.
@@ -83,6 +89,10 @@ pub struct Live {
     pub sync_error: Option<String>,
     pub storage_error: Option<String>,
     pub tunnel: Option<tunnel::Handle>,
+    /// Orders that are not carried out yet, oldest first.
+    pub orders: VecDeque<moat_model::Order>,
+    /// The answer to the order to leave is in the outbox, or was.
+    pub farewell: bool,
 }
 
 /// Runs the agent of an enrolled device until SIGTERM or SIGINT.
@@ -101,13 +111,24 @@ pub async fn run(data: DataFolder, posture_root: Option<PathBuf>) -> Result<()> 
         () = protection::run(agent.clone()) => {}
         () = sync::run(agent.clone()) => {}
         () = posture::run(agent.clone()) => {}
+        () = orders::run(agent.clone()) => {}
         result = control::serve(agent.clone()) => result?,
         result = stopped() => result?,
+        () = agent.wake.left.notified() => return leave(&agent),
     }
     // Dropping the tasks has taken routes and device away; the server hears of it if it can be reached.
     agent.set_protection(WebProtection::Stopped, None);
     let _ = tokio::time::timeout(Duration::from_secs(2), sync::check_in(&agent)).await;
     let _ = std::fs::remove_file(agent.data.socket());
+    Ok(())
+}
+
+/// The last thing that this agent does. Nothing may run between here and the end of the program: it could write again.
+fn leave(agent: &Agent) -> Result<()> {
+    let wiped = lock(&agent.state).leaving.is_some_and(|leaving| leaving.wipe);
+    let time = agent.clock.now();
+    retired::leave(&agent.data, &Retired { time, wiped })?;
+    tracing::info!("the organisation has retired this device; everything of it was removed");
     Ok(())
 }
 
@@ -151,6 +172,8 @@ impl Agent {
             sync_error: None,
             storage_error: None,
             tunnel: None,
+            orders: VecDeque::new(),
+            farewell: false,
         };
         let probe: Box<dyn Probe> = match posture_root {
             Some(root) => {
@@ -163,8 +186,8 @@ impl Agent {
         Ok(Self {
             client: RwLock::new(Arc::new(client(&data, &identity)?)),
             outbox: Mutex::new(Outbox::open(&data)?),
+            notifications: Mutex::new(Notifications::new(&state.messages)),
             state: Mutex::new(state),
-            notifications: Mutex::default(),
             live: Mutex::new(live),
             clock: Clock::start(),
             wake: Wake::default(),

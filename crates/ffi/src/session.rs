@@ -13,6 +13,7 @@ use moat_policy::jailbreak::Rules;
 use crate::{
     event::{Event, Events},
     key::verifying_key,
+    order::{self, Orders, Outcome},
     posture::{self, JailbreakLevel, Posture},
     probe::{Probe, ProbeError},
     time::{system_time, timestamp},
@@ -34,6 +35,7 @@ struct State {
     rules: Result<Arc<Rules>, String>,
     level: JailbreakLevel,
     events: Events,
+    orders: Orders,
 }
 
 /// The bundle in use.
@@ -70,6 +72,10 @@ pub enum SessionError {
     Rules { reason: String },
     #[error("the probe could not say where it runs: {reason}")]
     Probe { reason: String },
+    #[error("the server's answer cannot be read: {reason}")]
+    Reply { reason: String },
+    #[error("{id:?} is no id of an order")]
+    Order { id: String },
 }
 
 #[uniffi::export]
@@ -148,6 +154,31 @@ impl Session {
         Ok(posture)
     }
 
+    /// Takes the orders out of the body of an answer to `POST /device/v1/check-in`: events say what is to be done. The server repeats
+    /// an order until it has the answer; a session hands each one out once. After a start, tell
+    /// [`Session::remember_order`] first which ones were answered before.
+    pub fn take_orders(&self, reply: Vec<u8>) -> Result<(), SessionError> {
+        let mut state = self.state();
+        let events = state.orders.take(&reply)?;
+        events.into_iter().for_each(|event| state.events.push(event));
+        Ok(())
+    }
+
+    /// An order that was answered before this session was opened: it is not handed out again.
+    pub fn remember_order(&self, id: String) -> Result<(), SessionError> {
+        let id = order::parse(&id)?;
+        self.state().orders.remember(id);
+        Ok(())
+    }
+
+    /// What came of an order, as the `event` of an entry in the outbox, JSON; `detail` says why it was not done. Keep the id
+    /// together with the entry, so that the order is not carried out again after a crash.
+    pub fn answer_order(&self, id: String, outcome: Outcome, detail: String) -> Result<String, SessionError> {
+        let id = order::parse(&id)?;
+        self.state().orders.remember(id);
+        Ok(order::answer(id, outcome.into(), detail))
+    }
+
     /// The oldest event that nobody has taken yet.
     #[must_use]
     pub fn poll_event(&self) -> Option<Event> {
@@ -175,6 +206,7 @@ impl Session {
                 bundle: Arc::new(bundle),
                 level: JailbreakLevel::None,
                 events: Events::default(),
+                orders: Orders::default(),
             }),
         }))
     }
