@@ -22,6 +22,8 @@ pub const PREVIOUS_BUNDLE: &str = "bundle.previous";
 pub const OUTBOX: &str = "outbox";
 pub const LEDGER: &str = "ledger.jsonl";
 pub const STATE: &str = "state.json";
+/// What the device's management says of it, unless it is elsewhere.
+pub const CONFIGURATION: &str = "configuration.json";
 pub const IDENTITY: &str = "identity.json";
 /// Says that the device left its organisation, and when.
 pub const RETIRED: &str = "retired.json";

@@ -37,6 +37,9 @@ enum Command {
         /// Folder to look at as if it were the root of a phone
         #[arg(long, value_name = "DIR")]
         posture_root: Option<PathBuf>,
+        /// File in which the device's management says what it knows [default: configuration.json in the data folder]
+        #[arg(long, value_name = "FILE")]
+        configuration: Option<PathBuf>,
     },
     /// How the device is protected
     Status(Output),
@@ -152,9 +155,13 @@ fn main() -> ExitCode {
 async fn dispatch(command: Command) -> Result<()> {
     match command {
         Command::Enroll(args) => enroll_device(args).await,
-        Command::Run { target, posture_root } => {
+        Command::Run {
+            target,
+            posture_root,
+            configuration,
+        } => {
             retired::finish(&target.data)?;
-            run::run(DataFolder::open(&target.data)?, posture_root).await
+            run::run(DataFolder::open(&target.data)?, posture_root, configuration).await
         }
         Command::Status(output) => status(&output).await,
         Command::On(output) => control(&output, &Control::Switch { on: true }).await,

@@ -7,7 +7,7 @@ use moat_model::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::data_folder::{
-    BUNDLE, CA, CERTIFICATE, DataFolder, IDENTITY, KEY, OUTBOX, PREVIOUS_BUNDLE, RETIRED, SOCKET, STATE,
+    BUNDLE, CA, CERTIFICATE, CONFIGURATION, DataFolder, IDENTITY, KEY, OUTBOX, PREVIOUS_BUNDLE, RETIRED, SOCKET, STATE,
 };
 
 /// What stays of a device that left.
@@ -20,13 +20,14 @@ pub struct Retired {
 }
 
 /// All that belongs to the organisation, the secrets first.
-const ITS: [&str; 9] = [
+const ITS: [&str; 10] = [
     KEY,
     CERTIFICATE,
     BUNDLE,
     PREVIOUS_BUNDLE,
     STATE,
     OUTBOX,
+    CONFIGURATION,
     CA,
     SOCKET,
     IDENTITY,

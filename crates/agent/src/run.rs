@@ -1,5 +1,6 @@
 //! A running agent: what its parts share, and the tasks.
 
+mod configuration;
 mod events;
 mod posture;
 mod protection;
@@ -15,7 +16,7 @@ use anyhow::Result;
 use moat_engine::Policy;
 use moat_indicators::Bundle;
 use moat_model::{
-    Assessment, DeviceInfo, Settings, Timestamp, WebProtection,
+    AppInventory, Assessment, DeviceConfiguration, DeviceInfo, Settings, Timestamp, WebProtection,
     sync::{Access, CheckInReply, DeviceEvent, DeviceState, MAX_EVENTS},
 };
 use tokio::sync::Notify;
@@ -23,7 +24,7 @@ use tokio::sync::Notify;
 use crate::{
     clock::Clock,
     control,
-    data_folder::{CA, CERTIFICATE, DataFolder, Identity, KEY, STATE},
+    data_folder::{CA, CERTIFICATE, CONFIGURATION, DataFolder, Identity, KEY, STATE},
     enroll,
     notifications::Notifications,
     orders,
@@ -54,6 +55,8 @@ pub struct Agent {
     pub(crate) notifications: Mutex<Notifications>,
     pub(crate) live: Mutex<Live>,
     pub(crate) probe: Box<dyn Probe>,
+    /// Where the device's management writes what it knows.
+    pub(crate) configuration: PathBuf,
 }
 
 /// Wakes a task.
@@ -77,6 +80,11 @@ pub struct Live {
     pub posture_runs: u64,
     /// What of the posture could not be read.
     pub posture_error: Option<String>,
+    pub configuration: Option<DeviceConfiguration>,
+    pub configuration_error: Option<String>,
+    /// Which apps the server wants to hear of.
+    pub app_inventory: AppInventory,
+    pub os_build: Option<String>,
     pub tunnel_error: Option<String>,
     /// The stored bundle was damaged.
     pub bundle_error: Option<String>,
@@ -96,9 +104,13 @@ pub struct Live {
 }
 
 /// Runs the agent of an enrolled device until SIGTERM or SIGINT.
-pub async fn run(data: DataFolder, posture_root: Option<PathBuf>) -> Result<()> {
+pub async fn run(data: DataFolder, posture_root: Option<PathBuf>, configuration: Option<PathBuf>) -> Result<()> {
     let _lock = data.lock()?;
-    let agent = Arc::new(Agent::open(data, posture_root)?);
+    let mut agent = Agent::open(data, posture_root)?;
+    if let Some(file) = configuration {
+        agent.configuration = file;
+    }
+    let agent = Arc::new(agent);
     let damaged = lock(&agent.live).bundle_error.clone();
     if let Some(reason) = damaged {
         agent.record(DeviceEvent::BundleRefused { reason });
@@ -161,6 +173,10 @@ impl Agent {
             posture: state.reported.clone(),
             posture_runs: 0,
             posture_error: None,
+            configuration: None,
+            configuration_error: None,
+            app_inventory: AppInventory::None,
+            os_build: None,
             tunnel_error: None,
             bundle_error,
             protection: WebProtection::Stopped,
@@ -193,6 +209,7 @@ impl Agent {
             wake: Wake::default(),
             batch: AtomicUsize::new(MAX_EVENTS),
             probe,
+            configuration: data.path(CONFIGURATION),
             data,
             identity,
         })
@@ -250,6 +267,7 @@ impl Agent {
 
     pub fn device_info(&self) -> DeviceInfo {
         let mut device = enroll::device_info();
+        device.os_build.clone_from(&lock(&self.live).os_build);
         if let Some(name) = &self.identity.name {
             device.name.clone_from(name);
         }
@@ -268,6 +286,7 @@ impl Agent {
             &live.bundle_error,
             &no_policy,
             &live.posture_error,
+            &live.configuration_error,
             &live.sync_error,
             &live.storage_error,
         ];
@@ -285,6 +304,7 @@ impl Agent {
             posture: live.posture.clone(),
             addresses: own_addresses(),
             problems,
+            configuration: live.configuration.clone().map(|known| known.shared(live.app_inventory)),
         }
     }
 
@@ -411,6 +431,10 @@ impl Agent {
         let mut live = lock(&self.live);
         live.last_check_in = Some(self.clock.now());
         live.access = Some(reply.access.clone());
+        if live.app_inventory != reply.app_inventory {
+            live.app_inventory = reply.app_inventory;
+            self.wake.check_in.notify_one();
+        }
         live.revoked = false;
         live.sync_error = None;
     }

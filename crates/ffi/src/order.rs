@@ -52,15 +52,19 @@ impl Orders {
     }
 
     /// What the orders of a check-in's answer mean for the app; nothing for those that were handed out before.
-    pub fn take(&mut self, reply: &[u8]) -> Result<Vec<Event>, SessionError> {
-        let wrong = |reason: String| SessionError::Reply { reason };
-        if reply.len() > MAX_REPLY {
-            return Err(wrong(format!("it has more than {MAX_REPLY} bytes")));
-        }
-        let reply: CheckInReply = serde_json::from_slice(reply).map_err(|error| wrong(error.to_string()))?;
-        let new = reply.orders.iter().filter(|order| self.0.insert(order.id));
-        Ok(new.map(event).collect())
+    pub fn take(&mut self, orders: &[moat_model::Order]) -> Vec<Event> {
+        let new = orders.iter().filter(|order| self.0.insert(order.id));
+        new.map(event).collect()
     }
+}
+
+/// Reads the body of a check-in's answer.
+pub(crate) fn read(reply: &[u8]) -> Result<CheckInReply, SessionError> {
+    let wrong = |reason: String| SessionError::Reply { reason };
+    if reply.len() > MAX_REPLY {
+        return Err(wrong(format!("it has more than {MAX_REPLY} bytes")));
+    }
+    serde_json::from_slice(reply).map_err(|error| wrong(error.to_string()))
 }
 
 fn event(order: &moat_model::Order) -> Event {

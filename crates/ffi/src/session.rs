@@ -8,6 +8,7 @@ use std::{
 
 use ed25519_dalek::VerifyingKey;
 use moat_indicators::{Bundle, IndicatorSet, MAX_BUNDLE_BYTES, Match, UrlPattern};
+use moat_model::{AppInventory, DeviceConfiguration};
 use moat_policy::jailbreak::Rules;
 
 use crate::{
@@ -36,6 +37,8 @@ struct State {
     level: JailbreakLevel,
     events: Events,
     orders: Orders,
+    configuration: Option<DeviceConfiguration>,
+    app_inventory: AppInventory,
 }
 
 /// The bundle in use.
@@ -74,6 +77,8 @@ pub enum SessionError {
     Probe { reason: String },
     #[error("the server's answer cannot be read: {reason}")]
     Reply { reason: String },
+    #[error("the configuration cannot be used: {reason}")]
+    Configuration { reason: String },
     #[error("{id:?} is no id of an order")]
     Order { id: String },
 }
@@ -154,12 +159,14 @@ impl Session {
         Ok(posture)
     }
 
-    /// Takes the orders out of the body of an answer to `POST /device/v1/check-in`: events say what is to be done. The server repeats
+    /// Takes the body of an answer to `POST /device/v1/check-in`: events say what the organisation orders. The server repeats
     /// an order until it has the answer; a session hands each one out once. After a start, tell
     /// [`Session::remember_order`] first which ones were answered before.
-    pub fn take_orders(&self, reply: Vec<u8>) -> Result<(), SessionError> {
+    pub fn take_reply(&self, reply: Vec<u8>) -> Result<(), SessionError> {
+        let reply = order::read(&reply)?;
         let mut state = self.state();
-        let events = state.orders.take(&reply)?;
+        state.app_inventory = reply.app_inventory;
+        let events = state.orders.take(&reply.orders);
         events.into_iter().for_each(|event| state.events.push(event));
         Ok(())
     }
@@ -177,6 +184,23 @@ impl Session {
         let id = order::parse(&id)?;
         self.state().orders.remember(id);
         Ok(order::answer(id, outcome.into(), detail))
+    }
+
+    /// What the device's management says of it, the app's managed app configuration as JSON. Wrong, it changes nothing.
+    pub fn set_configuration(&self, configuration: Vec<u8>) -> Result<(), SessionError> {
+        let read = DeviceConfiguration::parse(&configuration).map_err(|error| SessionError::Configuration {
+            reason: error.to_string(),
+        })?;
+        self.state().configuration = Some(read);
+        Ok(())
+    }
+
+    /// The `state.configuration` of a check-in, JSON: apps only as far as the last answer lets them leave the device.
+    #[must_use]
+    pub fn configuration(&self) -> Option<String> {
+        let state = self.state();
+        let shared = state.configuration.clone()?.shared(state.app_inventory);
+        serde_json::to_string(&shared).ok()
     }
 
     /// The oldest event that nobody has taken yet.
@@ -207,6 +231,8 @@ impl Session {
                 level: JailbreakLevel::None,
                 events: Events::default(),
                 orders: Orders::default(),
+                configuration: None,
+                app_inventory: AppInventory::None,
             }),
         }))
     }

@@ -19,6 +19,7 @@ mod alert;
 pub mod app_protection;
 pub mod compliance;
 pub mod conditional_access;
+mod configuration;
 mod connector;
 mod device;
 mod directory;
@@ -31,6 +32,7 @@ pub mod sync;
 mod time;
 
 pub use alert::{AlertKind, AlertStatus, Classification, Determination, Evidence};
+pub use configuration::{AppInventory, DeviceConfiguration, InstalledApp, InvalidConfiguration, Passcode};
 pub use connector::{Connector, ConnectorId, PartnerState};
 pub use device::{DeviceId, DeviceInfo, HealthStatus, Management, Risk, ThreatLevel, WebProtection};
 pub use directory::{GroupId, PolicyId, Target, UserId};

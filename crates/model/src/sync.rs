@@ -15,8 +15,8 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Action, Assessment, DeviceId, DeviceInfo, IndicatorId, JailbreakLevel, Management, Order, OrderId, OrderOutcome,
-    Timestamp, WebProtection,
+    Action, AppInventory, Assessment, DeviceConfiguration, DeviceId, DeviceInfo, IndicatorId, JailbreakLevel,
+    Management, Order, OrderId, OrderOutcome, Timestamp, WebProtection,
 };
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -88,6 +88,9 @@ pub struct DeviceState {
     /// What keeps the device from being protected as it should be, in words.
     #[serde(default)]
     pub problems: Vec<String>,
+    /// As far as [`CheckInReply::app_inventory`] lets it leave the device.
+    #[serde(default)]
+    pub configuration: Option<DeviceConfiguration>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -190,6 +193,9 @@ pub struct CheckInReply {
     /// Orders that the device has not answered yet, oldest first, at most [`MAX_ORDERS`].
     #[serde(default)]
     pub orders: Vec<Order>,
+    /// Which of its apps the device may tell.
+    #[serde(default)]
+    pub app_inventory: AppInventory,
     /// The server's answer to "may this device reach corporate applications, and if not, why?"
     pub access: Access,
 }

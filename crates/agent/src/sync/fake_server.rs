@@ -138,6 +138,7 @@ async fn respond(request: Request<Incoming>, answer: Answering) -> Result<Respon
         bundle_version: 0,
         commands: Vec::new(),
         orders,
+        app_inventory: moat_model::AppInventory::None,
         access: Access {
             allowed: true,
             reasons: Vec::new(),

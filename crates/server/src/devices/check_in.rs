@@ -1,5 +1,5 @@
 use moat_model::{
-    AlertKind, DeviceId, JailbreakLevel,
+    AlertKind, AppInventory, DeviceId, JailbreakLevel,
     sync::{Access, CheckIn, CheckInReply, Command, DeviceEvent, MAX_EVENTS},
 };
 
@@ -7,6 +7,7 @@ use super::{DeviceRow, bounds, commands, incidents, store};
 use crate::{
     App, alerts,
     app::now,
+    connectors,
     db::Transaction,
     enrollment,
     error::{Error, Result},
@@ -17,6 +18,9 @@ pub async fn check_in(app: &App, device: &DeviceRow, mut check_in: CheckIn, peer
     check(&mut check_in)?;
     let id = device.device_id()?;
     let mut tx = app.db.begin().await?;
+    let app_inventory = connectors::app_inventory(&mut tx, &device.management).await?;
+    let told = check_in.state.configuration.take();
+    check_in.state.configuration = told.map(|configuration| configuration.shared(app_inventory));
     let Stored {
         acknowledged,
         posture_requested,
@@ -43,6 +47,7 @@ pub async fn check_in(app: &App, device: &DeviceRow, mut check_in: CheckIn, peer
         bundle_version: *app.hub.revision().borrow(),
         commands: posture_requested.then_some(Command::RunPosture).into_iter().collect(),
         orders,
+        app_inventory,
         access: access_of(app, id),
     })
 }
@@ -56,6 +61,7 @@ async fn farewell(app: &App, id: DeviceId, acknowledged: u64) -> Result<CheckInR
         bundle_version: 0,
         commands: Vec::new(),
         orders: Vec::new(),
+        app_inventory: AppInventory::None,
         access: access_of(app, id),
     })
 }
@@ -68,12 +74,14 @@ fn shows_otherwise(before: &DeviceRow, now: &CheckIn) -> bool {
         .posture
         .as_ref()
         .map_or(JailbreakLevel::None, |posture| posture.level);
+    let none = String::new();
     let info = [
         &info.name,
         &info.os_platform,
         &info.os_version,
         &info.model,
         &info.agent_version,
+        info.os_build.as_ref().unwrap_or(&none),
     ];
     let info_before = [
         &before.name,
@@ -81,9 +89,13 @@ fn shows_otherwise(before: &DeviceRow, now: &CheckIn) -> bool {
         &before.os_version,
         &before.model,
         &before.agent_version,
+        &before.os_build,
     ];
     let bundle = state.bundle_version.cast_signed();
+    let configuration = store::columns(state.configuration.as_ref());
+    let configuration_before = (before.configuration.clone(), before.apps.clone());
     info != info_before
+        || configuration.is_ok_and(|configuration| configuration != configuration_before)
         || before.silent_since.is_some()
         || before.web_protection != state.web_protection.as_str()
         || before.other_vpn != state.other_vpn

@@ -60,6 +60,26 @@ pub async fn get(State(app): State<App>, caller: Caller, graph: Graph, Path(id):
     Ok(graph.entity(SET, shown.into_iter().next().unwrap_or_default()))
 }
 
+pub async fn detected_apps(State(app): State<App>, caller: Caller, graph: Graph, Path(id): Path<String>) -> ApiResult {
+    caller.require_any(READ)?;
+    let row = managed::get(&app.db, &parse(&id)?.to_string()).await?;
+    let device = row.ok_or_else(|| Error::not_found("managed device", &id))?.device;
+    let platform = device.os_platform.to_ascii_lowercase();
+    let told = device.apps().unwrap_or_default();
+    let shown = told.apps.into_iter().map(|app| {
+        json!({
+            "@odata.type": "#microsoft.graph.detectedApp",
+            "id": app.bundle_id,
+            "displayName": app.name,
+            "version": app.version,
+            "platform": platform,
+            "moatManaged": app.managed,
+        })
+    });
+    let path = format!("deviceManagement/managedDevices('{id}')/detectedApps");
+    Ok(graph.whole(&path, shown.collect()))
+}
+
 /// Says whose device it is: `{"@odata.id": "https://HOST/beta/users/ID"}`.
 pub async fn set_user(
     State(app): State<App>,

@@ -75,6 +75,7 @@ routes! {
     get "/deviceManagement/managedDevices" => devices::graph::list, managed::READ, "devices with user, compliance and threat state";
     get "/deviceManagement/managedDevices/$count" => devices::graph::count, managed::READ, "how many devices there are";
     get "/deviceManagement/managedDevices/{id}" => devices::graph::get, managed::READ, "a device";
+    get "/deviceManagement/managedDevices/{id}/detectedApps" => devices::graph::detected_apps, managed::READ, "apps that the device told", beta;
     post "/deviceManagement/managedDevices/{id}/users/$ref" => devices::graph::set_user, managed::WRITE, "say whose device it is", beta;
     post "/deviceManagement/managedDevices/{id}/syncDevice" => devices::graph::sync, managed::ACT, "ask the device to check in now";
     post "/deviceManagement/managedDevices/{id}/remoteLock" => commands::graph::remote_lock, ORDER, "order the device to lock its screen";

@@ -16,3 +16,9 @@ CREATE TABLE device_commands (
 );
 CREATE INDEX device_commands_by_device ON device_commands (device_id, state, ordered_at);
 CREATE INDEX device_commands_by_update ON device_commands (updated_at);
+
+-- The build of the system, and what only a device's management knows of it. `configuration` is passcode and mail profile,
+-- `apps` the list of apps: JSON.
+ALTER TABLE devices ADD COLUMN os_build TEXT NOT NULL DEFAULT '';
+ALTER TABLE devices ADD COLUMN configuration TEXT;
+ALTER TABLE devices ADD COLUMN apps TEXT;

@@ -6,6 +6,7 @@ mod compliance;
 mod conditional_access;
 mod conventions;
 mod directory;
+mod facts;
 mod rights;
 
 use moat_server::Role;
