@@ -58,9 +58,9 @@ class App:
         import moat
 
         self.moat, self.options = moat, options
-        self.device = json.loads((options.device / "identity.json").read_text())
         self.folder = options.folder or options.device / "apps" / options.bundle
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.device = self.pinned()
         self.state, self.data = self.folder / "state", self.folder / "mail"
         identity = moat.AppIdentity(
             device_id=self.device["deviceId"],
@@ -73,6 +73,17 @@ class App:
         )
         kept = self.state.read_bytes() if self.state.exists() else None
         self.protection = moat.AppProtection.open(kept, identity, self.device["bundleKey"])
+        if (options.device / "retired.json").exists():
+            self.protection.wipe("The organisation has retired this device.", self.now())
+            self.keep()
+            self.data.unlink(missing_ok=True)
+
+    def pinned(self):
+        """Whose device this is, as it was at enrolment: an app knows it too when the device has left."""
+        own, enrolled = self.folder / "device.json", self.options.device / "identity.json"
+        if enrolled.exists():
+            replace(own, enrolled.read_bytes())
+        return json.loads(own.read_text())
 
     def check_in(self):
         request = self.protection.check_in_request(self.options.jailbroken is not None)

@@ -68,6 +68,9 @@ pub struct Status {
     pub access_allowed: Option<bool>,
     pub access_reasons: Vec<String>,
     pub revoked: bool,
+    /// What the organisation said, newest last.
+    #[serde(default)]
+    pub messages: Vec<String>,
     pub problems: Vec<String>,
     pub waiting_events: usize,
     pub dropped_events: u64,
@@ -234,7 +237,7 @@ fn status(agent: &Agent) -> Status {
     let dropped_events = agent.outbox().dropped();
     let tunnel = lock(&agent.live).tunnel.clone();
     let counters = tunnel.and_then(|tunnel| tunnel.counters());
-    let problems = agent.problems();
+    let (problems, messages) = (agent.problems(), lock(&agent.notifications).messages());
     let live = lock(&agent.live);
     Status {
         running: true,
@@ -256,6 +259,7 @@ fn status(agent: &Agent) -> Status {
             .map(|access| access.reasons.clone())
             .unwrap_or_default(),
         revoked: live.revoked,
+        messages,
         problems,
         waiting_events,
         dropped_events,

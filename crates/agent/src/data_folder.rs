@@ -11,6 +11,8 @@ use anyhow::{Context as _, Result, bail};
 use moat_model::{DeviceId, Management};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+use crate::retired::Retired;
+
 pub const CERTIFICATE: &str = "device.pem";
 pub const KEY: &str = "device.key";
 pub const CA: &str = "ca.pem";
@@ -20,7 +22,12 @@ pub const PREVIOUS_BUNDLE: &str = "bundle.previous";
 pub const OUTBOX: &str = "outbox";
 pub const LEDGER: &str = "ledger.jsonl";
 pub const STATE: &str = "state.json";
-const IDENTITY: &str = "identity.json";
+/// What the device's management says of it, unless it is elsewhere.
+pub const CONFIGURATION: &str = "configuration.json";
+pub const IDENTITY: &str = "identity.json";
+/// Says that the device left its organisation, and when.
+pub const RETIRED: &str = "retired.json";
+pub const SOCKET: &str = "agent.sock";
 
 #[derive(Debug, Clone)]
 pub struct DataFolder(PathBuf);
@@ -52,15 +59,32 @@ impl DataFolder {
         Ok(Self(path.canonicalize()?))
     }
 
+    /// Opens a folder that is there, whatever it holds.
+    pub fn at(path: &Path) -> Result<Self> {
+        let canonical = path.canonicalize();
+        Ok(Self(
+            canonical.with_context(|| format!("cannot open {}", path.display()))?,
+        ))
+    }
+
     /// Opens the folder of an enrolled device.
     pub fn open(path: &Path) -> Result<Self> {
+        if path.join(RETIRED).exists() {
+            let retired: Option<Retired> = Self::at(path)?.read_json(RETIRED)?;
+            let when = retired.map(|retired| retired.time.to_string()).unwrap_or_default();
+            bail!(
+                "this device was retired by its organisation ({when}), and everything of it was removed. To enrol again: \
+                 moat-agent enroll --data {}",
+                path.display()
+            );
+        }
         if !path.join(IDENTITY).exists() {
             bail!(
                 "{} holds no enrolled device: run `moat-agent enroll` first",
                 path.display()
             );
         }
-        Ok(Self(path.canonicalize()?))
+        Self::at(path)
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -68,7 +92,7 @@ impl DataFolder {
     }
 
     pub fn socket(&self) -> PathBuf {
-        self.path("agent.sock")
+        self.path(SOCKET)
     }
 
     /// One running agent owns the folder.
@@ -84,7 +108,7 @@ impl DataFolder {
     }
 
     pub fn is_enrolled(&self) -> bool {
-        self.path(IDENTITY).exists()
+        self.path(IDENTITY).exists() && !self.path(RETIRED).exists()
     }
 
     pub fn identity(&self) -> Result<Identity> {
@@ -158,5 +182,11 @@ impl DataFolder {
             File::open(&self.0)?.sync_all()
         };
         put().with_context(|| format!("cannot write {}", self.path(name).display()))
+    }
+
+    /// What was removed stays removed, also after a power loss.
+    pub fn sync(&self) -> Result<()> {
+        let synced = File::open(&self.0).and_then(|folder| folder.sync_all());
+        synced.with_context(|| format!("cannot write {}", self.0.display()))
     }
 }

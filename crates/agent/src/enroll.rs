@@ -72,6 +72,7 @@ pub async fn enroll(data: &DataFolder, options: &Options<'_>) -> Result<Identity
         crate::data_folder::BUNDLE,
         crate::data_folder::PREVIOUS_BUNDLE,
         crate::data_folder::STATE,
+        crate::data_folder::RETIRED,
     ] {
         let _ = std::fs::remove_file(data.path(name));
     }
@@ -108,6 +109,7 @@ pub fn device_info() -> DeviceInfo {
         name: if name.is_empty() { "linux".into() } else { name },
         os_platform: "Linux".into(),
         os_version: text(uname.as_ref().map(|u| u.release())),
+        os_build: None,
         model: text(uname.as_ref().map(|u| u.machine())),
         agent_version: env!("CARGO_PKG_VERSION").into(),
     }

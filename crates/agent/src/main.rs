@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use moat_agent::{
     control::{self, Command as Control},
     data_folder::DataFolder,
-    enroll, ledger, run,
+    enroll, ledger, retired, run,
     tunnel::{Options, Tunnel},
 };
 use moat_engine::Policy;
@@ -37,6 +37,9 @@ enum Command {
         /// Folder to look at as if it were the root of a phone
         #[arg(long, value_name = "DIR")]
         posture_root: Option<PathBuf>,
+        /// File in which the device's management says what it knows [default: configuration.json in the data folder]
+        #[arg(long, value_name = "FILE")]
+        configuration: Option<PathBuf>,
     },
     /// How the device is protected
     Status(Output),
@@ -152,7 +155,14 @@ fn main() -> ExitCode {
 async fn dispatch(command: Command) -> Result<()> {
     match command {
         Command::Enroll(args) => enroll_device(args).await,
-        Command::Run { target, posture_root } => run::run(DataFolder::open(&target.data)?, posture_root).await,
+        Command::Run {
+            target,
+            posture_root,
+            configuration,
+        } => {
+            retired::finish(&target.data)?;
+            run::run(DataFolder::open(&target.data)?, posture_root, configuration).await
+        }
         Command::Status(output) => status(&output).await,
         Command::On(output) => control(&output, &Control::Switch { on: true }).await,
         Command::Off(output) => control(&output, &Control::Switch { on: false }).await,
@@ -236,7 +246,8 @@ async fn control(output: &Output, command: &Control) -> Result<()> {
 }
 
 fn print_ledger(output: &Output) -> Result<()> {
-    let entries = ledger::read(&DataFolder::open(&output.target.data)?)?;
+    // Also that of a device that was retired.
+    let entries = ledger::read(&DataFolder::at(&output.target.data)?)?;
     if output.json {
         return print(output, &serde_json::to_value(entries)?);
     }

@@ -1,10 +1,12 @@
-//! Local notifications: what was blocked, why, and what the user can do.
+//! Local notifications: what was blocked, why, and what the user can do; messages of the organisation.
 
 use std::collections::VecDeque;
 
 use moat_engine::Event;
 use moat_model::{Action, IndicatorId, Timestamp};
 use serde::{Deserialize, Serialize};
+
+use crate::state::Message;
 
 const KEPT: usize = 100;
 
@@ -13,6 +15,15 @@ const KEPT: usize = 100;
 pub struct Notification {
     pub time: Timestamp,
     pub text: String,
+    /// None: a message of the organisation.
+    #[serde(flatten)]
+    pub hit: Option<Hit>,
+}
+
+/// What was blocked or warned about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Hit {
     /// Name, URL or address, for `moat-agent bypass` and `moat-agent report`.
     pub site: String,
     pub action: Action,
@@ -25,6 +36,22 @@ pub struct Notification {
 pub struct Notifications(VecDeque<Notification>);
 
 impl Notifications {
+    /// Those that outlast a restart.
+    pub fn new(messages: &[Message]) -> Self {
+        let mut notifications = Self::default();
+        for message in messages {
+            notifications.push(message.clone().into());
+        }
+        notifications
+    }
+
+    /// Tells the user what the organisation wants to say.
+    pub fn add_message(&mut self, message: Message) {
+        let notification = Notification::from(message);
+        tracing::info!(target: "notification", "{}", notification.text);
+        self.push(notification);
+    }
+
     /// Tells the user of a hit that they notice: a block or a warning.
     pub fn add(&mut self, event: &Event, time: Timestamp) {
         let Event::Hit { matched, site } = event else { return };
@@ -37,17 +64,30 @@ impl Notifications {
             _ => return,
         };
         tracing::info!(target: "notification", "{text}");
-        if self.0.len() >= KEPT {
-            self.0.pop_front();
-        }
-        self.0.push_back(Notification {
-            time,
-            text,
+        let hit = Hit {
             site: site.value.clone(),
             action: matched.action,
             indicator: matched.id,
             bypass_hours: matched.bypass_hours,
+        };
+        self.push(Notification {
+            time,
+            text,
+            hit: Some(hit),
         });
+    }
+
+    fn push(&mut self, notification: Notification) {
+        if self.0.len() >= KEPT {
+            self.0.pop_front();
+        }
+        self.0.push_back(notification);
+    }
+
+    /// What the organisation said, newest last.
+    pub fn messages(&self) -> Vec<String> {
+        let messages = self.0.iter().filter(|notification| notification.hit.is_none());
+        messages.map(|message| message.text.clone()).collect()
     }
 
     pub fn list(&self) -> Vec<Notification> {
@@ -55,12 +95,23 @@ impl Notifications {
     }
 
     /// The newest warning for a site, which a bypass can lift.
-    pub fn warning_for(&self, site: &str) -> Option<&Notification> {
+    pub fn warning_for(&self, site: &str) -> Option<&Hit> {
         let host = host_of(site);
         self.0
             .iter()
             .rev()
+            .filter_map(|notification| notification.hit.as_ref())
             .find(|n| n.action == Action::Warn && (n.site == site || host_of(&n.site) == host))
+    }
+}
+
+impl From<Message> for Notification {
+    fn from(message: Message) -> Self {
+        Self {
+            time: message.time,
+            text: format!("{}: {}", message.title, message.body),
+            hit: None,
+        }
     }
 }
 
@@ -82,10 +133,12 @@ mod tests {
         let warning = Notification {
             time: Timestamp::from_micros(1),
             text: String::new(),
-            site: "http://odd.example/a".into(),
-            action: Action::Warn,
-            indicator: IndicatorId(1),
-            bypass_hours: None,
+            hit: Some(Hit {
+                site: "http://odd.example/a".into(),
+                action: Action::Warn,
+                indicator: IndicatorId(1),
+                bypass_hours: None,
+            }),
         };
         let notifications = Notifications(VecDeque::from([warning]));
         for site in [

@@ -13,7 +13,7 @@ use std::{
 
 use anyhow::{Context as _, Result};
 use moat_model::{
-    Timestamp,
+    OrderId, Timestamp,
     sync::{DeviceEvent, OutboxEntry},
 };
 use serde::{Deserialize, Serialize};
@@ -147,6 +147,12 @@ impl Outbox {
             first || sum <= bytes
         });
         fitting.map(|(entry, _)| entry.clone()).collect()
+    }
+
+    /// Whether the answer to an order waits here.
+    pub fn has_answer(&self, order: OrderId) -> bool {
+        let answers = |event: &DeviceEvent| matches!(event, DeviceEvent::OrderDone { id, .. } if *id == order);
+        self.entries.iter().any(|(entry, _)| answers(&entry.event))
     }
 
     pub fn len(&self) -> usize {

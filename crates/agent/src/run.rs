@@ -1,10 +1,12 @@
 //! A running agent: what its parts share, and the tasks.
 
+mod configuration;
 mod events;
 mod posture;
 mod protection;
 
 use std::{
+    collections::VecDeque,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, atomic::AtomicUsize},
     time::Duration,
@@ -14,7 +16,7 @@ use anyhow::Result;
 use moat_engine::Policy;
 use moat_indicators::Bundle;
 use moat_model::{
-    Assessment, DeviceInfo, Settings, Timestamp, WebProtection,
+    AppInventory, Assessment, DeviceConfiguration, DeviceInfo, Settings, Timestamp, WebProtection,
     sync::{Access, CheckInReply, DeviceEvent, DeviceState, MAX_EVENTS},
 };
 use tokio::sync::Notify;
@@ -22,11 +24,13 @@ use tokio::sync::Notify;
 use crate::{
     clock::Clock,
     control,
-    data_folder::{CA, CERTIFICATE, DataFolder, Identity, KEY, STATE},
+    data_folder::{CA, CERTIFICATE, CONFIGURATION, DataFolder, Identity, KEY, STATE},
     enroll,
     notifications::Notifications,
+    orders,
     outbox::Outbox,
     posture::{Linux, Probe, RootFolder},
+    retired::{self, Retired},
     state::State,
     sync::{
         self,
@@ -51,6 +55,8 @@ pub struct Agent {
     pub(crate) notifications: Mutex<Notifications>,
     pub(crate) live: Mutex<Live>,
     pub(crate) probe: Box<dyn Probe>,
+    /// Where the device's management writes what it knows.
+    pub(crate) configuration: PathBuf,
 }
 
 /// Wakes a task.
@@ -60,6 +66,9 @@ pub struct Wake {
     pub bundle: Notify,
     pub posture: Notify,
     pub protection: Notify,
+    pub orders: Notify,
+    /// The server knows that this device has left.
+    pub left: Notify,
 }
 
 /// The agent as it is now.
@@ -71,6 +80,11 @@ pub struct Live {
     pub posture_runs: u64,
     /// What of the posture could not be read.
     pub posture_error: Option<String>,
+    pub configuration: Option<DeviceConfiguration>,
+    pub configuration_error: Option<String>,
+    /// Which apps the server wants to hear of.
+    pub app_inventory: AppInventory,
+    pub os_build: Option<String>,
     pub tunnel_error: Option<String>,
     /// The stored bundle was damaged.
     pub bundle_error: Option<String>,
@@ -83,12 +97,20 @@ pub struct Live {
     pub sync_error: Option<String>,
     pub storage_error: Option<String>,
     pub tunnel: Option<tunnel::Handle>,
+    /// Orders that are not carried out yet, oldest first.
+    pub orders: VecDeque<moat_model::Order>,
+    /// The answer to the order to leave is in the outbox, or was.
+    pub farewell: bool,
 }
 
 /// Runs the agent of an enrolled device until SIGTERM or SIGINT.
-pub async fn run(data: DataFolder, posture_root: Option<PathBuf>) -> Result<()> {
+pub async fn run(data: DataFolder, posture_root: Option<PathBuf>, configuration: Option<PathBuf>) -> Result<()> {
     let _lock = data.lock()?;
-    let agent = Arc::new(Agent::open(data, posture_root)?);
+    let mut agent = Agent::open(data, posture_root)?;
+    if let Some(file) = configuration {
+        agent.configuration = file;
+    }
+    let agent = Arc::new(agent);
     let damaged = lock(&agent.live).bundle_error.clone();
     if let Some(reason) = damaged {
         agent.record(DeviceEvent::BundleRefused { reason });
@@ -101,13 +123,24 @@ pub async fn run(data: DataFolder, posture_root: Option<PathBuf>) -> Result<()> 
         () = protection::run(agent.clone()) => {}
         () = sync::run(agent.clone()) => {}
         () = posture::run(agent.clone()) => {}
+        () = orders::run(agent.clone()) => {}
         result = control::serve(agent.clone()) => result?,
         result = stopped() => result?,
+        () = agent.wake.left.notified() => return leave(&agent),
     }
     // Dropping the tasks has taken routes and device away; the server hears of it if it can be reached.
     agent.set_protection(WebProtection::Stopped, None);
     let _ = tokio::time::timeout(Duration::from_secs(2), sync::check_in(&agent)).await;
     let _ = std::fs::remove_file(agent.data.socket());
+    Ok(())
+}
+
+/// The last thing that this agent does. Nothing may run between here and the end of the program: it could write again.
+fn leave(agent: &Agent) -> Result<()> {
+    let wiped = lock(&agent.state).leaving.is_some_and(|leaving| leaving.wipe);
+    let time = agent.clock.now();
+    retired::leave(&agent.data, &Retired { time, wiped })?;
+    tracing::info!("the organisation has retired this device; everything of it was removed");
     Ok(())
 }
 
@@ -140,6 +173,10 @@ impl Agent {
             posture: state.reported.clone(),
             posture_runs: 0,
             posture_error: None,
+            configuration: None,
+            configuration_error: None,
+            app_inventory: AppInventory::None,
+            os_build: None,
             tunnel_error: None,
             bundle_error,
             protection: WebProtection::Stopped,
@@ -151,6 +188,8 @@ impl Agent {
             sync_error: None,
             storage_error: None,
             tunnel: None,
+            orders: VecDeque::new(),
+            farewell: false,
         };
         let probe: Box<dyn Probe> = match posture_root {
             Some(root) => {
@@ -163,13 +202,14 @@ impl Agent {
         Ok(Self {
             client: RwLock::new(Arc::new(client(&data, &identity)?)),
             outbox: Mutex::new(Outbox::open(&data)?),
+            notifications: Mutex::new(Notifications::new(&state.messages)),
             state: Mutex::new(state),
-            notifications: Mutex::default(),
             live: Mutex::new(live),
             clock: Clock::start(),
             wake: Wake::default(),
             batch: AtomicUsize::new(MAX_EVENTS),
             probe,
+            configuration: data.path(CONFIGURATION),
             data,
             identity,
         })
@@ -227,6 +267,7 @@ impl Agent {
 
     pub fn device_info(&self) -> DeviceInfo {
         let mut device = enroll::device_info();
+        device.os_build.clone_from(&lock(&self.live).os_build);
         if let Some(name) = &self.identity.name {
             device.name.clone_from(name);
         }
@@ -245,6 +286,7 @@ impl Agent {
             &live.bundle_error,
             &no_policy,
             &live.posture_error,
+            &live.configuration_error,
             &live.sync_error,
             &live.storage_error,
         ];
@@ -262,6 +304,7 @@ impl Agent {
             posture: live.posture.clone(),
             addresses: own_addresses(),
             problems,
+            configuration: live.configuration.clone().map(|known| known.shared(live.app_inventory)),
         }
     }
 
@@ -388,6 +431,10 @@ impl Agent {
         let mut live = lock(&self.live);
         live.last_check_in = Some(self.clock.now());
         live.access = Some(reply.access.clone());
+        if live.app_inventory != reply.app_inventory {
+            live.app_inventory = reply.app_inventory;
+            self.wake.check_in.notify_one();
+        }
         live.revoked = false;
         live.sync_error = None;
     }

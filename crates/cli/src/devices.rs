@@ -1,6 +1,6 @@
-use anyhow::Result;
-use clap::Subcommand;
-use serde_json::json;
+use anyhow::{Context as _, Result, bail};
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
 
 use crate::{admin::Target, output};
 
@@ -30,6 +30,33 @@ pub enum Command {
         target: Target,
         id: String,
     },
+    /// Order a device to lock its screen
+    Lock {
+        #[command(flatten)]
+        target: Target,
+        /// Device id or name
+        device: String,
+    },
+    /// Order a device to leave the organisation: everything of it goes from the device
+    Retire(Leave),
+    /// The same, and the work data in its apps is destroyed
+    Wipe(Leave),
+    /// Show the user of a device a message
+    Notify {
+        #[command(flatten)]
+        target: Target,
+        /// Device id or name
+        device: String,
+        title: String,
+        body: String,
+    },
+    /// What a device was ordered, and what came of it
+    Orders {
+        #[command(flatten)]
+        target: Target,
+        /// Device id or name
+        device: String,
+    },
     /// Add a tag to a device
     Tag {
         #[command(flatten)]
@@ -40,6 +67,17 @@ pub enum Command {
         #[arg(long)]
         remove: bool,
     },
+}
+
+#[derive(Args)]
+pub struct Leave {
+    #[command(flatten)]
+    target: Target,
+    /// Device id or name
+    device: String,
+    /// The device's name, typed once more: this cannot be taken back
+    #[arg(long, value_name = "NAME")]
+    confirm: String,
 }
 
 pub async fn run(command: Command) -> Result<()> {
@@ -70,6 +108,16 @@ pub async fn run(command: Command) -> Result<()> {
                 "the device is not connected: it runs its rules when it comes back"
             })
         }
+        Command::Lock { target, device } => order(&target, &device, None, "lock", json!({})).await,
+        Command::Retire(leave) => order(&leave.target, &leave.device, Some(&leave.confirm), "retire", json!({})).await,
+        Command::Wipe(leave) => order(&leave.target, &leave.device, Some(&leave.confirm), "wipe", json!({})).await,
+        Command::Notify {
+            target,
+            device,
+            title,
+            body,
+        } => order(&target, &device, None, "notify", json!({"title": title, "body": body})).await,
+        Command::Orders { target, device } => orders(&target, &device).await,
         Command::Tag {
             target,
             id,
@@ -90,6 +138,37 @@ pub async fn run(command: Command) -> Result<()> {
             }
         }
     }
+}
+
+async fn order(target: &Target, device: &str, confirm: Option<&str>, action: &str, body: Value) -> Result<()> {
+    let machine = target.get(&format!("/api/machines/{}", path_segment(device))).await?;
+    let id = machine["id"].as_str().context("the server answered no device")?;
+    let name = machine["computerDnsName"].as_str().unwrap_or_default();
+    if confirm.is_some_and(|confirm| confirm != name) {
+        bail!("--confirm must be the device's name, {name}");
+    }
+    target.post(&format!("/admin/devices/{id}/{action}"), body).await?;
+    if target.json {
+        return output::json(&json!({"id": id, "ordered": action}));
+    }
+    output::line("ordered: `moat devices orders` shows what comes of it")
+}
+
+async fn orders(target: &Target, device: &str) -> Result<()> {
+    let machine = target.get(&format!("/api/machines/{}", path_segment(device))).await?;
+    let id = machine["id"].as_str().context("the server answered no device")?;
+    let answer = target.get(&format!("/admin/devices/{id}/orders")).await?;
+    if target.json {
+        return output::json(&answer);
+    }
+    let columns = [
+        ("ORDERED", "orderedAt"),
+        ("ACTION", "action"),
+        ("STATE", "state"),
+        ("BY", "orderedBy"),
+        ("DETAIL", "detail"),
+    ];
+    output::table(&answer, &columns, "Nothing was ordered.")
 }
 
 async fn list(target: &Target) -> Result<()> {

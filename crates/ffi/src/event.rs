@@ -1,6 +1,7 @@
 use std::collections::VecDeque;
 
 use crate::{
+    order::OrderAction,
     posture::JailbreakLevel,
     verdict::{Action, SeenIn},
 };
@@ -27,6 +28,16 @@ pub enum Event {
     /// The bundle in use stays.
     BundleRefused {
         reason: String,
+    },
+    /// The organisation orders something. Do it, then put [`crate::Session::answer_order`] into the outbox.
+    Ordered {
+        id: String,
+        action: OrderAction,
+    },
+    /// An order that needs nothing of the app: put the answer, JSON, into the outbox.
+    OrderAnswered {
+        id: String,
+        answer: String,
     },
 }
 

@@ -7,6 +7,7 @@
 mod app_protection;
 mod event;
 mod key;
+mod order;
 mod posture;
 mod probe;
 mod session;
@@ -18,6 +19,7 @@ pub use app_protection::{
     OpenAlert, OpenError, PinError, PinResult, PinStep, Remediation, ReplyError, StoreError, Wiped,
 };
 pub use event::Event;
+pub use order::{OrderAction, Outcome};
 pub use posture::{JailbreakLevel, Posture, PostureFinding};
 pub use probe::{FileKind, Place, Probe, ProbeError};
 pub use session::{BundleInfo, Session, SessionError};

@@ -8,11 +8,13 @@ use std::{
 
 use ed25519_dalek::VerifyingKey;
 use moat_indicators::{Bundle, IndicatorSet, MAX_BUNDLE_BYTES, Match, UrlPattern};
+use moat_model::{AppInventory, DeviceConfiguration};
 use moat_policy::jailbreak::Rules;
 
 use crate::{
     event::{Event, Events},
     key::verifying_key,
+    order::{self, Orders, Outcome},
     posture::{self, JailbreakLevel, Posture},
     probe::{Probe, ProbeError},
     time::{system_time, timestamp},
@@ -34,6 +36,9 @@ struct State {
     rules: Result<Arc<Rules>, String>,
     level: JailbreakLevel,
     events: Events,
+    orders: Orders,
+    configuration: Option<DeviceConfiguration>,
+    app_inventory: AppInventory,
 }
 
 /// The bundle in use.
@@ -70,6 +75,12 @@ pub enum SessionError {
     Rules { reason: String },
     #[error("the probe could not say where it runs: {reason}")]
     Probe { reason: String },
+    #[error("the server's answer cannot be read: {reason}")]
+    Reply { reason: String },
+    #[error("the configuration cannot be used: {reason}")]
+    Configuration { reason: String },
+    #[error("{id:?} is no id of an order")]
+    Order { id: String },
 }
 
 #[uniffi::export]
@@ -148,6 +159,50 @@ impl Session {
         Ok(posture)
     }
 
+    /// Takes the body of an answer to `POST /device/v1/check-in`: events say what the organisation orders. The server repeats
+    /// an order until it has the answer; a session hands each one out once. After a start, tell
+    /// [`Session::remember_order`] first which ones were answered before.
+    pub fn take_reply(&self, reply: Vec<u8>) -> Result<(), SessionError> {
+        let reply = order::read(&reply)?;
+        let mut state = self.state();
+        state.app_inventory = reply.app_inventory;
+        let events = state.orders.take(&reply.orders);
+        events.into_iter().for_each(|event| state.events.push(event));
+        Ok(())
+    }
+
+    /// An order that was answered before this session was opened: it is not handed out again.
+    pub fn remember_order(&self, id: String) -> Result<(), SessionError> {
+        let id = order::parse(&id)?;
+        self.state().orders.remember(id);
+        Ok(())
+    }
+
+    /// What came of an order, as the `event` of an entry in the outbox, JSON; `detail` says why it was not done. Keep the id
+    /// together with the entry, so that the order is not carried out again after a crash.
+    pub fn answer_order(&self, id: String, outcome: Outcome, detail: String) -> Result<String, SessionError> {
+        let id = order::parse(&id)?;
+        self.state().orders.remember(id);
+        Ok(order::answer(id, outcome.into(), detail))
+    }
+
+    /// What the device's management says of it, the app's managed app configuration as JSON. Wrong, it changes nothing.
+    pub fn set_configuration(&self, configuration: Vec<u8>) -> Result<(), SessionError> {
+        let read = DeviceConfiguration::parse(&configuration).map_err(|error| SessionError::Configuration {
+            reason: error.to_string(),
+        })?;
+        self.state().configuration = Some(read);
+        Ok(())
+    }
+
+    /// The `state.configuration` of a check-in, JSON: apps only as far as the last answer lets them leave the device.
+    #[must_use]
+    pub fn configuration(&self) -> Option<String> {
+        let state = self.state();
+        let shared = state.configuration.clone()?.shared(state.app_inventory);
+        serde_json::to_string(&shared).ok()
+    }
+
     /// The oldest event that nobody has taken yet.
     #[must_use]
     pub fn poll_event(&self) -> Option<Event> {
@@ -175,6 +230,9 @@ impl Session {
                 bundle: Arc::new(bundle),
                 level: JailbreakLevel::None,
                 events: Events::default(),
+                orders: Orders::default(),
+                configuration: None,
+                app_inventory: AppInventory::None,
             }),
         }))
     }

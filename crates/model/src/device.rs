@@ -32,6 +32,9 @@ pub struct DeviceInfo {
     /// `Linux` today, `iOS` later: the text that the Defender API shows as `osPlatform`.
     pub os_platform: String,
     pub os_version: String,
+    /// Such as `22F76`, where it is known.
+    #[serde(default)]
+    pub os_build: Option<String>,
     pub model: String,
     pub agent_version: String,
 }

@@ -15,7 +15,8 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Action, Assessment, DeviceId, DeviceInfo, IndicatorId, JailbreakLevel, Management, Timestamp, WebProtection,
+    Action, AppInventory, Assessment, DeviceConfiguration, DeviceId, DeviceInfo, IndicatorId, JailbreakLevel,
+    Management, Order, OrderId, OrderOutcome, Timestamp, WebProtection,
 };
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -69,6 +70,9 @@ pub struct CheckIn {
 /// Most entries in one check-in.
 pub const MAX_EVENTS: usize = 500;
 
+/// Most orders in one answer; the others come when these are answered.
+pub const MAX_ORDERS: usize = 10;
+
 /// The device as it is now; the server keeps the newest.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -84,6 +88,9 @@ pub struct DeviceState {
     /// What keeps the device from being protected as it should be, in words.
     #[serde(default)]
     pub problems: Vec<String>,
+    /// As far as [`CheckInReply::app_inventory`] lets it leave the device.
+    #[serde(default)]
+    pub configuration: Option<DeviceConfiguration>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -138,6 +145,13 @@ pub enum DeviceEvent {
     /// A bundle was refused and the old one kept.
     #[serde(rename_all = "camelCase")]
     BundleRefused { reason: String },
+    /// What came of an order; `detail` says why it could not be carried out.
+    #[serde(rename_all = "camelCase")]
+    OrderDone {
+        id: OrderId,
+        outcome: OrderOutcome,
+        detail: String,
+    },
 }
 
 impl DeviceEvent {
@@ -176,6 +190,12 @@ pub struct CheckInReply {
     /// Newest bundle for this device.
     pub bundle_version: u64,
     pub commands: Vec<Command>,
+    /// Orders that the device has not answered yet, oldest first, at most [`MAX_ORDERS`].
+    #[serde(default)]
+    pub orders: Vec<Order>,
+    /// Which of its apps the device may tell.
+    #[serde(default)]
+    pub app_inventory: AppInventory,
     /// The server's answer to "may this device reach corporate applications, and if not, why?"
     pub access: Access,
 }

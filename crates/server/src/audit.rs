@@ -1,11 +1,12 @@
 //! The audit log: one row per change, in the transaction of the change.
 
+use std::fmt;
+
 use serde::Serialize;
 use sqlx::AssertSqlSafe;
 
 use crate::{
     app::now,
-    caller::Actor,
     db::{self, Transaction},
     error::{Error, Result},
 };
@@ -21,12 +22,21 @@ pub struct Change<'a, T: Serialize> {
     pub after: Option<&'a T>,
 }
 
-pub async fn record<T: Serialize>(tx: &mut Transaction, actor: &Actor, change: Change<'_, T>) -> Result<()> {
+/// `actor` is a [`crate::Actor`], or one in its text form.
+pub async fn record<T: Serialize>(
+    tx: &mut Transaction,
+    actor: &(impl fmt::Display + Sync + ?Sized),
+    change: Change<'_, T>,
+) -> Result<()> {
     record_all(tx, actor, &[change]).await
 }
 
 /// Records changes that are made together, many to a statement.
-pub async fn record_all<T: Serialize>(tx: &mut Transaction, actor: &Actor, changes: &[Change<'_, T>]) -> Result<()> {
+pub async fn record_all<T: Serialize>(
+    tx: &mut Transaction,
+    actor: &(impl fmt::Display + Sync + ?Sized),
+    changes: &[Change<'_, T>],
+) -> Result<()> {
     let json = |value: Option<&T>| value.map(serde_json::to_string).transpose().map_err(Error::internal);
     let (at, actor) = (now().as_micros(), actor.to_string());
     for rows in changes.chunks(db::ROWS) {

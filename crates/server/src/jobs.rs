@@ -167,6 +167,8 @@ async fn purge(app: &App) -> Result<()> {
     tx.commit().await?;
     let oldest = now().saturating_sub(app.config.retention()).as_micros();
     for query in [
+        "DELETE FROM device_commands WHERE id IN (SELECT id FROM device_commands \
+         WHERE state <> 'pending' AND updated_at < $1 ORDER BY updated_at LIMIT $2)",
         "DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at < $1 ORDER BY at LIMIT $2)",
         // As rows of pairs, which both databases compare.
         "DELETE FROM device_events WHERE (device_id, seq) IN \

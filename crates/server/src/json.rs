@@ -97,22 +97,48 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
         if !is_json(request.headers()) {
-            return Err(ApiError::new(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "InvalidRequestBody",
-                "the content type must be application/json",
-            ));
+            return Err(not_json());
         }
+        parse(&read_body(request, MAX_JSON).await?).map(Self)
+    }
+}
+
+fn not_json() -> ApiError {
+    ApiError::new(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "InvalidRequestBody",
+        "the content type must be application/json",
+    )
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> ApiResult<T> {
+    // Windows tools like to begin with a byte order mark.
+    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    serde_json::from_slice(text).map_err(|error| {
+        ApiError::new(
+            StatusCode::BAD_REQUEST,
+            "InvalidRequestBody",
+            format!("the body is not the JSON that this call takes: {error}"),
+        )
+    })
+}
+
+/// A JSON body of a call that also works without one.
+pub struct OptionalBody(pub Option<Value>);
+
+impl<S: Send + Sync> FromRequest<S> for OptionalBody {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
+        let typed = is_json(request.headers());
         let bytes = read_body(request, MAX_JSON).await?;
-        // Windows tools like to begin with a byte order mark.
-        let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-        serde_json::from_slice(text).map(Self).map_err(|error| {
-            ApiError::new(
-                StatusCode::BAD_REQUEST,
-                "InvalidRequestBody",
-                format!("the body is not the JSON that this call takes: {error}"),
-            )
-        })
+        if bytes.trim_ascii().is_empty() {
+            return Ok(Self(None));
+        }
+        if !typed {
+            return Err(not_json());
+        }
+        parse(&bytes).map(|body| Self(Some(body)))
     }
 }
 

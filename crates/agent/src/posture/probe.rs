@@ -19,6 +19,9 @@ pub trait Probe: Send + Sync {
 
     fn os_version(&self) -> Option<String>;
 
+    /// The build of the system, such as `22F76`.
+    fn os_build(&self) -> Option<String>;
+
     /// Something is at `path`, of the kind `want` if that is given.
     fn lstat(&self, path: &str, want: Option<&str>) -> Answer;
 
@@ -63,6 +66,10 @@ impl Probe for Linux {
         None
     }
 
+    fn os_build(&self) -> Option<String> {
+        build_id(&std::fs::read_to_string("/etc/os-release").ok()?)
+    }
+
     fn lstat(&self, _: &str, _: Option<&str>) -> Answer {
         self.app_process()
     }
@@ -97,5 +104,30 @@ impl Probe for Linux {
 
     fn tcp(&self, _: u16) -> Answer {
         self.app_process()
+    }
+}
+
+/// `BUILD_ID` of an os-release file.
+fn build_id(text: &str) -> Option<String> {
+    let value = text.lines().find_map(|line| line.strip_prefix("BUILD_ID="))?;
+    let value = value.trim().trim_matches(['"', '\'']);
+    let usable = !value.is_empty() && value.len() <= 200 && !value.chars().any(char::is_control);
+    usable.then(|| value.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_build_of_a_linux_system_is_in_its_release() {
+        assert_eq!(
+            build_id("ID=x\nBUILD_ID=\"2026-11-01\"\n").as_deref(),
+            Some("2026-11-01")
+        );
+        assert_eq!(build_id("ID=x\nBUILD_ID=rolling").as_deref(), Some("rolling"));
+        for without in ["", "ID=x", "BUILD_ID=", "XBUILD_ID=1"] {
+            assert_eq!(build_id(without), None, "{without}");
+        }
     }
 }

@@ -29,8 +29,12 @@ impl RootFolder {
     }
 
     fn proc_file(&self, name: &str) -> Result<Vec<u8>, ProbeError> {
-        let unavailable = |why: &str| ProbeError::Unavailable(format!("proc/{name} {why}"));
-        let found = self.0.find(&format!("proc/{name}"), Last::Follow)?;
+        self.file(&format!("proc/{name}"))
+    }
+
+    fn file(&self, path: &str) -> Result<Vec<u8>, ProbeError> {
+        let unavailable = |why: &str| ProbeError::Unavailable(format!("{path} {why}"));
+        let found = self.0.find(path, Last::Follow)?;
         let found = found.ok_or_else(|| unavailable("is not in the folder"))?;
         let file = found
             .open()
@@ -87,6 +91,15 @@ impl RootFolder {
     }
 }
 
+/// `ProductBuildVersion` of a property list in XML.
+fn product_build(list: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(list).ok()?;
+    let (_, rest) = text.split_once("<key>ProductBuildVersion</key>")?;
+    let (build, _) = rest.trim_start().strip_prefix("<string>")?.split_once("</string>")?;
+    let usable = !build.is_empty() && build.len() <= 40 && build.bytes().all(|b| b.is_ascii_alphanumeric());
+    usable.then(|| build.to_string())
+}
+
 impl Probe for RootFolder {
     fn platform(&self) -> &str {
         "ios"
@@ -94,6 +107,10 @@ impl Probe for RootFolder {
 
     fn os_version(&self) -> Option<String> {
         None
+    }
+
+    fn os_build(&self) -> Option<String> {
+        product_build(&self.file("System/Library/CoreServices/SystemVersion.plist").ok()?)
     }
 
     fn lstat(&self, path: &str, want: Option<&str>) -> Answer {

@@ -70,6 +70,7 @@ pub(super) fn bounded(mut event: DeviceEvent) -> DeviceEvent {
             cut(comment);
         }
         DeviceEvent::BundleRefused { reason } => cut(reason),
+        DeviceEvent::OrderDone { detail, .. } => cut(detail),
         DeviceEvent::Jailbreak { assessment, .. } | DeviceEvent::JailbreakCleared { assessment } => {
             assessment
                 .findings

@@ -4,7 +4,7 @@ use moat_model::{Assessment, JailbreakLevel, sync::DeviceEvent};
 use moat_policy::jailbreak::{Facts, Outcome, Rules, Standing, evaluate_after};
 use tokio::{sync::oneshot, time::timeout};
 
-use super::{Agent, lock};
+use super::{Agent, configuration, lock};
 use crate::posture::gather;
 
 /// A run that takes longer is given up: a file system that does not answer must not stop the agent.
@@ -16,6 +16,7 @@ const MAX_FINDINGS: usize = 200;
 pub(super) async fn run(agent: Arc<Agent>) {
     let mut probing = None;
     loop {
+        configuration::read(&agent);
         run_once(&agent, &mut probing).await;
         let interval = Duration::from_secs(u64::from(agent.settings().posture_interval_seconds.max(5)));
         let _ = timeout(interval, agent.wake.posture.notified()).await;
@@ -67,7 +68,10 @@ async fn facts(agent: &Arc<Agent>, rules: &Arc<Rules>, probing: &mut Option<Join
     let (sender, receiver) = oneshot::channel();
     let (agent, rules) = (agent.clone(), rules.clone());
     let thread = std::thread::Builder::new().name("posture".into()).spawn(move || {
-        let _ = sender.send(gather(&rules, &*agent.probe));
+        let facts = gather(&rules, &*agent.probe);
+        let build = agent.probe.os_build();
+        lock(&agent.live).os_build = build;
+        let _ = sender.send(facts);
     });
     *probing = Some(thread.ok()?);
     timeout(PATIENCE, receiver).await.ok()?.ok()

@@ -9,7 +9,10 @@ use moat_model::sync::{CheckIn, CheckInReply, Command, MAX_EVENTS, OutboxEntry};
 use tokio::time::{sleep, timeout};
 
 use super::{Backoff, http::Refused};
-use crate::{ledger, run::Agent};
+use crate::{
+    ledger, orders,
+    run::{Agent, lock},
+};
 
 /// Between attempts while the server refuses or cannot be reached, however much happens on the device.
 const SHORTEST: Duration = Duration::from_millis(500);
@@ -29,6 +32,10 @@ pub(super) async fn run(agent: Arc<Agent>) {
                 let _ = timeout(agent.check_in_interval(), agent.wake.check_in.notified()).await;
             }
             Err(error) => {
+                if is_revoked(&error) && lock(&agent.state).leaving.is_some() {
+                    // It has the answer and this device lost its own, as in a crash.
+                    agent.wake.left.notify_one();
+                }
                 agent.note_sync_error(&error);
                 let wait = backoff.next().max(SHORTEST);
                 sleep(SHORTEST.min(wait)).await;
@@ -104,6 +111,9 @@ fn take_reply(agent: &Agent, reply: &CheckInReply) {
     agent.note_check_in(reply);
     for command in &reply.commands {
         carry_out(agent, command);
+    }
+    if orders::take(agent, reply) {
+        agent.wake.left.notify_one();
     }
     if agent.wants_bundle(reply.bundle_version) {
         agent.wake.bundle.notify_one();

@@ -10,7 +10,7 @@ use hyper::{body::Incoming, service::service_fn};
 use hyper_util::rt::TokioIo;
 use moat_indicators::{Bundle, BundleContent, seal};
 use moat_model::{
-    DeviceId, Management, Settings, Timestamp,
+    DeviceId, Management, Order, Settings, Timestamp,
     sync::{Access, CheckIn, CheckInReply},
 };
 use rustls_pki_types::{PrivateKeyDer, pem::PemObject as _};
@@ -25,6 +25,23 @@ const BUNDLE_KEY: [u8; 32] = [7; 32];
 
 /// What the server makes of a check-in: the status, and up to which number it has the events.
 pub type Answer = fn(&CheckIn) -> (StatusCode, u64);
+
+/// What the server answers to a check-in.
+pub struct Reply {
+    pub status: StatusCode,
+    pub acknowledged: u64,
+    pub orders: Vec<Order>,
+}
+
+impl From<(StatusCode, u64)> for Reply {
+    fn from((status, acknowledged): (StatusCode, u64)) -> Self {
+        Self {
+            status,
+            acknowledged,
+            orders: Vec::new(),
+        }
+    }
+}
 
 /// A bundle for that agent, without indicators and with these settings.
 pub fn sealed(version: u64, settings: Settings) -> Vec<u8> {
@@ -49,7 +66,10 @@ fn hex(key: &SigningKey) -> String {
 }
 
 /// An enrolled agent whose server answers so, and the folder that it lives in.
-pub async fn agent(answer: Answer) -> (Agent, tempfile::TempDir) {
+pub async fn agent<R: Into<Reply>>(
+    answer: impl Fn(&CheckIn) -> R + Send + Sync + 'static,
+) -> (Agent, tempfile::TempDir) {
+    let answer: Answering = Arc::new(move |check_in| answer(check_in).into());
     let key = rcgen::KeyPair::generate().unwrap();
     let certificate = rcgen::CertificateParams::new(["localhost".to_string()])
         .unwrap()
@@ -76,7 +96,9 @@ pub async fn agent(answer: Answer) -> (Agent, tempfile::TempDir) {
     (Agent::open(data, None).unwrap(), dir)
 }
 
-async fn serve(certificate: &rcgen::Certificate, key: &rcgen::KeyPair, answer: Answer) -> u16 {
+type Answering = Arc<dyn Fn(&CheckIn) -> Reply + Send + Sync>;
+
+async fn serve(certificate: &rcgen::Certificate, key: &rcgen::KeyPair, answer: Answering) -> u16 {
     let key = PrivateKeyDer::from_pem_slice(key.serialize_pem().as_bytes()).unwrap();
     let config = rustls::ServerConfig::builder()
         .with_no_client_auth()
@@ -91,7 +113,8 @@ async fn serve(certificate: &rcgen::Certificate, key: &rcgen::KeyPair, answer: A
             let Ok(stream) = acceptor.accept(stream).await else {
                 continue;
             };
-            let service = service_fn(move |request| respond(request, answer));
+            let answer = answer.clone();
+            let service = service_fn(move |request| respond(request, answer.clone()));
             let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
             tokio::spawn(connection);
         }
@@ -99,13 +122,23 @@ async fn serve(certificate: &rcgen::Certificate, key: &rcgen::KeyPair, answer: A
     port
 }
 
-async fn respond(request: Request<Incoming>, answer: Answer) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn respond(request: Request<Incoming>, answer: Answering) -> Result<Response<Full<Bytes>>, Infallible> {
     let body = request.into_body().collect().await.unwrap().to_bytes();
-    let (status, acknowledged) = answer(&serde_json::from_slice(&body).unwrap());
+    let Reply {
+        status,
+        acknowledged,
+        orders,
+    } = answer(&serde_json::from_slice(&body).unwrap());
+    if status == StatusCode::FORBIDDEN {
+        let problem = r#"{"code": "deviceRevoked", "message": "not enrolled"}"#;
+        return Ok(Response::builder().status(status).body(Full::from(problem)).unwrap());
+    }
     let reply = CheckInReply {
         acknowledged,
         bundle_version: 0,
         commands: Vec::new(),
+        orders,
+        app_inventory: moat_model::AppInventory::None,
         access: Access {
             allowed: true,
             reasons: Vec::new(),

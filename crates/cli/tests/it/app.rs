@@ -110,7 +110,7 @@ async fn an_order_wipes_and_an_app_without_server_goes_by_its_lease() {
 }
 
 /// Ada, the connector, and a policy that blocks above Low. Answers the policy's id.
-fn configure(data: &Data) -> String {
+pub fn configure(data: &Data) -> String {
     let ada = json!({"displayName": "Ada", "userPrincipalName": "ada@example.com"});
     api(data, "POST", "/v1.0/users", Some(&ada));
     let on = json!({"iosEnabled": true, "iosMobileApplicationManagementEnabled": true});
@@ -193,7 +193,7 @@ impl Phone {
     }
 }
 
-fn bind(folder: &Path) {
+pub fn bind(folder: &Path) {
     fs::create_dir(folder).unwrap();
     let library = library();
     let options = GenerateOptions {

@@ -205,6 +205,7 @@ impl Device {
                 posture: assessment,
                 addresses: Vec::new(),
                 problems: Vec::new(),
+                configuration: None,
             },
             events: events
                 .into_iter()

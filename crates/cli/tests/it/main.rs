@@ -9,4 +9,5 @@ mod console;
 mod console_live;
 mod full_disk;
 mod kill;
+mod orders;
 mod server;

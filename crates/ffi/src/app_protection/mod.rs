@@ -208,7 +208,8 @@ impl AppProtection {
         self.account().unseal(&sealed)
     }
 
-    /// Wipes because the app says so, such as when the account is removed from it. False where there was nothing to wipe.
+    /// Wipes because the app says so, such as when the account is removed from it, or when the device has left the organisation.
+    /// False where there was nothing to wipe.
     pub fn wipe(&self, reason: String, now: SystemTime) -> bool {
         self.account().wipe(reason, timestamp(now))
     }

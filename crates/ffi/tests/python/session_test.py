@@ -1,13 +1,27 @@
 """Real calls into libmoat_ffi through the generated Python binding. `tests/it/binding.rs` runs this."""
 
 import datetime
+import json
 import os
 import pathlib
 import threading
 import unittest
 
 import moat
-from moat import Action, Event, FileKind, JailbreakLevel, Place, ProbeError, SeenIn, Session, SessionError, Severity
+from moat import (
+    Action,
+    Event,
+    FileKind,
+    JailbreakLevel,
+    OrderAction,
+    Outcome,
+    Place,
+    ProbeError,
+    SeenIn,
+    Session,
+    SessionError,
+    Severity,
+)
 
 BUNDLES = pathlib.Path(os.environ["MOAT_SIGNED"])
 KEY = os.environ["MOAT_BUNDLE_KEY"]
@@ -244,6 +258,64 @@ class Events(unittest.TestCase):
         [thread.start() for thread in threads]
         [thread.join() for thread in threads]
         self.assertEqual(len(events(session)) + session.dropped_events(), 400)
+
+
+class Orders(unittest.TestCase):
+    LOCK, NOTE, LEAVE, NEW = (f"00000000-0000-4000-8000-00000000000{n}" for n in range(4))
+
+    def reply(self, *orders):
+        orders = [{"id": id, "action": {"kind": kind, **more}} for id, kind, more in orders]
+        access = {"allowed": True, "reasons": []}
+        reply = {"acknowledged": 1, "bundleVersion": 1, "commands": [], "orders": orders, "access": access}
+        return json.dumps(reply).encode()
+
+    def test_each_order_is_handed_out_once(self):
+        session = first()
+        note = (self.NOTE, "notify", {"title": "Office", "body": "Closed today"})
+        for _ in range(2):
+            session.take_reply(self.reply(note, (self.LEAVE, "retire", {})))
+        noted, leaving = events(session)
+        self.assertEqual((noted.id, noted.action), (self.NOTE, OrderAction.NOTIFY(title="Office", body="Closed today")))
+        self.assertTrue(leaving.action.is_RETIRE())
+        answer = json.loads(session.answer_order(self.LEAVE, Outcome.DONE, ""))
+        self.assertEqual(answer, {"kind": "orderDone", "id": self.LEAVE, "outcome": "done", "detail": ""})
+        again = first()
+        again.remember_order(self.NOTE)
+        again.take_reply(self.reply(note, (self.LEAVE, "wipe", {})))
+        self.assertEqual([event.id for event in events(again)], [self.LEAVE])
+
+    def test_what_an_app_cannot_do_is_answered_at_once(self):
+        session = first()
+        session.take_reply(self.reply((self.LOCK, "remoteLock", {}), (self.NEW, "playSound", {"seconds": 3})))
+        for event, id in zip(events(session), (self.LOCK, self.NEW), strict=True):
+            self.assertIsInstance(event, Event.ORDER_ANSWERED)
+            answer = json.loads(event.answer)
+            self.assertEqual((answer["id"], answer["outcome"]), (id, "notSupported"))
+
+    def test_what_is_no_answer_is_a_typed_error(self):
+        session = first()
+        for reply in (b"", b"{}", b"[]", self.reply((self.LOCK, "remoteLock", {}))[:-1]):
+            with self.assertRaises(SessionError.Reply):
+                session.take_reply(reply)
+        with self.assertRaises(SessionError.Order):
+            session.answer_order("7", Outcome.FAILED, "")
+        self.assertEqual(events(session), [])
+
+
+class Configurations(unittest.TestCase):
+    def test_apps_leave_the_device_only_when_the_server_may_have_them(self):
+        session = first()
+        self.assertIsNone(session.configuration())
+        apps = [{"bundleId": "org.example.a"}, {"bundleId": "org.example.b", "managed": True}]
+        session.set_configuration(json.dumps({"passcode": {"isSet": True}, "apps": apps}).encode())
+        with self.assertRaisesRegex(SessionError.Configuration, "isset"):
+            session.set_configuration(b'{"passcode": {"isSet": true, "isset": false}}')
+        told = json.loads(session.configuration())
+        self.assertEqual((told["passcode"]["isSet"], told["apps"]), (True, None))
+        reply = {"acknowledged": 1, "bundleVersion": 1, "commands": [], "access": {"allowed": True, "reasons": []}}
+        for inventory, count in (("managed", 1), ("all", 2)):
+            session.take_reply(json.dumps({**reply, "appInventory": inventory}).encode())
+            self.assertEqual(len(json.loads(session.configuration())["apps"]), count)
 
 
 class PostureRuns(unittest.TestCase):

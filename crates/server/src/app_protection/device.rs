@@ -12,15 +12,16 @@ use crate::{
     db::Transaction,
     devices::{
         DeviceRow,
-        device::{DeviceBody, DeviceError, Enrolled},
+        device::{DeviceBody, DeviceError, Known},
     },
     error::{Error, Result},
 };
 
-/// `POST /device/v1/apps/check-in`: registers the app or renews its registration, takes receipts, answers the lease.
+/// `POST /device/v1/apps/check-in`: registers the app or renews its registration, takes receipts, answers the lease. An app on a
+/// device that was removed gets nothing but the order to wipe that still stands.
 pub async fn check_in(
     State(app): State<App>,
-    Enrolled(device): Enrolled,
+    Known(device): Known,
     DeviceBody(body): DeviceBody<AppCheckIn>,
 ) -> Result<Json<AppCheckInReply>, DeviceError> {
     Ok(Json(answer(&app, &device, &body).await?))
@@ -28,6 +29,9 @@ pub async fn check_in(
 
 async fn answer(app: &App, device: &DeviceRow, body: &AppCheckIn) -> Result<AppCheckInReply> {
     check(body)?;
+    if device.revoked_at.is_some() {
+        return last_order(app, device, body).await;
+    }
     let id = device.device_id()?;
     let mut tx = app.db.begin().await?;
     let registration = registrations::register(&mut tx, device, body).await?;
@@ -49,6 +53,32 @@ async fn answer(app: &App, device: &DeviceRow, body: &AppCheckIn) -> Result<AppC
             lease: None,
             reason: Some(reason),
         },
+    })
+}
+
+async fn last_order(app: &App, device: &DeviceRow, body: &AppCheckIn) -> Result<AppCheckInReply> {
+    let gone = || Error::Forbidden("this device is not enrolled any more".into());
+    let mut tx = app.db.begin().await?;
+    let found = registrations::find(&mut tx, device, &body.bundle_id).await?;
+    let (registration, user) = found.ok_or_else(gone)?;
+    if let Some(receipt) = &body.wiped {
+        take_receipt(&mut tx, device, registration, receipt).await?;
+    }
+    let order = lease::open_order(&mut tx, registration).await?;
+    tx.commit().await.map_err(Error::from)?;
+    let (lease, reason) = match (order, &body.wiped) {
+        (Some(order), _) => {
+            let lease = lease::last(app, device, registration, &body.bundle_id, user.as_deref(), order)?;
+            (Some(lease::sign(app, &lease)?), None)
+        }
+        (None, Some(_)) => (None, Some("The device was removed.".into())),
+        (None, None) => return Err(gone()),
+    };
+    app.hub.changed();
+    Ok(AppCheckInReply {
+        registration_id: registration,
+        lease,
+        reason,
     })
 }
 

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use ed25519_dalek::Signer as _;
 use moat_model::{
-    DeviceId, GroupId, PolicyId, Target,
+    DeviceId, GroupId, PolicyId, Target, UserId,
     app_protection::{
-        AlertRef, LEASE_VERSION, Lease, RegistrationId, SignedLease, ThreatReports, ThreatSource, WipeOrderId,
+        AlertRef, IosAppProtectionSettings, LEASE_VERSION, Lease, RegistrationId, SignedLease, ThreatReports,
+        ThreatSource, WipeOrderId,
     },
 };
 use moat_policy::{
@@ -21,6 +22,7 @@ use crate::{
     App,
     app::now,
     compliance::facts::{Fleet, Organisation},
+    devices::DeviceRow,
     error::{Error, Result},
     policies::{self, Kind, targets},
 };
@@ -128,6 +130,37 @@ pub async fn lease(
     }))
 }
 
+/// The last lease of an app on a device that was removed: it says to wipe, and nothing else.
+pub fn last(
+    app: &App,
+    device: &DeviceRow,
+    registration: RegistrationId,
+    bundle_id: &str,
+    user: Option<&str>,
+    order: WipeOrderId,
+) -> Result<Lease> {
+    let at = now();
+    let user = user.map(str::parse).transpose().map_err(Error::internal)?;
+    Ok(Lease {
+        version: LEASE_VERSION,
+        tenant: app.tenant.clone(),
+        registration_id: registration,
+        device_id: device.device_id()?,
+        user_id: user.unwrap_or(UserId(uuid::Uuid::nil())),
+        bundle_id: bundle_id.to_string(),
+        issued_at: at,
+        valid_until: at.saturating_add(LIFETIME),
+        policies: Vec::new(),
+        settings: IosAppProtectionSettings::default(),
+        threats: reports(&[]),
+        jailbroken: false,
+        device_managed: device.management == "managed",
+        account_disabled: false,
+        clocked_out_since: None,
+        wipe_order: Some(order),
+    })
+}
+
 /// The bytes to send, with their signature.
 pub fn sign(app: &App, lease: &Lease) -> Result<SignedLease> {
     let bytes = lease.encode().map_err(Error::internal)?;
@@ -171,7 +204,7 @@ fn reports(partners: &[Partner<'_>]) -> ThreatReports {
     }
 }
 
-async fn open_order(connection: &mut AnyConnection, registration: RegistrationId) -> Result<Option<WipeOrderId>> {
+pub async fn open_order(connection: &mut AnyConnection, registration: RegistrationId) -> Result<Option<WipeOrderId>> {
     let query = "SELECT id FROM app_wipe_orders WHERE registration_id = $1 AND done_at IS NULL ORDER BY id LIMIT 1";
     let id: Option<String> = sqlx::query_scalar(query)
         .bind(registration.to_string())

@@ -1,6 +1,9 @@
 //! Apps that registered, and orders to wipe their work data.
 
-use moat_model::app_protection::{AppCheckIn, RegistrationId};
+use moat_model::{
+    DeviceId,
+    app_protection::{AppCheckIn, RegistrationId},
+};
 use sqlx::FromRow;
 
 use super::{READ, WRITE};
@@ -119,21 +122,31 @@ pub async fn wipe(app: &App, caller: &Caller, user: &str, device_tag: &str) -> R
         ));
     }
     for registration in &ids {
-        order(&mut tx, caller, registration).await?;
+        order(&mut tx, &caller.actor.to_string(), registration).await?;
     }
     tx.commit().await?;
     app.hub.changed();
     Ok(ids.len())
 }
 
-async fn order(tx: &mut Transaction, caller: &Caller, registration: &str) -> Result<()> {
+/// Orders every app on a device to wipe its work data, as when the device is to leave.
+pub async fn order_all(tx: &mut Transaction, device: DeviceId, by: &str) -> Result<()> {
+    let query = "SELECT id FROM app_registrations WHERE device_id = $1 ORDER BY id";
+    let query = sqlx::query_scalar::<_, String>(query).bind(device.to_string());
+    for registration in query.fetch_all(&mut **tx).await? {
+        order(tx, by, &registration).await?;
+    }
+    Ok(())
+}
+
+async fn order(tx: &mut Transaction, by: &str, registration: &str) -> Result<()> {
     let query = "INSERT INTO app_wipe_orders (id, registration_id, requested_at, requested_by) SELECT $1, $2, $3, $4 \
                  WHERE NOT EXISTS (SELECT 1 FROM app_wipe_orders WHERE registration_id = $2 AND done_at IS NULL)";
     let query = sqlx::query(query)
         .bind(uuid::Uuid::now_v7().to_string())
         .bind(registration.to_string())
         .bind(now().as_micros())
-        .bind(caller.actor.to_string());
+        .bind(by.to_string());
     query.execute(&mut **tx).await?;
     let change = audit::Change::<()> {
         action: "order wipe",
@@ -142,7 +155,23 @@ async fn order(tx: &mut Transaction, caller: &Caller, registration: &str) -> Res
         before: None,
         after: None,
     };
-    audit::record(tx, &caller.actor, change).await
+    audit::record(tx, by, change).await
+}
+
+/// An app that registered on a device, also on one that was removed, with its user.
+pub async fn find(
+    tx: &mut Transaction,
+    device: &DeviceRow,
+    bundle_id: &str,
+) -> Result<Option<(RegistrationId, Option<String>)>> {
+    let query = "SELECT id, user_id FROM app_registrations WHERE device_id = $1 AND bundle_key = $2";
+    let query = sqlx::query_as::<_, (String, Option<String>)>(query)
+        .bind(device.id.clone())
+        .bind(bundle_id.to_ascii_lowercase());
+    let found = query.fetch_optional(&mut **tx).await?;
+    found
+        .map(|(id, user)| Ok((id.parse().map_err(Error::internal)?, user)))
+        .transpose()
 }
 
 /// Registers an app of a device, or renews what is known of it.

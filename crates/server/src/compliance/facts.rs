@@ -1,13 +1,14 @@
 //! What the database knows that compliance is judged by: of one device, or of all of them in a few queries.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
+use futures_util::TryStreamExt as _;
 use moat_model::{
-    Connector, DeviceId, GroupId, JailbreakLevel, Risk, Severity, Target, ThreatLevel, Timestamp,
-    compliance::ComplianceTenantSettings,
+    Connector, DeviceConfiguration, DeviceId, GroupId, JailbreakLevel, Passcode, Risk, Severity, Target, ThreatLevel,
+    Timestamp, compliance::ComplianceTenantSettings,
 };
 use moat_policy::{
-    compliance::{AgentState, DeviceFacts, Partner, Previous, ThreatReport},
+    compliance::{AgentState, DeviceFacts, InstalledApp, Partner, PasscodeFacts, Previous, ThreatReport},
     risk::ActiveAlert,
 };
 use sqlx::{AnyConnection, FromRow};
@@ -15,6 +16,7 @@ use sqlx::{AnyConnection, FromRow};
 use super::{Body, tenant};
 use crate::{
     connectors::{self, OWN},
+    devices::store::Apps,
     error::{Error, Result},
     groups,
     policies::{self, Kind, targets},
@@ -41,6 +43,8 @@ pub struct DeviceColumns {
     pub id: String,
     os_platform: String,
     os_version: String,
+    os_build: String,
+    configuration: Option<String>,
     jailbreak_level: String,
     has_posture: i64,
     last_seen_at: i64,
@@ -80,6 +84,8 @@ pub struct Fleet {
     reports: HashMap<String, Vec<Report>>,
     pub stored: HashMap<String, Vec<Stored>>,
     groups: HashMap<String, Vec<GroupId>>,
+    /// Of devices that told all of their apps: those that some policy forbids, or all when one device is judged.
+    apps: HashMap<String, Vec<InstalledApp>>,
 }
 
 impl Organisation {
@@ -123,6 +129,7 @@ impl Fleet {
             alerts: alerts(connection, &only).await?,
             reports: reports(connection, &only).await?,
             stored: stored(connection, &only).await?,
+            apps: apps(connection, &only).await?,
             groups,
             devices,
         })
@@ -134,10 +141,18 @@ impl Fleet {
 
     pub fn facts(&self, device: &DeviceColumns) -> Result<DeviceFacts> {
         let alerts = self.alerts.get(&device.id).map_or(&[][..], Vec::as_slice);
+        let configuration: DeviceConfiguration = match &device.configuration {
+            Some(json) => serde_json::from_str(json).map_err(Error::internal)?,
+            None => DeviceConfiguration::default(),
+        };
         let level: JailbreakLevel = device.jailbreak_level.parse().map_err(Error::internal)?;
         Ok(DeviceFacts {
             platform: device.os_platform.clone(),
             os_version: Some(device.os_version.clone()).filter(|version| !version.is_empty()),
+            os_build: Some(device.os_build.clone()).filter(|build| !build.is_empty()),
+            passcode: configuration.passcode.map(passcode),
+            managed_email_profile: configuration.managed_email_profile,
+            apps: self.apps.get(&device.id).cloned(),
             jailbreak: (device.has_posture != 0).then_some(level),
             jailbreak_alert: alerts
                 .iter()
@@ -146,7 +161,6 @@ impl Fleet {
             last_check_in: Some(Timestamp::from_micros(device.last_seen_at)),
             // A device that was never anybody's needs no user; one whose user is gone does.
             enrolled_user_exists: device.user_id.is_none() || device.user_exists != 0,
-            ..DeviceFacts::default()
         })
     }
 
@@ -172,6 +186,20 @@ impl Fleet {
         let reports = self.reports.get(&device.id).map_or(&[][..], Vec::as_slice);
         threats.extend(reports.iter().map(Threat::of));
         Ok(Threats(threats))
+    }
+}
+
+fn passcode(told: Passcode) -> PasscodeFacts {
+    PasscodeFacts {
+        is_set: told.is_set,
+        allows_simple: told.allows_simple,
+        length: told.length,
+        is_alphanumeric: told.is_alphanumeric,
+        complex_characters: told.complex_characters,
+        changed_at: told.changed_at,
+        history: told.history,
+        minutes_before_lock: told.minutes_before_lock,
+        minutes_before_screen_timeout: told.minutes_before_screen_timeout,
     }
 }
 
@@ -238,7 +266,7 @@ impl Threats {
 }
 
 async fn devices(connection: &mut AnyConnection, only: &str) -> Result<Vec<DeviceColumns>> {
-    let query = "SELECT d.id, d.os_platform, d.os_version, d.jailbreak_level, \
+    let query = "SELECT d.id, d.os_platform, d.os_version, d.os_build, d.configuration, d.jailbreak_level, \
                  CASE WHEN d.posture IS NULL THEN 0 ELSE 1 END AS has_posture, d.last_seen_at, d.silent_since, d.web_protection, \
                  d.risk, d.user_id, COALESCE(u.account_enabled, 0) AS user_exists, d.compliance_state, d.compliance_reasons, \
                  d.compliance_grace_until, d.compliance_next_at FROM devices d LEFT JOIN users u ON u.id = d.user_id \
@@ -247,6 +275,47 @@ async fn devices(connection: &mut AnyConnection, only: &str) -> Result<Vec<Devic
         .bind(only.to_string())
         .fetch_all(connection)
         .await?)
+}
+
+/// The apps of devices, read one device after the other: a fleet's lists are much longer than what of them matters.
+async fn apps(connection: &mut AnyConnection, only: &str) -> Result<HashMap<String, Vec<InstalledApp>>> {
+    let forbidden = match only.is_empty() {
+        true => Some(forbidden_apps(connection).await?),
+        false => None,
+    };
+    let mut found = HashMap::new();
+    if forbidden.as_ref().is_some_and(HashSet::is_empty) {
+        return Ok(found);
+    }
+    let query = "SELECT id, apps FROM devices WHERE apps IS NOT NULL AND revoked_at IS NULL AND ($1 = '' OR id = $1)";
+    let query = sqlx::query_as::<_, (String, String)>(query).bind(only.to_string());
+    let mut rows = query.fetch(connection);
+    while let Some((id, json)) = rows.try_next().await? {
+        let told: Apps = serde_json::from_str(&json).map_err(Error::internal)?;
+        if !told.complete {
+            continue;
+        }
+        let matters = |app: &moat_model::InstalledApp| {
+            let forbidden = forbidden.as_ref();
+            forbidden.is_none_or(|forbidden| forbidden.contains(&app.bundle_id.to_ascii_lowercase()))
+        };
+        let apps = told.apps.into_iter().filter(matters).map(|app| InstalledApp {
+            bundle_id: app.bundle_id,
+            managed: app.managed,
+        });
+        found.insert(id, apps.collect());
+    }
+    Ok(found)
+}
+
+/// Bundle ids that compliance policies forbid, in lower case.
+async fn forbidden_apps(connection: &mut AnyConnection) -> Result<HashSet<String>> {
+    let mut forbidden = HashSet::new();
+    for row in policies::store::all(connection, Kind::Compliance).await? {
+        let ids = Body::of(&row)?.settings.restricted_apps.into_iter();
+        forbidden.extend(ids.filter_map(|app| Some(app.app_id?.trim().to_ascii_lowercase())));
+    }
+    Ok(forbidden)
 }
 
 async fn alerts(connection: &mut AnyConnection, only: &str) -> Result<HashMap<String, Vec<(bool, ActiveAlert)>>> {

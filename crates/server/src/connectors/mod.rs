@@ -4,7 +4,7 @@ pub mod graph;
 pub mod partner;
 pub mod store;
 
-use moat_model::{Connector, ConnectorId, PartnerState, Timestamp};
+use moat_model::{AppInventory, Connector, ConnectorId, PartnerState, Timestamp};
 use moat_policy::connector as rules;
 
 use crate::{
@@ -12,6 +12,7 @@ use crate::{
     app::now,
     audit,
     caller::{Caller, Role},
+    devices,
     error::{Error, Result},
 };
 
@@ -77,6 +78,9 @@ pub async fn update(
     after.connector.last_heartbeat_date_time = before.connector.last_heartbeat_date_time;
     check(&mut tx, &after.connector).await?;
     store::update(&mut tx, &after).await?;
+    if id == OWN {
+        forget_apps(&mut tx, &before.connector, &after.connector).await?;
+    }
     record(&mut tx, caller, "update", Some(&before), Some(&after)).await?;
     app.commit_policy(tx).await?;
     Ok(after)
@@ -119,6 +123,42 @@ async fn check(tx: &mut crate::db::Transaction, connector: &Connector) -> Result
             ),
         )),
     }
+}
+
+/// What the switches do not allow any more is forgotten; the next check-ins bring back what they do.
+async fn forget_apps(tx: &mut crate::db::Transaction, before: &Connector, after: &Connector) -> Result<()> {
+    let switches = |connector: &Connector| {
+        (
+            connector.allow_partner_to_collect_ios_application_metadata,
+            connector.allow_partner_to_collect_ios_personal_application_metadata,
+        )
+    };
+    let ((any_before, personal_before), (any, personal)) = (switches(before), switches(after));
+    if any_before && !any {
+        devices::store::forget_apps(tx, false).await
+    } else if personal_before && !personal {
+        devices::store::forget_apps(tx, true).await
+    } else {
+        Ok(())
+    }
+}
+
+/// Which of its apps a device may tell: Moat's own switches of App Sync. Of a personal device the apps that the organisation
+/// did not install are its user's affair, unless the second switch says otherwise.
+pub async fn app_inventory(tx: &mut crate::db::Transaction, management: &str) -> Result<AppInventory> {
+    let own = store::get(&mut **tx, OWN).await?.map(|named| named.connector);
+    let own = own.unwrap_or_default();
+    let personal = management != "managed";
+    Ok(
+        match (
+            own.allow_partner_to_collect_ios_application_metadata,
+            own.allow_partner_to_collect_ios_personal_application_metadata,
+        ) {
+            (false, _) => AppInventory::None,
+            (true, false) if personal => AppInventory::Managed,
+            (true, _) => AppInventory::All,
+        },
+    )
 }
 
 /// The connector as decisions take it: Moat's own never falls silent while this server decides.

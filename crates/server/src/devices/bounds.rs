@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use moat_model::{
-    Assessment, Timestamp,
+    Assessment, DeviceConfiguration, Timestamp,
     sync::{CheckIn, DeviceEvent, DeviceState, Site},
 };
 
@@ -43,8 +43,25 @@ fn state(state: &mut DeviceState, latest: Timestamp) {
     if let Some(vpn) = &mut state.other_vpn {
         cut(vpn, NAME);
     }
+    if let Some(configured) = &mut state.configuration {
+        configuration(configured, latest);
+    }
     if let Some(posture) = &mut state.posture {
         assessment(posture);
+    }
+}
+
+fn configuration(configuration: &mut DeviceConfiguration, latest: Timestamp) {
+    if let Some(passcode) = &mut configuration.passcode {
+        passcode.changed_at = passcode.changed_at.map(|at| at.clamp(EARLIEST, latest));
+    }
+    if let Some(apps) = &mut configuration.apps {
+        apps.truncate(DeviceConfiguration::MAX_APPS);
+        for app in apps {
+            for text in [&mut app.bundle_id, &mut app.name, &mut app.version] {
+                cut(text, NAME);
+            }
+        }
     }
 }
 
@@ -68,6 +85,7 @@ fn event(event: &mut DeviceEvent, latest: Timestamp) {
             cut(comment, URL);
         }
         DeviceEvent::BundleRefused { reason } => cut(reason, TEXT),
+        DeviceEvent::OrderDone { detail, .. } => cut(detail, TEXT),
     }
 }
 

@@ -1,12 +1,13 @@
 use moat_model::{
-    AlertKind, DeviceId, JailbreakLevel,
-    sync::{Access, CheckIn, CheckInReply, Command, MAX_EVENTS},
+    AlertKind, AppInventory, DeviceId, JailbreakLevel,
+    sync::{Access, CheckIn, CheckInReply, Command, DeviceEvent, MAX_EVENTS},
 };
 
-use super::{DeviceRow, bounds, incidents, store};
+use super::{DeviceRow, bounds, commands, incidents, store};
 use crate::{
     App, alerts,
     app::now,
+    connectors,
     db::Transaction,
     enrollment,
     error::{Error, Result},
@@ -17,12 +18,24 @@ pub async fn check_in(app: &App, device: &DeviceRow, mut check_in: CheckIn, peer
     check(&mut check_in)?;
     let id = device.device_id()?;
     let mut tx = app.db.begin().await?;
-    let (acknowledged, posture_requested) = store_events(&mut tx, id, &check_in).await?;
+    let app_inventory = connectors::app_inventory(&mut tx, &device.management).await?;
+    let told = check_in.state.configuration.take();
+    check_in.state.configuration = told.map(|configuration| configuration.shared(app_inventory));
+    let Stored {
+        acknowledged,
+        posture_requested,
+        left,
+    } = store_events(&mut tx, id, &check_in).await?;
+    if left {
+        tx.commit().await?;
+        return farewell(app, id, acknowledged).await;
+    }
     let spoke_again =
         alerts::resolve_by_itself(&mut tx, id, AlertKind::DeviceSilent, "", "the device reported again").await?;
     let judged_otherwise = incidents::follow_posture(&mut tx, id, &check_in.state).await?;
     store::update_state(&mut tx, id, &check_in.device, &check_in.state, peer).await?;
     let after = super::reassess(&mut tx, id).await?;
+    let orders = commands::open(&mut tx, id).await?;
     tx.commit().await?;
     let reported = acknowledged > device.acknowledged_seq.cast_unsigned();
     let is_news = spoke_again || judged_otherwise || reported || after.compliance_changed;
@@ -33,6 +46,22 @@ pub async fn check_in(app: &App, device: &DeviceRow, mut check_in: CheckIn, peer
         acknowledged,
         bundle_version: *app.hub.revision().borrow(),
         commands: posture_requested.then_some(Command::RunPosture).into_iter().collect(),
+        orders,
+        app_inventory,
+        access: access_of(app, id),
+    })
+}
+
+/// The last answer to a device: it has left, and this tells it that the server knows.
+async fn farewell(app: &App, id: DeviceId, acknowledged: u64) -> Result<CheckInReply> {
+    app.hub.disconnect(id);
+    app.device_changed(id).await?;
+    Ok(CheckInReply {
+        acknowledged,
+        bundle_version: 0,
+        commands: Vec::new(),
+        orders: Vec::new(),
+        app_inventory: AppInventory::None,
         access: access_of(app, id),
     })
 }
@@ -45,12 +74,14 @@ fn shows_otherwise(before: &DeviceRow, now: &CheckIn) -> bool {
         .posture
         .as_ref()
         .map_or(JailbreakLevel::None, |posture| posture.level);
+    let none = String::new();
     let info = [
         &info.name,
         &info.os_platform,
         &info.os_version,
         &info.model,
         &info.agent_version,
+        info.os_build.as_ref().unwrap_or(&none),
     ];
     let info_before = [
         &before.name,
@@ -58,9 +89,13 @@ fn shows_otherwise(before: &DeviceRow, now: &CheckIn) -> bool {
         &before.os_version,
         &before.model,
         &before.agent_version,
+        &before.os_build,
     ];
     let bundle = state.bundle_version.cast_signed();
+    let configuration = store::columns(state.configuration.as_ref());
+    let configuration_before = (before.configuration.clone(), before.apps.clone());
     info != info_before
+        || configuration.is_ok_and(|configuration| configuration != configuration_before)
         || before.silent_since.is_some()
         || before.web_protection != state.web_protection.as_str()
         || before.other_vpn != state.other_vpn
@@ -70,8 +105,15 @@ fn shows_otherwise(before: &DeviceRow, now: &CheckIn) -> bool {
         || before.problems() != state.problems
 }
 
-/// Stores the events; gives up to which number the server has them, and whether a posture run was asked for.
-async fn store_events(tx: &mut Transaction, id: DeviceId, check_in: &CheckIn) -> Result<(u64, bool)> {
+struct Stored {
+    /// Up to which number the server has the events.
+    acknowledged: u64,
+    posture_requested: bool,
+    /// The device says that it has carried out the order to leave.
+    left: bool,
+}
+
+async fn store_events(tx: &mut Transaction, id: DeviceId, check_in: &CheckIn) -> Result<Stored> {
     let query = sqlx::query_as(
         "SELECT acknowledged_seq, posture_requested_at FROM devices WHERE id = $1 AND revoked_at IS NULL",
     );
@@ -79,18 +121,30 @@ async fn store_events(tx: &mut Transaction, id: DeviceId, check_in: &CheckIn) ->
     let found: Option<(i64, Option<i64>)> = query.bind(id.to_string()).fetch_optional(&mut **tx).await?;
     let (acknowledged, requested) =
         found.ok_or_else(|| Error::Forbidden("this device is not enrolled any more".into()))?;
-    let mut acknowledged = acknowledged.cast_unsigned();
+    let (mut acknowledged, mut left) = (acknowledged.cast_unsigned(), false);
     for entry in &check_in.events {
         if entry.seq <= acknowledged {
             continue;
         }
-        if store::insert_event(tx, id, entry).await? {
-            incidents::apply(tx, id, entry).await?;
+        // What happened after it left is kept, but nobody has to act on it.
+        if store::insert_event(tx, id, entry).await? && !left {
+            left = match &entry.event {
+                DeviceEvent::OrderDone {
+                    id: order,
+                    outcome,
+                    detail,
+                } => commands::settle(tx, id, *order, *outcome, detail).await?,
+                _ => incidents::apply(tx, id, entry).await.map(|()| false)?,
+            };
         }
         acknowledged = entry.seq;
     }
     store::set_acknowledged(tx, id, acknowledged, check_in.dropped).await?;
-    Ok((acknowledged, requested.is_some()))
+    Ok(Stored {
+        acknowledged,
+        posture_requested: requested.is_some(),
+        left,
+    })
 }
 
 fn access_of(app: &App, id: DeviceId) -> Access {

@@ -152,6 +152,11 @@ impl EventRow {
             },
             "siteReported" => format!("Reported {}", text(&body["url"])),
             "bundleRefused" => format!("Refused a policy: {}", text(&body["reason"])),
+            "orderDone" => match (text(&body["outcome"]).as_str(), text(&body["detail"])) {
+                ("done", _) => "Carried an order out".into(),
+                ("notSupported", why) => format!("Cannot carry an order out: {why}"),
+                (_, why) => format!("Could not carry an order out: {why}"),
+            },
             other => other.to_string(),
         }
     }

@@ -81,11 +81,29 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for DeviceBody<T> {
 /// The device behind the connection's certificate; looked up at each request, so that revocation holds at once.
 pub struct Enrolled(pub DeviceRow);
 
+/// The device behind the connection's certificate, also one that was removed.
+pub struct Known(pub DeviceRow);
+
 impl FromRequestParts<App> for Enrolled {
     type Rejection = DeviceError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Self::Rejection> {
-        let revoked = || DeviceError(Error::Forbidden("this device is not enrolled any more".into()));
+        let Known(device) = Known::from_request_parts(parts, app).await?;
+        match device.revoked_at {
+            None => Ok(Self(device)),
+            Some(_) => Err(revoked()),
+        }
+    }
+}
+
+fn revoked() -> DeviceError {
+    DeviceError(Error::Forbidden("this device is not enrolled any more".into()))
+}
+
+impl FromRequestParts<App> for Known {
+    type Rejection = DeviceError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Self::Rejection> {
         let certificate = parts
             .extensions
             .get::<Option<PeerCertificate>>()
@@ -96,10 +114,7 @@ impl FromRequestParts<App> for Enrolled {
             return Err(revoked());
         }
         let device = store::find_by_certificate(&app.db, &certificate.fingerprint).await?;
-        device
-            .filter(|device| device.revoked_at.is_none())
-            .map(Self)
-            .ok_or_else(revoked)
+        device.map(Self).ok_or_else(revoked)
     }
 }
 

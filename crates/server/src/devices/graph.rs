@@ -8,7 +8,10 @@ use http::StatusCode;
 use moat_model::DeviceId;
 use serde_json::{Value, json};
 
-use super::managed::{self, ManagedDeviceRow, READ};
+use super::{
+    commands::{self, CommandRow},
+    managed::{self, ManagedDeviceRow, READ},
+};
 use crate::{
     App,
     caller::Caller,
@@ -22,14 +25,14 @@ use crate::{
 const SET: &str = "deviceManagement/managedDevices";
 
 /// Fields that v1.0 does not have.
-const BETA_ONLY: &[&str] = &["ownerType", "moatReasons"];
+const BETA_ONLY: &[&str] = &["ownerType", "managementState", "moatReasons"];
 
 pub async fn list(State(app): State<App>, caller: Caller, graph: Graph) -> ApiResult {
     caller.require_any(READ)?;
     let query = graph.query()?;
     query.check_expand(&["users"])?;
     let page = managed::page(&app.db, &query, None).await?;
-    let value = page.rows.iter().map(|row| expanded(&graph, row, &query)).collect();
+    let value = expanded(&app, &graph, &page.rows, &query).await?;
     Ok(graph.page(SET, SET, &page, value, &query))
 }
 
@@ -44,7 +47,7 @@ pub async fn of_user(State(app): State<App>, caller: Caller, graph: Graph, Path(
     let user = users::find(&app, &key).await?;
     let query = graph.query()?;
     let page = managed::page(&app.db, &query, Some(&user.id)).await?;
-    let value = page.rows.iter().map(|row| expanded(&graph, row, &query)).collect();
+    let value = expanded(&app, &graph, &page.rows, &query).await?;
     let path = format!("users/{}/managedDevices", user.id);
     Ok(graph.page(SET, &path, &page, value, &query))
 }
@@ -53,7 +56,28 @@ pub async fn get(State(app): State<App>, caller: Caller, graph: Graph, Path(id):
     caller.require_any(READ)?;
     let row = managed::get(&app.db, &parse(&id)?.to_string()).await?;
     let row = row.ok_or_else(|| Error::not_found("managed device", id))?;
-    Ok(graph.entity(SET, expanded(&graph, &row, &graph.query()?)))
+    let shown = expanded(&app, &graph, &[row], &graph.query()?).await?;
+    Ok(graph.entity(SET, shown.into_iter().next().unwrap_or_default()))
+}
+
+pub async fn detected_apps(State(app): State<App>, caller: Caller, graph: Graph, Path(id): Path<String>) -> ApiResult {
+    caller.require_any(READ)?;
+    let row = managed::get(&app.db, &parse(&id)?.to_string()).await?;
+    let device = row.ok_or_else(|| Error::not_found("managed device", &id))?.device;
+    let platform = device.os_platform.to_ascii_lowercase();
+    let told = device.apps().unwrap_or_default();
+    let shown = told.apps.into_iter().map(|app| {
+        json!({
+            "@odata.type": "#microsoft.graph.detectedApp",
+            "id": app.bundle_id,
+            "displayName": app.name,
+            "version": app.version,
+            "platform": platform,
+            "moatManaged": app.managed,
+        })
+    });
+    let path = format!("deviceManagement/managedDevices('{id}')/detectedApps");
+    Ok(graph.whole(&path, shown.collect()))
 }
 
 /// Says whose device it is: `{"@odata.id": "https://HOST/beta/users/ID"}`.
@@ -80,23 +104,33 @@ pub fn parse(id: &str) -> Result<DeviceId> {
 }
 
 /// With `$expand=users` the user is there as an entity too.
-fn expanded(graph: &Graph, row: &ManagedDeviceRow, query: &Query) -> Value {
-    let mut value = render(graph, row);
-    if query.expand.iter().any(|name| name.eq_ignore_ascii_case("users")) {
-        let user = row.device.user_id.as_ref().map(|id| {
-            json!({
-                "id": id,
-                "userPrincipalName": row.user_principal_name,
-                "displayName": row.user_display_name,
-                "mail": row.user_mail,
-            })
-        });
-        value["users"] = user.into_iter().collect();
-    }
-    value
+async fn expanded(app: &App, graph: &Graph, rows: &[ManagedDeviceRow], query: &Query) -> Result<Vec<Value>> {
+    let ids: Vec<_> = rows.iter().map(|row| row.device.id.as_str()).collect();
+    let orders = commands::store::newest(&app.db, &ids).await?;
+    let with_user = query.expand.iter().any(|name| name.eq_ignore_ascii_case("users"));
+    let shown = rows.iter().map(|row| {
+        let orders = orders.get(&row.device.id).map_or(&[][..], Vec::as_slice);
+        let mut value = render(graph, row, orders);
+        if with_user {
+            value["users"] = user(row).into_iter().collect();
+        }
+        value
+    });
+    Ok(shown.collect())
 }
 
-fn render(graph: &Graph, row: &ManagedDeviceRow) -> Value {
+fn user(row: &ManagedDeviceRow) -> Option<Value> {
+    row.device.user_id.as_ref().map(|id| {
+        json!({
+            "id": id,
+            "userPrincipalName": row.user_principal_name,
+            "displayName": row.user_display_name,
+            "mail": row.user_mail,
+        })
+    })
+}
+
+fn render(graph: &Graph, row: &ManagedDeviceRow, orders: &[CommandRow]) -> Value {
     let device = &row.device;
     let managed = device.management == "managed";
     let owner = if managed { "company" } else { "personal" };
@@ -107,6 +141,8 @@ fn render(graph: &Graph, row: &ManagedDeviceRow) -> Value {
         "managedDeviceName": device.name,
         "managedDeviceOwnerType": owner,
         "ownerType": owner,
+        "managementState": commands::management_state(orders),
+        "deviceActionResults": commands::graph::results(orders),
         "managementAgent": if managed { "mdm" } else { "unknown" },
         "deviceRegistrationState": "registered",
         "deviceEnrollmentType": if managed { "deviceEnrollmentManager" } else { "userEnrollment" },

@@ -64,6 +64,8 @@ pub async fn apply(tx: &mut Transaction, device: DeviceId, entry: &OutboxEntry) 
             reports::file(tx, device, url, comment, *report, at).await
         }
         DeviceEvent::BundleRefused { reason } => raise(tx, bundle_refused(device, reason, at)).await,
+        // No incident: `commands` takes it.
+        DeviceEvent::OrderDone { .. } => Ok(()),
     }
 }
 

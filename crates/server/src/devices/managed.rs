@@ -37,6 +37,12 @@ const THREAT_STATE: &str = "CASE WHEN d.revoked_at IS NOT NULL THEN 'deactivated
                             WHEN d.risk = 'High' THEN 'highSeverity' WHEN d.risk = 'Medium' THEN 'mediumSeverity' \
                             WHEN d.risk = 'Low' THEN 'lowSeverity' ELSE 'secured' END";
 
+/// [`super::commands::management_state`] as SQL.
+const MANAGEMENT_STATE: &str = "COALESCE((SELECT CASE WHEN c.state = 'pending' THEN c.action || 'Pending' \
+                                WHEN c.state IN ('failed', 'notSupported') THEN c.action || 'Failed' ELSE 'managed' END \
+                                FROM device_commands c WHERE c.device_id = d.id AND c.action IN ('retire', 'wipe') \
+                                ORDER BY CASE c.state WHEN 'pending' THEN 0 ELSE 1 END, c.id DESC LIMIT 1), 'managed')";
+
 const STATES: &[&str] = &[
     "unknown",
     "compliant",
@@ -66,6 +72,26 @@ const TABLE: Table = Table(&[
         Kind::Time("d.compliance_grace_until"),
     ),
     property("jailBroken", Kind::Word(JAIL_BROKEN, &["Unknown", "False", "True"])),
+    property(
+        "managementState",
+        Kind::Word(
+            MANAGEMENT_STATE,
+            &[
+                "managed",
+                "retirePending",
+                "retireFailed",
+                "wipePending",
+                "wipeFailed",
+                "unhealthy",
+                "deletePending",
+                "retireIssued",
+                "wipeIssued",
+                "wipeCanceled",
+                "retireCanceled",
+                "discovered",
+            ],
+        ),
+    ),
     property(
         "managementAgent",
         Kind::Word(

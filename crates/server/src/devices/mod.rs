@@ -3,6 +3,7 @@
 pub mod admin;
 mod bounds;
 mod check_in;
+pub mod commands;
 pub mod console;
 pub mod defender;
 pub mod device;
@@ -19,7 +20,7 @@ use serde::Serialize;
 
 use crate::{
     App, alerts, audit,
-    caller::{Caller, Role},
+    caller::{Actor, Caller, Role},
     compliance,
     db::Transaction,
     error::{Error, Result},
@@ -54,8 +55,19 @@ pub async fn revoke(app: &App, caller: &Caller, id: DeviceId) -> Result<()> {
     caller.require_any(&[Role::MoatAdministrate])?;
     let device = get(app, id).await?;
     let mut tx = app.db.begin().await?;
-    if !store::revoke(&mut tx, id, &caller.actor.to_string()).await? {
+    if !take_out(&mut tx, &device, &caller.actor, &caller.actor.to_string()).await? {
         return Err(Error::not_found("device in use", id));
+    }
+    tx.commit().await?;
+    app.hub.disconnect(id);
+    app.device_changed(id).await
+}
+
+/// Takes a device out as `by` wanted; false when it was out already. `actor` is who does it now.
+async fn take_out(tx: &mut Transaction, device: &DeviceRow, actor: &Actor, by: &str) -> Result<bool> {
+    let id = device.device_id()?;
+    if !store::revoke(tx, id, by).await? {
+        return Ok(false);
     }
     let state = |revoked| Revocation {
         name: &device.name,
@@ -69,12 +81,12 @@ pub async fn revoke(app: &App, caller: &Caller, id: DeviceId) -> Result<()> {
         before: Some(&state(false)),
         after: Some(&state(true)),
     };
-    audit::record(&mut tx, &caller.actor, change).await?;
-    alerts::resolve_all(&mut tx, id, &caller.actor, "the device was removed").await?;
-    alerts::recompute_risk(&mut tx, id).await?;
-    tx.commit().await?;
-    app.hub.disconnect(id);
-    app.device_changed(id).await
+    audit::record(tx, actor, change).await?;
+    let why = "the device was removed";
+    commands::store::cancel_all(tx, id, why).await?;
+    alerts::resolve_all(tx, id, actor, why).await?;
+    alerts::recompute_risk(tx, id).await?;
+    Ok(true)
 }
 
 /// What the audit log says of a device that is taken out.

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Ids in one IN list; databases bound the number of values of a statement.
-const IDS_PER_QUERY: usize = 500;
+pub const IDS_PER_QUERY: usize = 500;
 
 /// [`DeviceRow::health`] as SQL.
 const HEALTH: &str = "CASE WHEN d.revoked_at IS NOT NULL OR d.silent_since IS NOT NULL THEN 'Inactive' \

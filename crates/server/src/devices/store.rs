@@ -1,7 +1,9 @@
 use moat_model::{
-    DeviceId, DeviceInfo, HealthStatus, JailbreakLevel, Management, Risk, Timestamp, WebProtection,
+    DeviceConfiguration, DeviceId, DeviceInfo, HealthStatus, InstalledApp, JailbreakLevel, Management, Risk, Timestamp,
+    WebProtection,
     sync::{DeviceState, OutboxEntry},
 };
+use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 
 use crate::{
@@ -46,9 +48,50 @@ pub struct DeviceRow {
     /// Reasons as JSON.
     pub compliance_reasons: String,
     pub compliance_grace_until: Option<i64>,
+    pub os_build: String,
+    /// A configuration without its apps, as JSON.
+    pub configuration: Option<String>,
+    /// [`Apps`] as JSON.
+    pub apps: Option<String>,
+}
+
+/// The apps that a device told.
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Apps {
+    /// None is left out.
+    pub complete: bool,
+    pub apps: Vec<InstalledApp>,
+}
+
+/// The columns of a configuration: itself, and its apps.
+pub fn columns(configuration: Option<&DeviceConfiguration>) -> Result<(Option<String>, Option<String>)> {
+    let Some(configuration) = configuration else {
+        return Ok((None, None));
+    };
+    let apps = configuration.apps.as_ref().map(|apps| Apps {
+        complete: !configuration.only_managed_apps,
+        apps: apps.clone(),
+    });
+    let apps = apps.as_ref().map(serde_json::to_string).transpose();
+    let rest = DeviceConfiguration {
+        apps: None,
+        ..configuration.clone()
+    };
+    let rest = serde_json::to_string(&rest).map_err(Error::internal)?;
+    Ok((Some(rest), apps.map_err(Error::internal)?))
 }
 
 impl DeviceRow {
+    /// What its management knows of the device, without its apps.
+    pub fn configuration(&self) -> Option<DeviceConfiguration> {
+        serde_json::from_str(self.configuration.as_deref()?).ok()
+    }
+
+    /// The apps that it told.
+    pub fn apps(&self) -> Option<Apps> {
+        serde_json::from_str(self.apps.as_deref()?).ok()
+    }
+
     pub fn device_id(&self) -> Result<DeviceId> {
         self.id.parse().map_err(Error::internal)
     }
@@ -124,6 +167,11 @@ pub async fn get(db: &Db, id: DeviceId) -> Result<Option<DeviceRow>> {
         .bind(id.to_string())
         .fetch_optional(db.read())
         .await?)
+}
+
+pub async fn find(tx: &mut Transaction, id: DeviceId) -> Result<Option<DeviceRow>> {
+    let query = sqlx::query_as("SELECT * FROM devices WHERE id = $1").bind(id.to_string());
+    Ok(query.fetch_optional(&mut **tx).await?)
 }
 
 /// The device that a certificate was issued to; revoked ones too.
@@ -211,11 +259,13 @@ pub async fn update_state(
         .posture
         .as_ref()
         .map_or(JailbreakLevel::None, |posture| posture.level);
+    let (configuration, apps) = columns(state.configuration.as_ref())?;
     let address = state.addresses.first().map(ToString::to_string).unwrap_or_default();
     sqlx::query(
         "UPDATE devices SET name = $1, os_platform = $2, os_version = $3, model = $4, agent_version = $5, last_seen_at = $6, \
          last_ip = $7, last_external_ip = $8, web_protection = $9, other_vpn = $10, bundle_version = $11, jailbreak_level = $12, \
-         posture = $13, posture_at = $14, silent_since = NULL, posture_requested_at = NULL, problems = $15 WHERE id = $16",
+         posture = $13, posture_at = $14, silent_since = NULL, posture_requested_at = NULL, problems = $15, os_build = $16, \
+         configuration = $17, apps = $18 WHERE id = $19",
     )
     .bind(info.name.clone())
     .bind(info.os_platform.clone())
@@ -232,9 +282,22 @@ pub async fn update_state(
     .bind(posture)
     .bind(state.posture.as_ref().map(|_| state.time.as_micros()))
     .bind(serde_json::to_string(&state.problems).map_err(Error::internal)?)
+    .bind(info.os_build.clone().unwrap_or_default())
+    .bind(configuration)
+    .bind(apps)
     .bind(id.to_string())
     .execute(&mut **tx)
     .await?;
+    Ok(())
+}
+
+/// Forgets the apps of all devices, or of personal ones.
+pub async fn forget_apps(tx: &mut Transaction, personal_only: bool) -> Result<()> {
+    let query = match personal_only {
+        true => "UPDATE devices SET apps = NULL WHERE apps IS NOT NULL AND management <> 'managed'",
+        false => "UPDATE devices SET apps = NULL WHERE apps IS NOT NULL",
+    };
+    sqlx::query(query).execute(&mut **tx).await?;
     Ok(())
 }
 

@@ -209,12 +209,14 @@ fn check(new: &NewToken) -> Result<()> {
 
 /// Checks what a device says of itself: shown to people later.
 pub fn check_info(info: &DeviceInfo) -> Result<()> {
+    let none = String::new();
     let fields = [
         ("name", &info.name),
         ("osPlatform", &info.os_platform),
         ("osVersion", &info.os_version),
         ("model", &info.model),
         ("agentVersion", &info.agent_version),
+        ("osBuild", info.os_build.as_ref().unwrap_or(&none)),
     ];
     for (name, value) in fields {
         if value.len() > 200 || value.chars().any(char::is_control) {

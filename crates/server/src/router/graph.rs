@@ -8,7 +8,11 @@ use axum::{
 
 use crate::{
     App, Role, alerts, app_protection, compliance, conditional_access, connectors,
-    devices::{self, managed},
+    devices::{
+        self,
+        commands::{self, ORDER},
+        managed,
+    },
     graph::{self, Version},
     groups, reports, users,
 };
@@ -71,8 +75,13 @@ routes! {
     get "/deviceManagement/managedDevices" => devices::graph::list, managed::READ, "devices with user, compliance and threat state";
     get "/deviceManagement/managedDevices/$count" => devices::graph::count, managed::READ, "how many devices there are";
     get "/deviceManagement/managedDevices/{id}" => devices::graph::get, managed::READ, "a device";
+    get "/deviceManagement/managedDevices/{id}/detectedApps" => devices::graph::detected_apps, managed::READ, "apps that the device told", beta;
     post "/deviceManagement/managedDevices/{id}/users/$ref" => devices::graph::set_user, managed::WRITE, "say whose device it is", beta;
     post "/deviceManagement/managedDevices/{id}/syncDevice" => devices::graph::sync, managed::ACT, "ask the device to check in now";
+    post "/deviceManagement/managedDevices/{id}/remoteLock" => commands::graph::remote_lock, ORDER, "order the device to lock its screen";
+    post "/deviceManagement/managedDevices/{id}/retire" => commands::graph::retire, ORDER, "order the device to leave the organisation";
+    post "/deviceManagement/managedDevices/{id}/wipe" => commands::graph::wipe, ORDER, "the same, and destroy the work data in apps";
+    post "/deviceManagement/managedDevices/{id}/sendCustomNotificationToCompanyPortal" => commands::graph::notify, managed::ACT, "show the device's user a message", beta;
     get "/deviceManagement" => compliance::graph::device_management, compliance::READ, "settings of compliance for every device";
     patch "/deviceManagement" => compliance::graph::set_device_management, compliance::WRITE, "change them";
     get "/deviceManagement/deviceCompliancePolicies" => compliance::graph::list, compliance::READ, "list compliance policies; $expand=assignments,scheduledActionsForRule";

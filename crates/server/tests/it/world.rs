@@ -246,7 +246,20 @@ impl World {
 
     /// Enrols a device that then speaks mutual TLS.
     pub async fn device(&self, name: &str, group: &str) -> Device {
-        let new = json!({"lifetimeSeconds": 3600, "maxUses": 1, "management": "managed", "deviceGroup": group});
+        let info =
+            json!({"name": name, "osPlatform": "Linux", "osVersion": "13", "model": "m", "agentVersion": "0.1.0"});
+        self.enrolled("managed", group, info).await
+    }
+
+    /// Enrols an iPhone with this build of its system.
+    pub async fn iphone(&self, management: &str, build: &str) -> Device {
+        let info = json!({"name": "iphone", "osPlatform": "iOS", "osVersion": "18.6", "osBuild": build, "model": "iPhone15,3",
+            "agentVersion": "0.1.0"});
+        self.enrolled(management, "", info).await
+    }
+
+    async fn enrolled(&self, management: &str, group: &str, info: Value) -> Device {
+        let new = json!({"lifetimeSeconds": 3600, "maxUses": 1, "management": management, "deviceGroup": group});
         let token = self.local(Method::POST, "/admin/enrollment-tokens", new).await;
         let key = rcgen::KeyPair::generate().unwrap();
         let csr = rcgen::CertificateParams::default()
@@ -254,8 +267,6 @@ impl World {
             .unwrap()
             .pem()
             .unwrap();
-        let info =
-            json!({"name": name, "osPlatform": "Linux", "osVersion": "13", "model": "m", "agentVersion": "0.1.0"});
         let enroll = json!({"token": token["token"], "csr": csr, "device": info});
         let headers = [("content-type", "application/json")];
         let answer = self

@@ -19,18 +19,22 @@ pub fn app_policy(name: &str, action: &str) -> Value {
 
 const APPS: &str = "/beta/deviceAppManagement/iosManagedAppProtections";
 
-async fn app_checks_in(device: &Device, wiped: Value) -> Value {
+pub async fn try_app_check_in(device: &Device, wiped: Value) -> Answer {
     let body = json!({"bundleId": "org.example.mail", "appVersion": "1.0", "sdkVersion": "1.0", "osVersion": "18.1",
         "deviceModel": "iPhone15,3", "deviceTag": "tag-1", "jailbroken": false, "wiped": wiped});
     let headers = [("content-type", "application/json")];
-    let answer = device
+    device
         .call(Method::POST, "/device/v1/apps/check-in", &headers, body.to_string())
-        .await;
+        .await
+}
+
+pub async fn app_checks_in(device: &Device, wiped: Value) -> Value {
+    let answer = try_app_check_in(device, wiped).await;
     assert_eq!(answer.status, 200, "{}", answer.text);
     answer.body
 }
 
-fn lease_of(reply: &Value) -> Value {
+pub fn lease_of(reply: &Value) -> Value {
     let text = reply["lease"]["lease"].as_str().unwrap_or_else(|| panic!("{reply}"));
     serde_json::from_str(text.strip_prefix("moat app lease\n").unwrap()).unwrap()
 }

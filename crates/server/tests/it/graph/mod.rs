@@ -1,10 +1,12 @@
 //! The Graph face, spoken to as clients speak.
 
 mod app_protection;
+mod commands;
 mod compliance;
 mod conditional_access;
 mod conventions;
 mod directory;
+mod facts;
 mod rights;
 
 use moat_server::Role;
