@@ -1,4 +1,4 @@
-//! The languages of the console: messages in Project Fluent's files, one file a language, chosen by what the browser asks for.
+//! The languages of the console: messages in Project Fluent's files, chosen by what the browser asks for.
 //!
 //! English and German are part of the program. A file `languages/fr.ftl` in the data folder adds French without code; what
 //! it leaves out is shown in English.
@@ -13,8 +13,18 @@ use unic_langid::LanguageIdentifier;
 
 use crate::App;
 
-const ENGLISH: &str = include_str!("../languages/en.ftl");
-const GERMAN: &str = include_str!("../languages/de.ftl");
+/// The files of a built-in language, as one text.
+macro_rules! built_in {
+    ($folder:literal) => {
+        built_in!($folder, "frame", "overview", "devices", "alerts", "web_protection", "policies", "people", "settings")
+    };
+    ($folder:literal, $($file:literal),+) => {
+        concat!($(include_str!(concat!("../languages/", $folder, "/", $file, ".ftl")), "\n"),+)
+    };
+}
+
+const ENGLISH: &str = built_in!("en");
+const GERMAN: &str = built_in!("de");
 /// Files that are read of the data folder, and the largest of them.
 const MOST: usize = 50;
 const MAX_BYTES: u64 = 1 << 20;

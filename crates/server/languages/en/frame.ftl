@@ -1,6 +1,4 @@
-# The console in English. Each message is one text; `docs/operating.md` tells how to add a language.
-
-## Frame
+# What stands on every page, and the sign-in. `docs/operating.md` tells how to add a language.
 
 skip-to-content = Skip to content
 navigation = Main
@@ -17,21 +15,13 @@ tab-enrollment = Enrolment
 tab-indicators = Indicators
 tab-reports = Reported sites
 
-## Times and counts
-
 times =
     { $count ->
         [one] { $count } time
        *[other] { $count } times
     }
 
-## Sign-in
-
 sign-in = Sign in
 sign-in-title = Sign in to Moat
 name = Name
 password = Password
-
-## Devices
-
-name-has = Name has “{ $text }”

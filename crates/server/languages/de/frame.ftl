@@ -1,6 +1,4 @@
-# Die Konsole auf Deutsch. Jede Nachricht ist ein Text; `docs/operating.md` sagt, wie eine Sprache dazukommt.
-
-## Frame
+# Was auf jeder Seite steht, und die Anmeldung. `docs/operating.md` sagt, wie eine Sprache dazukommt.
 
 skip-to-content = Zum Inhalt
 navigation = Hauptbereiche
@@ -17,21 +15,13 @@ tab-enrollment = Registrierung
 tab-indicators = Indikatoren
 tab-reports = Gemeldete Seiten
 
-## Times and counts
-
 times =
     { $count ->
         [one] { $count }-mal
        *[other] { $count }-mal
     }
 
-## Sign-in
-
 sign-in = Anmelden
 sign-in-title = Bei Moat anmelden
 name = Name
 password = Passwort
-
-## Devices
-
-name-has = Name enthält „{ $text }“

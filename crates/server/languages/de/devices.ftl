@@ -1,0 +1,3 @@
+# Geräte und ihre Registrierung.
+
+name-has = Name enthält „{ $text }“

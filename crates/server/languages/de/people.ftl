@@ -1,0 +1,1 @@
+# Personen und Gruppen.

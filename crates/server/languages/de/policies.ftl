@@ -1,0 +1,1 @@
+# Konformität, App-Schutz und bedingter Zugriff.

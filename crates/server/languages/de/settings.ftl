@@ -1,0 +1,1 @@
+# Konnektoren, Benachrichtigungen, Einstellungen und Protokoll.

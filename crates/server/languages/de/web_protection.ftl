@@ -1,0 +1,1 @@
+# Indikatoren und gemeldete Seiten.

@@ -1,0 +1,3 @@
+# Devices and their enrolment.
+
+name-has = Name has “{ $text }”

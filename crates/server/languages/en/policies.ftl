@@ -1,0 +1,1 @@
+# Compliance, app protection and conditional access.

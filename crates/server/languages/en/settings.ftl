@@ -1,0 +1,1 @@
+# Connectors, notifications, settings and the audit log.
