@@ -15,7 +15,7 @@ use crate::{
     devices,
     error::{Error, Result},
     json::{ApiError, Body, time},
-    settings,
+    outbox, settings,
 };
 
 pub async fn status(State(app): State<App>, caller: Caller) -> Result<Json<Value>, ApiError> {
@@ -29,6 +29,7 @@ pub async fn status(State(app): State<App>, caller: Caller) -> Result<Json<Value
         "unusableIndicators": app.bundles.unusable(),
         "connected": app.hub.connected(),
         "revision": *app.hub.revision().borrow(),
+        "outbox": outbox::admin::render_summary(&outbox::summary(&app, &caller).await?),
     })))
 }
 

@@ -1,5 +1,7 @@
 //! The configuration file: TOML, every key optional, unknown keys refused.
 
+mod mail;
+
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -8,6 +10,8 @@ use std::{
 
 use rustls_pki_types::ServerName;
 use serde::Deserialize;
+
+pub use mail::{Mail, MailServer, StartTls};
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -37,6 +41,8 @@ pub struct Config {
     /// Requests per minute and hour that one API client may make.
     pub requests_per_minute: u32,
     pub requests_per_hour: u32,
+    /// The server that mail leaves by. Without it mail waits.
+    pub mail: Option<Mail>,
 }
 
 impl Default for Config {
@@ -55,6 +61,7 @@ impl Default for Config {
             allow_internal_addresses: true,
             requests_per_minute: 100,
             requests_per_hour: 1500,
+            mail: None,
         }
     }
 }
@@ -120,7 +127,7 @@ impl Config {
         if self.listen.port() != 0 && self.device_listen.is_some_and(|device| device == self.listen) {
             return wrong("device_listen", "must differ from listen");
         }
-        Ok(())
+        self.mail.as_ref().map_or(Ok(()), Mail::check)
     }
 
     pub fn device_listen(&self) -> SocketAddr {

@@ -12,7 +12,9 @@ use crate::{
     compliance,
     devices::{self, DeviceRow, store},
     error::Result,
-    indicators, settings,
+    indicators,
+    outbox::{self, mail::Mailer},
+    settings,
 };
 
 const SILENCE_SCAN: Duration = Duration::from_secs(15);
@@ -25,21 +27,27 @@ const PURGE: Duration = Duration::from_secs(600);
 const PURGE_ROWS: i64 = 5_000;
 
 /// Runs all jobs until `stop` turns true.
-pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
+pub async fn run(app: App, mailer: Option<Mailer>, mut stop: watch::Receiver<bool>) {
     let started = now();
+    let sending = outbox::run(&app, mailer, stop.clone());
     let jobs = async {
         tokio::join!(
             every(SILENCE_SCAN, || find_silent(&app, started)),
             every(PURGE, || purge(&app)),
             every(RESULTS, || store_results(&app)),
             judge_in_time(&app),
+            act_in_time(&app),
             expire_indicators(&app)
         );
     };
-    tokio::select! {
-        () = jobs => {}
-        _ = stop.wait_for(|stop| *stop) => {}
-    }
+    let jobs = async {
+        tokio::select! {
+            () = jobs => {}
+            _ = stop.wait_for(|stop| *stop) => {}
+        }
+    };
+    // What is being sent may take a moment longer, so that it is not sent again at the next start.
+    tokio::join!(jobs, sending);
 }
 
 async fn every(period: Duration, mut job: impl AsyncFnMut() -> Result<()>) {
@@ -109,6 +117,24 @@ async fn judge_in_time(app: &App) {
     }
 }
 
+/// Carries out actions for noncompliance when their hour comes.
+async fn act_in_time(app: &App) {
+    let mut changes = app.hub.changes();
+    loop {
+        let wait = match compliance::actions::due(app, JUDGED_AT_ONCE).await {
+            Ok(next) => next.map_or(PURGE, |at| at.since(now()).max(Duration::from_millis(5)).min(PURGE)),
+            Err(error) => {
+                error.log();
+                SILENCE_SCAN
+            }
+        };
+        tokio::select! {
+            () = sleep(wait) => {}
+            _ = changes.changed() => sleep(Duration::from_millis(100)).await,
+        }
+    }
+}
+
 /// Writes down how often conditional access policies came to which result.
 async fn store_results(app: &App) -> Result<()> {
     let results = app.access.take_results();
@@ -173,6 +199,7 @@ async fn purge(app: &App) -> Result<()> {
         // As rows of pairs, which both databases compare.
         "DELETE FROM device_events WHERE (device_id, seq) IN \
          (SELECT device_id, seq FROM device_events WHERE received_at < $1 ORDER BY received_at LIMIT $2)",
+        "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE created_at < $1 ORDER BY created_at LIMIT $2)",
     ] {
         while delete_some(app, query, oldest).await? == PURGE_ROWS.unsigned_abs() {}
     }

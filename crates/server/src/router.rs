@@ -19,7 +19,7 @@ use crate::{
     Actor, App, Caller, access, accounts, admin, alerts, app_protection, bundles, clients, connectors, console,
     devices, enrollment, gateways, graph as face, indicators,
     json::{self, MAX_BODY, MAX_JSON},
-    reports, rules,
+    outbox, reports, retire_list, rules,
 };
 
 pub use graph::{ROUTES as GRAPH_ROUTES, Route as GraphRoute, coverage as graph_coverage};
@@ -228,6 +228,12 @@ fn administration() -> Router<App> {
         .route("/devices/{id}/orders", get(devices::commands::admin::list))
         .route("/reports", get(reports::admin_list))
         .route("/reports/{id}/decide", post(reports::admin_decide))
+        .route("/outbox", get(outbox::admin::list))
+        .route("/outbox/{id}/retry", post(outbox::admin::retry))
+        .route(
+            "/retire-list",
+            get(retire_list::admin::list).post(retire_list::admin::decide),
+        )
         .route("/indicators/explain", post(indicators::admin::explain))
         .route("/indicators/import-csv", post(indicators::admin::import_csv))
 }

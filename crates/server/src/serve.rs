@@ -15,6 +15,7 @@ use crate::{
     App,
     config::{Config, is_server_name},
     data_folder, jobs, listen,
+    outbox::mail::Mailer,
     pki::{Authority, ServerIdentity},
     places::{Places, Shares},
     router,
@@ -26,6 +27,7 @@ pub struct Listeners {
     device: TcpListener,
     local: UnixListener,
     tls: Tls,
+    mailer: Option<Mailer>,
 }
 
 /// What the two TLS listeners show of themselves.
@@ -38,6 +40,7 @@ impl Listeners {
     /// Binds them once all that they need is there.
     pub async fn bind(app: &App) -> Result<Self> {
         let tls = Tls::new(&app.authority, &app.config)?;
+        let mailer = app.config.mail.as_ref().map(Mailer::open).transpose()?;
         let bind = async |address: SocketAddr| {
             TcpListener::bind(address)
                 .await
@@ -48,6 +51,7 @@ impl Listeners {
             device: bind(app.config.device_listen()).await?,
             local: listen::bind_local(&data_folder::admin_socket(app.data.path()))?,
             tls,
+            mailer,
         };
         app.set_addresses(listeners.main()?, listeners.device()?).await?;
         Ok(listeners)
@@ -92,7 +96,7 @@ pub async fn serve(app: App, listeners: Listeners, stop: watch::Receiver<bool>) 
         let _ = stop.wait_for(|stop| *stop).await;
         app.hub.close();
     };
-    let jobs = jobs::run(app.clone(), stop.clone());
+    let jobs = jobs::run(app.clone(), listeners.mailer, stop.clone());
     tokio::join!(main, device, local, closing, jobs);
     let _ = std::fs::remove_file(data_folder::admin_socket(app.data.path()));
     app.db.close().await;
@@ -102,6 +106,9 @@ pub async fn serve(app: App, listeners: Listeners, stop: watch::Receiver<bool>) 
 /// Whether a server could start with this configuration, as far as files and names go.
 pub fn check(config: &Config) -> Result<()> {
     config.check()?;
+    if let Some(mail) = &config.mail {
+        Mailer::open(mail)?;
+    }
     Tls::new(&Authority::ephemeral()?, config).map(drop)
 }
 

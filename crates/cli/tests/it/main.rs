@@ -9,5 +9,8 @@ mod console;
 mod console_live;
 mod full_disk;
 mod kill;
+mod mail;
 mod orders;
 mod server;
+#[path = "../../../server/tests/it/smtp.rs"]
+mod smtp;

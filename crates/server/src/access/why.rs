@@ -1,4 +1,6 @@
-//! The page that tells a person why access is closed and what opens it. Its link is signed and lasts a day.
+//! The page that tells a person why access is closed and what opens it. Its link is signed and lasts a day, or as long as whoever sends it says.
+
+use std::time::Duration;
 
 use askama::Template;
 use axum::{
@@ -20,7 +22,7 @@ use crate::{
     settings,
 };
 
-const LIFETIME: i64 = 86_400;
+const LIFETIME: Duration = Duration::from_secs(86_400);
 const TAG: usize = 32;
 
 #[derive(Template)]
@@ -38,10 +40,15 @@ struct Expired;
 
 /// The page's address for a device; for a stranger, the page that tells how to enrol.
 pub fn link(app: &App, device: Option<DeviceId>) -> String {
-    let Some(device) = device else {
-        return format!("{}/enroll", app.base_url());
-    };
-    let expires = now().as_micros() / 1_000_000 + LIFETIME;
+    match device {
+        Some(device) => link_for(app, device, LIFETIME),
+        None => format!("{}/enroll", app.base_url()),
+    }
+}
+
+/// The page's address for a device, for so long.
+pub fn link_for(app: &App, device: DeviceId, lifetime: Duration) -> String {
+    let expires = now().saturating_add(lifetime).as_micros() / 1_000_000;
     let mut token = Vec::with_capacity(16 + 8 + TAG);
     token.extend(device.0.as_bytes());
     token.extend(expires.to_be_bytes());

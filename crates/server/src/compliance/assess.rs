@@ -177,7 +177,7 @@ fn judge(
         tenant: &organisation.tenant,
         now: at,
     });
-    note(changes, device, stored, decision)
+    note(changes, organisation, device, stored, decision)
 }
 
 fn find(stored: &[Stored], policy: PolicyId) -> Option<&Stored> {
@@ -188,12 +188,14 @@ fn find(stored: &[Stored], policy: PolicyId) -> Option<&Stored> {
 /// Adds what changed. Most judgements change nothing.
 fn note(
     changes: &mut Changes,
+    organisation: &Organisation,
     device: &DeviceColumns,
     stored: &[Stored],
     decision: ComplianceDecision,
 ) -> Result<Option<Verdict>> {
     for policy in &decision.policies {
-        note_policy(changes, &device.id, find(stored, policy.id), policy);
+        let acts = organisation.acting.contains(&policy.id);
+        note_policy(changes, &device.id, find(stored, policy.id), policy, acts);
     }
     let gone = |stored: &&Stored| {
         !decision
@@ -227,7 +229,7 @@ fn note(
     }))
 }
 
-fn note_policy(changes: &mut Changes, device: &str, before: Option<&Stored>, policy: &PolicyDecision) {
+fn note_policy(changes: &mut Changes, device: &str, before: Option<&Stored>, policy: &PolicyDecision, acts: bool) {
     let settings = settings(policy).to_string();
     let same = before.is_some_and(|before| {
         before.status == policy.status.as_str()
@@ -240,6 +242,7 @@ fn note_policy(changes: &mut Changes, device: &str, before: Option<&Stored>, pol
             policy: policy.id.to_string(),
             status: policy.status.as_str(),
             settings,
+            acts,
         };
         let noncompliant_since = policy.noncompliant_since.map(Timestamp::as_micros);
         let error_since = policy.error_since.map(Timestamp::as_micros);

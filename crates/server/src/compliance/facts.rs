@@ -13,7 +13,7 @@ use moat_policy::{
 };
 use sqlx::{AnyConnection, FromRow};
 
-use super::{Body, tenant};
+use super::{Body, actions, tenant};
 use crate::{
     connectors::{self, OWN},
     devices::store::Apps,
@@ -35,6 +35,8 @@ pub struct Organisation {
     pub tenant: ComplianceTenantSettings,
     pub connectors: Vec<(String, Connector)>,
     pub policies: Vec<Policy>,
+    /// Policies with actions for noncompliance besides the mark.
+    pub acting: HashSet<moat_model::PolicyId>,
 }
 
 /// A device's row, as far as compliance reads and writes it.
@@ -109,6 +111,11 @@ impl Organisation {
             connectors: connectors
                 .into_iter()
                 .map(|named| (named.display_name, connectors::heard(named.connector)))
+                .collect(),
+            acting: read
+                .iter()
+                .filter(|policy| actions::act(&policy.body.actions))
+                .map(|policy| policy.id)
                 .collect(),
             policies: read,
         })

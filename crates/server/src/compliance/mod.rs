@@ -1,5 +1,6 @@
 //! Compliance: policies that say what a device must be, and what came out for each device.
 
+pub mod actions;
 pub mod assess;
 pub mod facts;
 pub mod graph;
@@ -18,6 +19,7 @@ use crate::{
     App,
     caller::{Caller, Role},
     error::{Error, Result},
+    notifications::check_actions,
     policies::{self, Kind, PolicyRow},
     users::checked,
 };
@@ -41,11 +43,24 @@ impl Body {
         serde_json::to_string(self).map_err(Error::internal)
     }
 
-    /// Checks everything and gives each action its id.
-    fn checked(mut self) -> Result<Self> {
+    /// Checks everything and gives each action its id. An action that is sent without its id, as it was before, keeps it: it is not
+    /// carried out a second time.
+    fn checked(mut self, before: &[NoncomplianceAction]) -> Result<Self> {
         rules::validate(&self.settings, &self.actions).map_err(|invalid| Error::invalid("BadRequest", invalid))?;
-        for action in self.actions.iter_mut().filter(|action| action.id.is_empty()) {
-            action.id = uuid::Uuid::now_v7().to_string();
+        for n in 0..self.actions.len() {
+            let Some(action) = self.actions.get(n).filter(|action| action.id.is_empty()) else {
+                continue;
+            };
+            let taken = |id: &str| self.actions.iter().any(|action| action.id == id);
+            let same = |other: &&NoncomplianceAction| {
+                NoncomplianceAction {
+                    id: String::new(),
+                    ..(*other).clone()
+                } == *action
+                    && !taken(&other.id)
+            };
+            let kept = before.iter().find(same).map(|other| other.id.clone());
+            self.actions[n].id = kept.unwrap_or_else(|| uuid::Uuid::now_v7().to_string());
         }
         Ok(self)
     }
@@ -61,9 +76,10 @@ pub struct Draft {
 pub async fn create(app: &App, caller: &Caller, draft: Draft) -> Result<PolicyRow> {
     caller.require_any(WRITE)?;
     let name = checked("displayName", &draft.display_name, 256)?;
-    let body = draft.body.checked()?;
+    let body = draft.body.checked(&[])?;
     let policy = PolicyRow::new(Kind::Compliance, name, draft.description, body.text()?);
     let mut tx = app.db.begin().await?;
+    check_actions(&mut tx, &body.actions).await?;
     policies::create(&mut tx, caller, &policy).await?;
     app.commit_policy(tx).await?;
     Ok(policy)
@@ -80,12 +96,18 @@ pub async fn update(
     let mut tx = app.db.begin().await?;
     let before = policies::store::get(&mut *tx, Kind::Compliance, id).await?;
     let before = before.ok_or_else(|| policies::unknown(Kind::Compliance, id))?;
-    let draft = change(&before, Body::of(&before)?)?;
+    let was = Body::of(&before)?;
+    let draft = change(&before, was.clone())?;
     let mut after = before.clone();
     after.display_name = checked("displayName", &draft.display_name, 256)?;
     after.description = draft.description;
-    after.body = draft.body.checked()?.text()?;
+    let body = draft.body.checked(&was.actions)?;
+    check_actions(&mut tx, &body.actions).await?;
+    after.body = body.text()?;
     policies::update(&mut tx, caller, &before, after).await?;
+    if body.actions != was.actions {
+        actions::changed(&mut tx, &before.id, &body.actions).await?;
+    }
     app.commit_policy(tx).await?;
     policies::get(app, Kind::Compliance, id).await
 }

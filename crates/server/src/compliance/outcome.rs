@@ -36,6 +36,8 @@ pub struct PolicyState {
     pub policy: String,
     pub status: &'static str,
     pub settings: String,
+    /// Actions for noncompliance are to be carried out besides the mark.
+    pub acts: bool,
 }
 
 impl Changes {
@@ -64,6 +66,7 @@ impl Changes {
         }
         for (device, policy) in self.gone.iter().chain(&self.over) {
             delete(connection, DELETE_ACTIONS, device, policy).await?;
+            delete(connection, DELETE_SCHEDULED, device, policy).await?;
         }
         for (judged, devices) in &self.judged {
             store_judged(connection, judged, devices).await?;
@@ -74,6 +77,7 @@ impl Changes {
 
 const DELETE_STATE: &str = "DELETE FROM device_policy_states WHERE device_id = $1 AND policy_id = $2";
 const DELETE_ACTIONS: &str = "DELETE FROM noncompliance_actions WHERE device_id = $1 AND policy_id = $2";
+const DELETE_SCHEDULED: &str = "DELETE FROM retire_list WHERE device_id = $1 AND policy_id = $2";
 
 async fn delete(connection: &mut AnyConnection, query: &'static str, device: &str, policy: &str) -> Result<()> {
     let query = sqlx::query(query).bind(device.to_string()).bind(policy.to_string());
@@ -102,11 +106,15 @@ async fn store_policy(
     devices: &[Packed],
     at: Timestamp,
 ) -> Result<()> {
+    // A new period of noncompliance starts its schedule; what happens within one leaves it alone.
     // WHERE keeps SQLite from reading ON CONFLICT as part of the join.
     const QUERY: &str = packed::statement!(
-        "INSERT INTO device_policy_states (device_id, policy_id, status, settings, updated_at, noncompliant_since, error_since) \
-         SELECT packed.id, CAST($2 AS TEXT), CAST($3 AS TEXT), CAST($4 AS TEXT), CAST($5 AS BIGINT), packed.a, packed.b \
-         FROM packed WHERE packed.id <> '' ON CONFLICT (device_id, policy_id) DO UPDATE SET status = excluded.status, \
+        "INSERT INTO device_policy_states (device_id, policy_id, status, settings, updated_at, noncompliant_since, error_since, \
+         actions_at)
+SELECT packed.id, CAST($2 AS TEXT), CAST($3 AS TEXT), CAST($4 AS TEXT), CAST($5 AS BIGINT), packed.a, packed.b, \
+         CASE WHEN $6 = 1 THEN packed.a END FROM packed WHERE packed.id <> '' ON CONFLICT (device_id, policy_id) DO UPDATE SET status = excluded.status, \
+         actions_at = CASE WHEN device_policy_states.noncompliant_since = excluded.noncompliant_since \
+         THEN device_policy_states.actions_at ELSE excluded.actions_at END, \
          noncompliant_since = excluded.noncompliant_since, error_since = excluded.error_since, settings = excluded.settings, \
          updated_at = excluded.updated_at"
     );
@@ -116,7 +124,8 @@ async fn store_policy(
             .bind(state.policy.clone())
             .bind(state.status)
             .bind(state.settings.clone())
-            .bind(at.as_micros());
+            .bind(at.as_micros())
+            .bind(i64::from(state.acts));
         query.execute(&mut *connection).await?;
     }
     Ok(())

@@ -128,10 +128,11 @@ pub async fn delete(tx: &mut Transaction, id: GroupId) -> Result<()> {
     Ok(())
 }
 
-/// Names of policies that a group is in or is kept from: by assignment, or by a condition of conditional access.
+/// Names of policies that a group is in or is kept from: by assignment, by a condition of conditional access, or as whom an action
+/// for noncompliance writes to.
 pub async fn policies_naming(tx: &mut Transaction, id: GroupId) -> Result<Vec<String>> {
     let query = "SELECT display_name FROM policies WHERE id IN (SELECT policy_id FROM policy_targets WHERE group_id = $1) \
-                 OR (kind = 'conditionalAccess' AND REPLACE(body, $1, '') <> body) ORDER BY 1";
+                 OR (kind IN ('compliance', 'conditionalAccess') AND REPLACE(body, $1, '') <> body) ORDER BY 1";
     Ok(sqlx::query_scalar(query)
         .bind(id.to_string())
         .fetch_all(&mut **tx)

@@ -166,6 +166,7 @@ pub async fn delete(tx: &mut Transaction, id: PolicyId) -> Result<()> {
         "DELETE FROM policy_targets WHERE policy_id = $1",
         "DELETE FROM device_policy_states WHERE policy_id = $1",
         "DELETE FROM noncompliance_actions WHERE policy_id = $1",
+        "DELETE FROM retire_list WHERE policy_id = $1",
         "DELETE FROM policies WHERE id = $1",
     ] {
         sqlx::query(sql).bind(id.to_string()).execute(&mut **tx).await?;

@@ -14,7 +14,7 @@ use crate::{
         managed,
     },
     graph::{self, Version},
-    groups, reports, users,
+    groups, notifications, reports, retire_list, users,
 };
 
 /// One route.
@@ -86,6 +86,8 @@ routes! {
     patch "/deviceManagement" => compliance::graph::set_device_management, compliance::WRITE, "change them";
     get "/deviceManagement/deviceCompliancePolicies" => compliance::graph::list, compliance::READ, "list compliance policies; $expand=assignments,scheduledActionsForRule";
     post "/deviceManagement/deviceCompliancePolicies" => compliance::graph::create, compliance::WRITE, "create an iosCompliancePolicy";
+    get "/deviceManagement/deviceCompliancePolicies/getDevicesScheduledToRetire" => retire_list::graph::list, retire_list::READ, "devices that wait on the retire list", beta;
+    post "/deviceManagement/deviceCompliancePolicies/setScheduledRetireState" => retire_list::graph::decide, retire_list::WRITE, "retire or wipe devices on the list, or take them off", beta;
     get "/deviceManagement/deviceCompliancePolicies/{id}" => compliance::graph::get, compliance::READ, "a compliance policy";
     patch "/deviceManagement/deviceCompliancePolicies/{id}" => compliance::graph::update, compliance::WRITE, "change a compliance policy";
     delete "/deviceManagement/deviceCompliancePolicies/{id}" => compliance::graph::delete, compliance::WRITE, "delete a compliance policy";
@@ -96,6 +98,17 @@ routes! {
     post "/deviceManagement/deviceCompliancePolicies/{id}/scheduleActionsForRules" => compliance::graph::schedule_actions, compliance::WRITE, "replace its actions for noncompliance";
     get "/deviceManagement/deviceCompliancePolicies/{id}/deviceStatuses" => compliance::graph::device_statuses, compliance::READ, "what it says of each device";
     get "/deviceManagement/deviceCompliancePolicies/{id}/deviceStatusOverview" => compliance::graph::device_status_overview, compliance::READ, "how many devices are in which state";
+    get "/deviceManagement/notificationMessageTemplates" => notifications::graph::list, notifications::READ, "message templates; $expand=localizedNotificationMessages";
+    post "/deviceManagement/notificationMessageTemplates" => notifications::graph::create, notifications::WRITE, "create a template";
+    get "/deviceManagement/notificationMessageTemplates/{id}" => notifications::graph::get, notifications::READ, "a template";
+    patch "/deviceManagement/notificationMessageTemplates/{id}" => notifications::graph::update, notifications::WRITE, "change a template";
+    delete "/deviceManagement/notificationMessageTemplates/{id}" => notifications::graph::delete, notifications::WRITE, "delete a template that no policy uses";
+    post "/deviceManagement/notificationMessageTemplates/{id}/sendTestMessage" => notifications::graph::send_test_message, notifications::WRITE, "mail the default message to the sender's address";
+    get "/deviceManagement/notificationMessageTemplates/{id}/localizedNotificationMessages" => notifications::graph::messages, notifications::READ, "its messages, one per language";
+    post "/deviceManagement/notificationMessageTemplates/{id}/localizedNotificationMessages" => notifications::graph::add_message, notifications::WRITE, "add a message";
+    get "/deviceManagement/notificationMessageTemplates/{id}/localizedNotificationMessages/{message}" => notifications::graph::message, notifications::READ, "a message";
+    patch "/deviceManagement/notificationMessageTemplates/{id}/localizedNotificationMessages/{message}" => notifications::graph::update_message, notifications::WRITE, "change a message";
+    delete "/deviceManagement/notificationMessageTemplates/{id}/localizedNotificationMessages/{message}" => notifications::graph::delete_message, notifications::WRITE, "delete a message";
     get "/deviceManagement/mobileThreatDefenseConnectors" => connectors::graph::list, connectors::READ, "connectors with their states";
     post "/deviceManagement/mobileThreatDefenseConnectors" => connectors::graph::create, connectors::WRITE, "set a partner up";
     get "/deviceManagement/mobileThreatDefenseConnectors/{id}" => connectors::graph::get, connectors::READ, "a connector";

@@ -79,9 +79,18 @@ fn change_of(fields: &Map<String, Value>) -> Result<Change> {
         user_principal_name: text(fields, "userPrincipalName")?,
         display_name: text(fields, "displayName")?,
         mail: text(fields, "mail")?,
+        preferred_language: language(fields)?,
         account_enabled: flag(fields, "accountEnabled")?,
         break_glass: flag(fields, "moatBreakGlass")?,
     })
+}
+
+/// Null takes the language away.
+fn language(fields: &Map<String, Value>) -> Result<Option<String>> {
+    match fields.get("preferredLanguage") {
+        Some(Value::Null) => Ok(Some(String::new())),
+        _ => text(fields, "preferredLanguage"),
+    }
 }
 
 pub fn render(user: &UserRow) -> Value {
@@ -91,6 +100,7 @@ pub fn render(user: &UserRow) -> Value {
         "userPrincipalName": user.user_principal_name,
         "displayName": user.display_name,
         "mail": user.mail,
+        "preferredLanguage": user.preferred_language,
         "accountEnabled": user.account_enabled != 0,
         "createdDateTime": time(user.created_at),
         "moatBreakGlass": user.break_glass != 0,

@@ -10,6 +10,7 @@ use crate::{
     App, audit,
     caller::{Caller, Role},
     error::{Error, Result},
+    notifications::locale::Locale,
     odata::{Page, Query},
 };
 
@@ -24,6 +25,8 @@ pub struct Change {
     pub user_principal_name: Option<String>,
     pub display_name: Option<String>,
     pub mail: Option<String>,
+    /// A language tag; empty for none.
+    pub preferred_language: Option<String>,
     pub account_enabled: Option<bool>,
     pub break_glass: Option<bool>,
 }
@@ -143,6 +146,9 @@ fn apply(user: &mut UserRow, change: Change) -> Result<()> {
     if let Some(mail) = change.mail {
         user.mail = Some(checked("mail", &mail, 320)?);
     }
+    if let Some(language) = change.preferred_language {
+        user.preferred_language = checked_language(&language)?;
+    }
     if let Some(enabled) = change.account_enabled {
         user.account_enabled = enabled.into();
     }
@@ -150,6 +156,18 @@ fn apply(user: &mut UserRow, change: Change) -> Result<()> {
         user.break_glass = break_glass.into();
     }
     Ok(())
+}
+
+fn checked_language(tag: &str) -> Result<Option<String>> {
+    if tag.trim().is_empty() {
+        return Ok(None);
+    }
+    let locale = Locale::parse(tag).ok_or_else(|| {
+        let shown: String = tag.chars().take(80).collect();
+        let rule = format!(": {shown:?} is not a language tag such as de-DE");
+        Error::invalid_field("BadRequest", "preferredLanguage", rule)
+    })?;
+    Ok(Some(locale.to_string()))
 }
 
 /// `name@domain`, as Entra wants it.

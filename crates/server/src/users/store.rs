@@ -14,6 +14,8 @@ pub struct UserRow {
     pub user_principal_name: String,
     pub display_name: String,
     pub mail: Option<String>,
+    /// In which language to write to them: a tag such as de-DE.
+    pub preferred_language: Option<String>,
     pub account_enabled: i64,
     pub break_glass: i64,
     pub created_at: i64,
@@ -26,6 +28,7 @@ impl UserRow {
             user_principal_name: String::new(),
             display_name: String::new(),
             mail: None,
+            preferred_language: None,
             account_enabled: 1,
             break_glass: 0,
             created_at: now().as_micros(),
@@ -52,6 +55,10 @@ const TABLE: Table = Table(&[
         kind: Kind::Text("u.mail"),
     },
     Property {
+        name: "preferredLanguage",
+        kind: Kind::Text("u.preferred_language"),
+    },
+    Property {
         name: "accountEnabled",
         kind: Kind::Flag("u.account_enabled"),
     },
@@ -75,7 +82,7 @@ pub async fn find(executor: impl Executor<'_, Database = Any>, key: &str) -> Res
 pub async fn insert(tx: &mut Transaction, user: &UserRow) -> Result<()> {
     let query = sqlx::query(
         "INSERT INTO users (id, principal_key, user_principal_name, display_name, mail, account_enabled, break_glass, \
-         created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)",
+         created_at, updated_at, preferred_language) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9)",
     );
     let query = query
         .bind(user.id.clone())
@@ -85,7 +92,8 @@ pub async fn insert(tx: &mut Transaction, user: &UserRow) -> Result<()> {
         .bind(user.mail.clone())
         .bind(user.account_enabled)
         .bind(user.break_glass)
-        .bind(user.created_at);
+        .bind(user.created_at)
+        .bind(user.preferred_language.clone());
     query.execute(&mut **tx).await?;
     Ok(())
 }
@@ -93,7 +101,7 @@ pub async fn insert(tx: &mut Transaction, user: &UserRow) -> Result<()> {
 pub async fn update(tx: &mut Transaction, user: &UserRow) -> Result<()> {
     let query = sqlx::query(
         "UPDATE users SET principal_key = $1, user_principal_name = $2, display_name = $3, mail = $4, account_enabled = $5, \
-         break_glass = $6, updated_at = $7 WHERE id = $8",
+         break_glass = $6, updated_at = $7, preferred_language = $8 WHERE id = $9",
     );
     let query = query
         .bind(user.user_principal_name.to_lowercase())
@@ -103,6 +111,7 @@ pub async fn update(tx: &mut Transaction, user: &UserRow) -> Result<()> {
         .bind(user.account_enabled)
         .bind(user.break_glass)
         .bind(now().as_micros())
+        .bind(user.preferred_language.clone())
         .bind(user.id.clone());
     query.execute(&mut **tx).await?;
     Ok(())

@@ -14,4 +14,5 @@ mod machines;
 mod oauth;
 mod odata;
 mod reports;
+mod smtp;
 mod world;

@@ -1,5 +1,6 @@
 //! The Graph face, spoken to as clients speak.
 
+mod actions;
 mod app_protection;
 mod commands;
 mod compliance;
@@ -7,6 +8,7 @@ mod conditional_access;
 mod conventions;
 mod directory;
 mod facts;
+mod notifications;
 mod rights;
 
 use moat_server::Role;

@@ -18,7 +18,14 @@ async fn nobody_gets_through_without_the_role_of_the_route() {
             .filter(|role| !route.roles.contains(role))
             .collect();
         let method: Method = route.method.to_ascii_uppercase().parse().unwrap();
-        let path = format!("/beta{}", route.path.replace("{id}", none).replace("{member}", none));
+        let path = format!(
+            "/beta{}",
+            route
+                .path
+                .replace("{id}", none)
+                .replace("{member}", none)
+                .replace("{message}", none)
+        );
         let body = || (method != Method::GET).then(|| plausible(route.path));
         let outsider = world
             .client(&format!("not {} {}", route.method, route.path), &others)
@@ -72,6 +79,15 @@ fn plausible(path: &str) -> Value {
     }
     if path.contains("/users") || path.contains("/groups") {
         return json!({"displayName": "x", "userPrincipalName": "x@x"});
+    }
+    if path.ends_with("setScheduledRetireState") {
+        return json!({"state": "cancelRetire", "managedDeviceIds": ["00000000-0000-4000-8000-000000000000"]});
+    }
+    if path.contains("localizedNotificationMessages") {
+        return json!({"locale": "de-DE", "subject": "s", "messageTemplate": "m"});
+    }
+    if path.contains("notificationMessageTemplates") {
+        return json!({"displayName": "t"});
     }
     if path.contains("Connectors") {
         return json!({"iosEnabled": true});
