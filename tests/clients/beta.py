@@ -1,5 +1,7 @@
 """msgraph-beta-sdk against `/beta`, and what `/v1.0` makes of fields that only beta has."""
 
+import asyncio
+
 from msgraph import GraphServiceClient
 from msgraph.generated.models.ios_compliance_policy import IosCompliancePolicy as StablePolicy
 from msgraph_beta import GraphServiceClient as BetaServiceClient
@@ -11,6 +13,9 @@ from world import BASE, DEVICES, USERS, Case, Models, credential, query
 models = Models("msgraph_beta.generated.models")
 stable = Models("msgraph.generated.models")
 policy_actions = Models("msgraph_beta.generated.device_management.device_compliance_policies.item.assign")
+retire_state = Models(
+    "msgraph_beta.generated.device_management.device_compliance_policies.set_scheduled_retire_state"
+)
 
 OWN_CONNECTOR = "fc780465-2017-40d4-a0c5-307022471b92"
 
@@ -162,3 +167,83 @@ class Beta(Case):
         users = self.graph.users.with_url(f"{BASE}/beta/users?filter=startswith(displayName,'b')&select=id&count=true")
         found = await users.get()
         self.assertEqual((found.odata_count, [user.id for user in found.value]), (1, [USERS["bert"]]))
+
+    async def test_message_templates_and_steps_at_any_hour(self):
+        templates = self.graph.device_management.notification_message_templates
+        options, kinds = models.NotificationTemplateBrandingOptions, models.DeviceComplianceActionType
+        made = await templates.post(
+            models.NotificationMessageTemplate(
+                display_name="Not compliant",
+                description="For everybody",
+                default_locale="en-us",
+                branding_options=options.IncludeDeviceDetails,
+                role_scope_tag_ids=["0"],
+            )
+        )
+        template = templates.by_notification_message_template_id(made.id)
+        for locale, subject in (("en-us", "{{DeviceName}}"), ("de-de", "{{DeviceName}}: bitte prüfen")):
+            await template.localized_notification_messages.post(
+                models.LocalizedNotificationMessage(
+                    locale=locale, subject=subject, message_template="{{UserName}}: {{OSAndVersion}}", is_default=False
+                )
+            )
+        read = await template.get(query(template, expand=["localizedNotificationMessages"]))
+        self.assertEqual(
+            (read.description, read.branding_options, read.default_locale),
+            ("For everybody", options.IncludeDeviceDetails, "en-US"),
+        )
+        messages = {one.locale: (one.subject, one.is_default) for one in read.localized_notification_messages}
+        self.assertEqual(messages, {"en-US": ("{{DeviceName}}", True), "de-DE": ("{{DeviceName}}: bitte prüfen", False)})
+        german = next(one for one in read.localized_notification_messages if one.locale == "de-DE")
+        builder = template.localized_notification_messages.by_localized_notification_message_id(german.id)
+        changed = await builder.patch(models.LocalizedNotificationMessage(is_default=True))
+        self.assertEqual((changed.is_default, (await template.get()).default_locale), (True, "de-DE"))
+        wrong = models.LocalizedNotificationMessage(message_template="{{Serial}}")
+        self.assertIn("{{Serial}}", await self.refused(400, "BadRequest", builder.patch(wrong)))
+
+        mail = models.DeviceComplianceActionItem(
+            action_type=kinds.Notification, grace_period_hours=5, notification_template_id=made.id
+        )
+        rule = self.rule(models, [(kinds.Block, 0), (kinds.Retire, 7)])
+        rule.scheduled_action_configurations.append(mail)
+        policies = self.graph.device_management.device_compliance_policies
+        policy = await policies.post(
+            models.IosCompliancePolicy(display_name="With mail", scheduled_actions_for_rule=[rule])
+        )
+        self.assertIn("With mail", await self.refused(409, "Conflict", template.delete()))
+        await policies.by_device_compliance_policy_id(policy.id).delete()
+        await template.delete()
+
+    async def test_the_retire_list(self):
+        retire = self.rule(
+            models, [(models.DeviceComplianceActionType.Block, 0), (models.DeviceComplianceActionType.Retire, 0)]
+        )
+        policies = self.graph.device_management.device_compliance_policies
+        policy = await policies.post(
+            models.IosCompliancePolicy(
+                display_name="Retire", security_block_jailbroken_devices=True, scheduled_actions_for_rule=[retire]
+            )
+        )
+        builder = policies.by_device_compliance_policy_id(policy.id)
+        self.addAsyncCleanup(builder.delete)
+        everything = models.DeviceCompliancePolicyAssignment(target=models.AllDevicesAssignmentTarget())
+        await builder.assign.post(policy_actions.AssignPostRequestBody(assignments=[everything]))
+        listed = []
+        for _ in range(100):
+            listed = (await policies.get_devices_scheduled_to_retire.get()).value
+            if listed:
+                break
+            await asyncio.sleep(0.1)
+        self.assertEqual(
+            [(one.managed_device_id, one.device_compliance_policy_name, one.compliance_state) for one in listed],
+            [(DEVICES["bert"], "Retire", models.ComplianceStatus.NonCompliant)],
+        )
+        self.assertEqual(
+            (listed[0].device_type, listed[0].management_agent, listed[0].owner_type),
+            (models.DeviceType.IPhone, models.ManagementAgentType.Mdm, models.ManagedDeviceOwnerType.Company),
+        )
+        cancel = retire_state.SetScheduledRetireStatePostRequestBody(
+            state=models.ScheduledRetireState.CancelRetire, managed_device_ids=[DEVICES["bert"]]
+        )
+        await policies.set_scheduled_retire_state.post(cancel)
+        self.assertEqual((await policies.get_devices_scheduled_to_retire.get()).value, [])

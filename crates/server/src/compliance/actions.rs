@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 
 use moat_model::{
-    DeviceId, Timestamp,
+    DeviceId, OrderAction, Timestamp,
     compliance::{NoncomplianceAction, NoncomplianceActionType as Type},
 };
 use moat_policy::compliance::{DueAction, due_actions};
@@ -19,10 +19,11 @@ use crate::{
     audit,
     caller::Actor,
     db::Transaction,
+    devices::commands,
     error::{Error, Result},
     notifications::{
         self, LocalizedMessage, Template,
-        letter::{About, Letter, Sender},
+        letter::{About, Letter, Sender, Words},
         locale::{self, Locale},
     },
     outbox::{
@@ -56,6 +57,9 @@ pub async fn due(app: &App, most: i64) -> Result<Option<Timestamp>> {
     }
     record(&mut tx, &batch.done).await?;
     tx.commit().await?;
+    for device in batch.ordered {
+        app.deliver(device);
+    }
     app.hub.changed();
     next_due(app).await
 }
@@ -157,6 +161,8 @@ struct Batch {
     policies: HashMap<String, Option<(String, Body)>>,
     templates: HashMap<String, Loaded>,
     done: Vec<Done>,
+    /// Devices that got an order.
+    ordered: Vec<DeviceId>,
 }
 
 impl Batch {
@@ -166,6 +172,7 @@ impl Batch {
             policies: HashMap::new(),
             templates: HashMap::new(),
             done: Vec::new(),
+            ordered: Vec::new(),
         }
     }
 
@@ -207,8 +214,22 @@ impl Batch {
             }
             // The mark is part of judging; Moat has no resource access profiles.
             Type::NoAction | Type::Block | Type::RemoveResourceAccessProfiles => Ok(()),
-            Type::PushNotification | Type::RemoteLock => Ok(()),
+            Type::PushNotification => {
+                let (title, body) = Words::of(pair.locale().as_ref()).note;
+                let (title, body) = (title.to_string(), body.to_string());
+                self.order(tx, pair, OrderAction::Notify { title, body }).await
+            }
+            Type::RemoteLock => self.order(tx, pair, OrderAction::RemoteLock).await,
         }
+    }
+
+    async fn order(&mut self, tx: &mut Transaction, pair: &Pair, action: OrderAction) -> Result<()> {
+        let device = pair.device()?;
+        let known = self.policies.get(&pair.policy_id).and_then(Option::as_ref);
+        let by = format!("compliance policy {}", known.map_or("", |(name, _)| name.as_str()));
+        commands::order(tx, device, action, &by).await?;
+        self.ordered.push(device);
+        Ok(())
     }
 
     /// Queues the letter for the device's user and the groups in copy.

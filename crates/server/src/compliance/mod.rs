@@ -47,22 +47,29 @@ impl Body {
     /// carried out a second time.
     fn checked(mut self, before: &[NoncomplianceAction]) -> Result<Self> {
         rules::validate(&self.settings, &self.actions).map_err(|invalid| Error::invalid("BadRequest", invalid))?;
-        for n in 0..self.actions.len() {
-            let Some(action) = self.actions.get(n).filter(|action| action.id.is_empty()) else {
-                continue;
-            };
-            let taken = |id: &str| self.actions.iter().any(|action| action.id == id);
-            let same = |other: &&NoncomplianceAction| {
-                NoncomplianceAction {
-                    id: String::new(),
-                    ..(*other).clone()
-                } == *action
-                    && !taken(&other.id)
-            };
-            let kept = before.iter().find(same).map(|other| other.id.clone());
-            self.actions[n].id = kept.unwrap_or_else(|| uuid::Uuid::now_v7().to_string());
+        for action in &mut self.actions {
+            // One spelling, by which a template's policies are found.
+            if let Ok(id) = action.notification_template_id.trim().parse::<uuid::Uuid>() {
+                action.notification_template_id = id.to_string();
+            }
         }
+        give_ids(&mut self.actions, before);
         Ok(self)
+    }
+}
+
+fn give_ids(actions: &mut [NoncomplianceAction], before: &[NoncomplianceAction]) {
+    let mut free: Vec<&NoncomplianceAction> = before.iter().collect();
+    free.retain(|known| !actions.iter().any(|action| action.id == known.id));
+    for action in actions.iter_mut().filter(|action| action.id.is_empty()) {
+        let same = |known: &&NoncomplianceAction| {
+            let id = known.id.clone();
+            NoncomplianceAction { id, ..action.clone() } == **known
+        };
+        action.id = match free.iter().position(same) {
+            Some(at) => free.remove(at).id.clone(),
+            None => uuid::Uuid::now_v7().to_string(),
+        };
     }
 }
 

@@ -23,7 +23,8 @@ impl Locale {
         parts.next().is_none().then_some(Self(canonical))
     }
 
-    pub fn as_str(&self) -> &str {
+    #[cfg(test)]
+    fn as_str(&self) -> &str {
         &self.0
     }
 

@@ -37,6 +37,9 @@ const MESSAGE: usize = 2_000;
 /// Languages of one template.
 const MOST_MESSAGES: usize = 200;
 
+/// Actions of one policy.
+const MOST_ACTIONS: usize = 100;
+
 /// A template without its messages.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Template {
@@ -322,6 +325,10 @@ pub async fn send_test_message(app: &App, caller: &Caller, id: Uuid) -> Result<(
 
 /// Checks what actions of a policy name: templates that have a message, and groups.
 pub async fn check_actions(tx: &mut Transaction, actions: &[NoncomplianceAction]) -> Result<()> {
+    if actions.len() > MOST_ACTIONS {
+        let text = format!("scheduledActionConfigurations must hold at most {MOST_ACTIONS} actions");
+        return Err(Error::invalid("BadRequest", text));
+    }
     for (n, action) in actions.iter().enumerate() {
         let wrong = |field: &str, rule: String| {
             let text = format!("scheduledActionConfigurations[{n}].{field}: {rule}");

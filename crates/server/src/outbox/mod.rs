@@ -51,7 +51,6 @@ impl State {
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct Queued {
     pub id: String,
-    pub title: String,
     pub body: String,
     pub created_at: i64,
     pub attempts: i64,

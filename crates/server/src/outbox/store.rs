@@ -39,7 +39,7 @@ pub async fn insert(tx: &mut Transaction, id: &str, kind: &str, title: &str, bod
 
 /// Up to `most` that are due, the longest due first.
 pub async fn due(db: &Db, most: i64) -> Result<Vec<Queued>> {
-    let query = "SELECT id, title, body, created_at, attempts FROM outbox WHERE state = 'waiting' AND due_at <= $1 \
+    let query = "SELECT id, body, created_at, attempts FROM outbox WHERE state = 'waiting' AND due_at <= $1 \
                  ORDER BY due_at, id LIMIT $2";
     let query = sqlx::query_as(query).bind(now().as_micros()).bind(most);
     Ok(query.fetch_all(db.read()).await?)

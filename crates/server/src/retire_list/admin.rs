@@ -15,10 +15,8 @@ use crate::{
 const PAGE: u32 = 1_000;
 
 pub async fn list(State(app): State<App>, caller: Caller) -> ApiResult<Json<Value>> {
-    let query = Query {
-        count: true,
-        ..Query::default().with_page(PAGE)
-    };
+    let mut query = Query::default().with_page(PAGE);
+    query.count = true;
     let page = super::list(&app, &caller, &query).await?;
     let value: Vec<Value> = page.rows.iter().map(render).collect();
     Ok(Json(json!({"count": page.count, "value": value})))

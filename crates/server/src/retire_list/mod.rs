@@ -6,7 +6,7 @@ pub mod store;
 
 use std::collections::BTreeMap;
 
-use moat_model::DeviceId;
+use moat_model::{DeviceId, OrderAction};
 use serde::Serialize;
 
 use crate::{
@@ -14,6 +14,7 @@ use crate::{
     caller::{Caller, Role},
     compliance,
     db::Transaction,
+    devices::commands,
     error::{Error, Result},
     odata::{Page, Query},
 };
@@ -82,8 +83,18 @@ async fn decide_these(app: &App, caller: &Caller, decision: Decision, devices: &
     for (device, kind) in &kinds {
         store::remove(&mut tx, *device).await?;
         record(&mut tx, caller, decision, *device, kind).await?;
+        if decision == Decision::Confirm {
+            let action = match kind.as_str() {
+                "wipe" => OrderAction::Wipe,
+                _ => OrderAction::Retire,
+            };
+            commands::order(&mut tx, *device, action, &caller.actor.to_string()).await?;
+        }
     }
     tx.commit().await?;
+    if decision == Decision::Confirm {
+        kinds.keys().for_each(|device| app.deliver(*device));
+    }
     app.hub.changed();
     Ok(kinds.len())
 }

@@ -366,3 +366,84 @@ async fn an_action_that_is_stored_again_is_not_carried_out_again() {
     hours_pass(&world, 9).await;
     carried_out_with(&world, &["block 0", "retire 0", "retire 9"]).await;
 }
+
+/// Actions of the orders that wait for a device, which is still jailbroken.
+async fn orders(device: &Device) -> Vec<Value> {
+    let answer = device.reports(json!([]), "confirmed").await;
+    let orders = answer["orders"].as_array().unwrap().iter();
+    orders.map(|order| order["action"].clone()).collect()
+}
+
+#[tokio::test]
+async fn a_policy_locks_devices_and_tells_their_users() {
+    let world = World::start().await;
+    let client = administrator(&world).await;
+    let anna = user(&client, "anna").await;
+    let change = json!({"preferredLanguage": "de-AT"});
+    client
+        .call(Method::PATCH, &format!("/v1.0/users/{anna}"), Some(change))
+        .await;
+    let actions = json!([action("pushNotification", 0, "", &[]), action("remoteLock", 1, "", &[])]);
+    acting_policy(&client, actions).await;
+    let device = world.device("phone", "").await;
+    give(&client, &device, &anna).await;
+    jailbreak(&device, 1).await;
+    carried_out_with(&world, &["block 0", "pushNotification 0"]).await;
+    let waiting = orders(&device).await;
+    assert_eq!(
+        (waiting.len(), &waiting[0]["kind"]),
+        (1, &json!("notify")),
+        "{waiting:?}"
+    );
+    assert!(
+        waiting[0]["title"].as_str().unwrap().starts_with("Dieses Gerät"),
+        "{waiting:?}"
+    );
+    hours_pass(&world, 1).await;
+    carried_out_with(&world, &["block 0", "pushNotification 0", "remoteLock 1"]).await;
+    let waiting = orders(&device).await;
+    assert_eq!(
+        (waiting.len(), &waiting[1]),
+        (2, &json!({"kind": "remoteLock"})),
+        "{waiting:?}"
+    );
+    let list = world
+        .local(
+            Method::GET,
+            &format!("/admin/devices/{}/orders", device.id),
+            Value::Null,
+        )
+        .await;
+    assert!(list.to_string().contains("compliance policy Phones"), "{list}");
+}
+
+#[tokio::test]
+async fn a_confirmed_device_gets_the_harder_order() {
+    let world = World::start().await;
+    let client = administrator(&world).await;
+    acting_policy(
+        &client,
+        json!([action("retire", 0, "", &[]), action("wipe", 5, "", &[])]),
+    )
+    .await;
+    let (old, new) = (world.device("old", "").await, world.device("new", "").await);
+    jailbreak(&old, 1).await;
+    scheduled_with(&client, 1).await;
+    hours_pass(&world, 5).await;
+    scheduled_with(&client, 2).await;
+    jailbreak(&new, 1).await;
+    scheduled_with(&client, 3).await;
+    let listed = world.local(Method::GET, "/admin/retire-list", Value::Null).await;
+    assert_eq!(
+        (&listed["count"], &listed["value"][0]["deviceName"]),
+        (&json!(3), &json!("old")),
+        "{listed}"
+    );
+    assert_eq!(orders(&old).await.len(), 0, "nobody has said so");
+    let all = json!({"state": "confirmRetire", "scopedToAllDevices": true});
+    let decided = world.local(Method::POST, "/admin/retire-list", all).await;
+    assert_eq!(decided["devices"], 2);
+    assert_eq!(orders(&old).await, [json!({"kind": "wipe"})]);
+    assert_eq!(orders(&new).await, [json!({"kind": "retire"})]);
+    assert_eq!(scheduled(&client).await.len(), 0);
+}
