@@ -180,7 +180,11 @@ class Beta(Case):
                 role_scope_tag_ids=["0"],
             )
         )
+        self.assertEqual(made.branding_options, [options.IncludeDeviceDetails])
         template = templates.by_notification_message_template_id(made.id)
+        # The SDK reads several flags and writes one.
+        both = {"brandingOptions": "includeDeviceDetails,includeCompanyName"}
+        await template.patch(models.NotificationMessageTemplate(additional_data=both))
         for locale, subject in (("en-us", "{{DeviceName}}"), ("de-de", "{{DeviceName}}: bitte prüfen")):
             await template.localized_notification_messages.post(
                 models.LocalizedNotificationMessage(
@@ -190,7 +194,7 @@ class Beta(Case):
         read = await template.get(query(template, expand=["localizedNotificationMessages"]))
         self.assertEqual(
             (read.description, read.branding_options, read.default_locale),
-            ("For everybody", options.IncludeDeviceDetails, "en-US"),
+            ("For everybody", [options.IncludeCompanyName, options.IncludeDeviceDetails], "en-US"),
         )
         messages = {one.locale: (one.subject, one.is_default) for one in read.localized_notification_messages}
         self.assertEqual(messages, {"en-US": ("{{DeviceName}}", True), "de-DE": ("{{DeviceName}}: bitte prüfen", False)})
