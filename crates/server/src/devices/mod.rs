@@ -24,6 +24,7 @@ use crate::{
     compliance,
     db::Transaction,
     error::{Error, Result},
+    retire_list,
 };
 
 pub use check_in::check_in;
@@ -84,6 +85,7 @@ async fn take_out(tx: &mut Transaction, device: &DeviceRow, actor: &Actor, by: &
     audit::record(tx, actor, change).await?;
     let why = "the device was removed";
     commands::store::cancel_all(tx, id, why).await?;
+    retire_list::store::remove(tx, id).await?;
     alerts::resolve_all(tx, id, actor, why).await?;
     alerts::recompute_risk(tx, id).await?;
     Ok(true)
