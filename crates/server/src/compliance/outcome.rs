@@ -110,10 +110,9 @@ async fn store_policy(
     // WHERE keeps SQLite from reading ON CONFLICT as part of the join.
     const QUERY: &str = packed::statement!(
         "INSERT INTO device_policy_states (device_id, policy_id, status, settings, updated_at, noncompliant_since, error_since, \
-         actions_at)
-SELECT packed.id, CAST($2 AS TEXT), CAST($3 AS TEXT), CAST($4 AS TEXT), CAST($5 AS BIGINT), packed.a, packed.b, \
-         CASE WHEN $6 = 1 THEN packed.a END FROM packed WHERE packed.id <> '' ON CONFLICT (device_id, policy_id) DO UPDATE SET status = excluded.status, \
-         actions_at = CASE WHEN device_policy_states.noncompliant_since = excluded.noncompliant_since \
+         actions_at) SELECT packed.id, CAST($2 AS TEXT), CAST($3 AS TEXT), CAST($4 AS TEXT), CAST($5 AS BIGINT), packed.a, \
+         packed.b, CASE WHEN $6 = 1 THEN packed.a END FROM packed WHERE packed.id <> '' \
+         ON CONFLICT (device_id, policy_id) DO UPDATE SET status = excluded.status, actions_at = CASE WHEN device_policy_states.noncompliant_since = excluded.noncompliant_since \
          THEN device_policy_states.actions_at ELSE excluded.actions_at END, \
          noncompliant_since = excluded.noncompliant_since, error_since = excluded.error_since, settings = excluded.settings, \
          updated_at = excluded.updated_at"
