@@ -90,12 +90,12 @@ pub async fn update(
 ) -> ApiResult {
     let fields = graph::object(body)?;
     let change = |row: &PolicyRow, before: Body| draft(&fields, Some((row, before)));
-    let policy = super::update(&app, &caller, parse(&id)?, change).await?;
+    let policy = super::update(&app, &caller, parse(&id)?, &graph.expected, change).await?;
     Ok(graph.entity(SET, render(&app, &graph, &policy, &[]).await?))
 }
 
-pub async fn delete(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> ApiResult {
-    super::delete(&app, &caller, parse(&id)?).await?;
+pub async fn delete(State(app): State<App>, caller: Caller, graph: Graph, Path(id): Path<String>) -> ApiResult {
+    super::delete(&app, &caller, parse(&id)?, &graph.expected).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -103,6 +103,7 @@ pub async fn delete(State(app): State<App>, caller: Caller, Path(id): Path<Strin
 pub async fn target_apps(
     State(app): State<App>,
     caller: Caller,
+    graph: Graph,
     Path(id): Path<String>,
     json::Body(body): json::Body<Value>,
 ) -> ApiResult {
@@ -118,7 +119,7 @@ pub async fn target_apps(
             body,
         })
     };
-    super::update(&app, &caller, parse(&id)?, change).await?;
+    super::update(&app, &caller, parse(&id)?, &graph.expected, change).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -282,6 +283,7 @@ async fn render(app: &App, graph: &Graph, policy: &PolicyRow, expand: &[String])
     let assignments = policies::graph::assignments(app, parse(&policy.id)?, ASSIGNMENT).await?;
     let mut entity = json!({
         "@odata.type": TYPE,
+        "@odata.etag": graph::etag(policy.updated_at),
         "id": format!("T_{}", policy.id),
         "displayName": policy.display_name,
         "description": policy.description,

@@ -82,12 +82,12 @@ pub async fn update(
 ) -> ApiResult {
     let fields = graph::object(body)?;
     let change = |row: &PolicyRow, before: Body| draft(&fields, Some((row, before)));
-    let policy = super::update(&app, &caller, parse(&id)?, change).await?;
+    let policy = super::update(&app, &caller, parse(&id)?, &graph.expected, change).await?;
     Ok(graph.entity(SET, render(&graph, &policy)?))
 }
 
-pub async fn delete(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> ApiResult {
-    super::delete(&app, &caller, parse(&id)?).await?;
+pub async fn delete(State(app): State<App>, caller: Caller, graph: Graph, Path(id): Path<String>) -> ApiResult {
+    super::delete(&app, &caller, parse(&id)?, &graph.expected).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -130,6 +130,7 @@ pub async fn add_assignment(
 pub async fn schedule_actions(
     State(app): State<App>,
     caller: Caller,
+    graph: Graph,
     Path(id): Path<String>,
     json::Body(body): json::Body<Value>,
 ) -> ApiResult {
@@ -145,7 +146,7 @@ pub async fn schedule_actions(
             body: Body { actions, ..before },
         })
     };
-    super::update(&app, &caller, parse(&id)?, change).await?;
+    super::update(&app, &caller, parse(&id)?, &graph.expected, change).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -321,6 +322,7 @@ async fn expanded(app: &App, graph: &Graph, policy: &PolicyRow, expand: &[String
 fn render(graph: &Graph, policy: &PolicyRow) -> Result<Value> {
     let mut entity = json!({
         "@odata.type": TYPE,
+        "@odata.etag": graph::etag(policy.updated_at),
         "id": policy.id,
         "displayName": policy.display_name,
         "description": policy.description,

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     App,
     caller::{Caller, Role},
+    edition::Expected,
     error::{Error, Result},
     policies::{self, Kind, PolicyRow},
     users::checked,
@@ -74,12 +75,14 @@ pub async fn update(
     app: &App,
     caller: &Caller,
     id: PolicyId,
+    expected: &Expected,
     change: impl FnOnce(&PolicyRow, Body) -> Result<Draft> + Send,
 ) -> Result<PolicyRow> {
     caller.require_any(WRITE)?;
     let mut tx = app.db.begin().await?;
     let before = policies::store::get(&mut *tx, Kind::Compliance, id).await?;
     let before = before.ok_or_else(|| policies::unknown(Kind::Compliance, id))?;
+    expected.check(before.updated_at)?;
     let draft = change(&before, Body::of(&before)?)?;
     let mut after = before.clone();
     after.display_name = checked("displayName", &draft.display_name, 256)?;
@@ -95,7 +98,7 @@ pub async fn get(app: &App, caller: &Caller, id: PolicyId) -> Result<PolicyRow> 
     policies::get(app, Kind::Compliance, id).await
 }
 
-pub async fn delete(app: &App, caller: &Caller, id: PolicyId) -> Result<()> {
+pub async fn delete(app: &App, caller: &Caller, id: PolicyId, expected: &Expected) -> Result<()> {
     caller.require_any(WRITE)?;
-    policies::delete(app, caller, Kind::Compliance, id).await
+    policies::delete(app, caller, Kind::Compliance, id, expected).await
 }

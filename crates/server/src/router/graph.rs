@@ -13,6 +13,7 @@ use crate::{
         commands::{self, ORDER},
         managed,
     },
+    directory,
     graph::{self, Version},
     groups, reports, users,
 };
@@ -58,8 +59,12 @@ routes! {
     get "/users/{id}" => users::graph::get, users::READ, "a user by id or principal name";
     patch "/users/{id}" => users::graph::update, users::WRITE, "change a user";
     delete "/users/{id}" => users::graph::delete, users::WRITE, "delete a user";
-    get "/users/{id}/transitiveMemberOf" => users::graph::transitive_member_of, users::READ, "groups that a user is in, also through others";
-    get "/users/{id}/transitiveMemberOf/graph.group" => users::graph::transitive_member_of, users::READ, "the same, as groups";
+    get "/users/{id}/memberOf" => directory::graph::groups_of_user, users::READ, "groups that a user is in";
+    get "/users/{id}/memberOf/graph.group" => directory::graph::groups_of_user, users::READ, "the same, as groups";
+    get "/users/{id}/transitiveMemberOf" => directory::graph::all_groups_of_user, users::READ, "groups that a user is in, also through others";
+    get "/users/{id}/transitiveMemberOf/graph.group" => directory::graph::all_groups_of_user, users::READ, "the same, as groups";
+    post "/users/{id}/checkMemberGroups" => directory::graph::check_member_groups, users::READ, "which of these groups (20) a user is in, also through others";
+    post "/users/{id}/getMemberGroups" => directory::graph::get_member_groups, users::READ, "ids of all groups that a user is in";
     get "/users/{id}/managedDevices" => devices::graph::of_user, managed::READ, "a user's devices";
     post "/users/{id}/wipeManagedAppRegistrationsByDeviceTag" => app_protection::graph::wipe, app_protection::WRITE, "order a user's apps with a device tag to wipe their work data";
     get "/groups" => groups::graph::list, groups::READ, "list groups";
@@ -68,10 +73,24 @@ routes! {
     get "/groups/{id}" => groups::graph::get, groups::READ, "a group";
     patch "/groups/{id}" => groups::graph::update, groups::WRITE, "change a group";
     delete "/groups/{id}" => groups::graph::delete, groups::WRITE, "delete a group that no policy names";
-    get "/groups/{id}/members" => groups::graph::members, groups::READ, "users, devices and groups in a group";
+    get "/groups/{id}/members" => directory::graph::members, groups::READ, "users, devices and groups in a group";
+    get "/groups/{id}/members/$count" => directory::graph::count_members, groups::READ, "how many there are";
+    get "/groups/{id}/members/graph.user" => directory::graph::member_users, groups::READ, "only the users";
+    get "/groups/{id}/members/graph.group" => directory::graph::member_groups, groups::READ, "only the groups";
+    get "/groups/{id}/members/graph.device" => directory::graph::member_devices, groups::READ, "only the devices";
     post "/groups/{id}/members/$ref" => groups::graph::add_member, groups::WRITE_MEMBERS, "add a member";
     delete "/groups/{id}/members/{member}/$ref" => groups::graph::remove_member, groups::WRITE_MEMBERS, "remove a member";
-    get "/groups/{id}/transitiveMembers" => groups::graph::transitive_members, groups::READ, "members, also of the groups within";
+    get "/groups/{id}/transitiveMembers" => directory::graph::transitive_members, groups::READ, "members, also of the groups within";
+    get "/groups/{id}/transitiveMembers/$count" => directory::graph::count_transitive_members, groups::READ, "how many there are";
+    get "/groups/{id}/transitiveMembers/graph.user" => directory::graph::transitive_member_users, groups::READ, "only the users";
+    get "/groups/{id}/transitiveMembers/graph.group" => directory::graph::transitive_member_groups, groups::READ, "only the groups";
+    get "/groups/{id}/transitiveMembers/graph.device" => directory::graph::transitive_member_devices, groups::READ, "only the devices";
+    get "/groups/{id}/memberOf" => directory::graph::groups_of_group, groups::READ, "groups that a group is in";
+    get "/groups/{id}/memberOf/graph.group" => directory::graph::groups_of_group, groups::READ, "the same, as groups";
+    get "/groups/{id}/transitiveMemberOf" => directory::graph::all_groups_of_group, groups::READ, "groups that a group is in, also through others";
+    get "/groups/{id}/transitiveMemberOf/graph.group" => directory::graph::all_groups_of_group, groups::READ, "the same, as groups";
+    get "/directoryObjects/{id}" => directory::graph::get, directory::READ, "the user, group or device that an id names";
+    post "/directoryObjects/getByIds" => directory::graph::get_by_ids, directory::READ, "the same for up to 1,000 ids";
     get "/deviceManagement/managedDevices" => devices::graph::list, managed::READ, "devices with user, compliance and threat state";
     get "/deviceManagement/managedDevices/$count" => devices::graph::count, managed::READ, "how many devices there are";
     get "/deviceManagement/managedDevices/{id}" => devices::graph::get, managed::READ, "a device";
