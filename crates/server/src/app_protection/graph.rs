@@ -63,6 +63,11 @@ pub async fn list(State(app): State<App>, caller: Caller, graph: Graph) -> ApiRe
     Ok(graph.page(SET, SET, &page, value, &query))
 }
 
+pub async fn count(State(app): State<App>, caller: Caller, graph: Graph) -> ApiResult {
+    caller.require_any(READ)?;
+    policies::graph::count(&app, &graph, Kind::AppProtection).await
+}
+
 pub async fn get(State(app): State<App>, caller: Caller, graph: Graph, Path(id): Path<String>) -> ApiResult {
     let query = graph.query()?;
     query.check_expand(&["apps", "assignments"])?;
@@ -129,6 +134,13 @@ pub async fn policy_apps(State(app): State<App>, caller: Caller, graph: Graph, P
     Ok(graph.whole(&format!("{SET}('{}')/apps", policy.id), apps))
 }
 
+pub async fn count_apps(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> ApiResult {
+    let policy = super::get(&app, &caller, parse(&id)?).await?;
+    Ok(graph::count(
+        i64::try_from(Body::of(&policy)?.apps.len()).unwrap_or(i64::MAX),
+    ))
+}
+
 /// Replaces all assignments. App protection is for users: targets are groups of users, or all users.
 pub async fn assign(
     State(app): State<App>,
@@ -174,6 +186,12 @@ pub async fn registrations(State(app): State<App>, caller: Caller, graph: Graph)
     let page = registrations::page(&app.db, &query).await?;
     let value = page.rows.iter().map(render_registration).collect();
     Ok(graph.page(REGISTRATIONS, REGISTRATIONS, &page, value, &query))
+}
+
+pub async fn count_registrations(State(app): State<App>, caller: Caller, graph: Graph) -> ApiResult {
+    caller.require_any(READ)?;
+    let page = registrations::page(&app.db, &graph.query()?.counting()).await?;
+    Ok(graph::count(page.count.unwrap_or_default()))
 }
 
 pub async fn registration(State(app): State<App>, caller: Caller, graph: Graph, Path(id): Path<String>) -> ApiResult {

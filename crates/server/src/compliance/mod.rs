@@ -4,6 +4,7 @@ pub mod assess;
 pub mod facts;
 pub mod graph;
 mod outcome;
+pub mod states;
 pub mod store;
 pub mod tenant;
 

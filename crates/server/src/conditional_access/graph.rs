@@ -39,6 +39,11 @@ pub async fn list(State(app): State<App>, caller: Caller, graph: Graph) -> ApiRe
     Ok(graph.page(SET, SET, &page, value, &query))
 }
 
+pub async fn count(State(app): State<App>, caller: Caller, graph: Graph) -> ApiResult {
+    caller.require_any(READ)?;
+    policies::graph::count(&app, &graph, Kind::ConditionalAccess).await
+}
+
 pub async fn get(State(app): State<App>, caller: Caller, graph: Graph, Path(id): Path<String>) -> ApiResult {
     let row = super::get(&app, &caller, parse(&id)?).await?;
     Ok(graph.entity(SET, render(&app, &row)?))
