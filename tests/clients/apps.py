@@ -149,7 +149,8 @@ class Apps(Case):
         read.exempted_app_protocols = [models.KeyValuePair(name="Default", value="skype;app-settings")]
         changed = await builder.patch(read)
         self.assertEqual(changed.maximum_allowed_device_threat_level, models.ManagedAppDeviceThreatLevel.Secured)
-        self.assertEqual(changed.managed_browser, models.ManagedBrowserType.MicrosoftEdge)
+        # The SDK takes them for flags.
+        self.assertEqual(changed.managed_browser, [models.ManagedBrowserType.MicrosoftEdge])
         self.assertEqual([(one.name, one.value) for one in changed.exempted_app_protocols], [("Default", "skype;app-settings")])
         del (rest := dict(SETTINGS))["maximum_allowed_device_threat_level"], rest["custom_browser_protocol"]
         self.assertSettings(changed, rest)
@@ -175,6 +176,8 @@ class Apps(Case):
             # Nobody sets what an SDK keeps for words that it does not know.
             words = {name: word for name, word in words.items() if word.value != "unknownFutureValue"}
             changed = await builder.patch(models.IosManagedAppProtection(**words))
+            for flags in ("managed_browser", "targeted_app_management_levels"):
+                words[flags] = [words[flags]] if flags in words else getattr(changed, flags)
             self.assertSettings(changed, words)
 
     async def test_lists_of_words(self):
@@ -191,9 +194,11 @@ class Apps(Case):
         made, builder = await self.create(display_name="Assigned")
         target_apps = Models("msgraph_beta.generated.device_app_management.managed_app_policies.item.target_apps")
         body = target_apps.TargetAppsPostRequestBody(
-            apps=[mail()], app_group_type=models.TargetedManagedAppGroupType.SelectedPublicApps
+            apps=[mail()], additional_data={"appGroupType": "allMicrosoftApps"}
         )
         await self.graph.device_app_management.managed_app_policies.by_managed_app_policy_id(made.id).target_apps.post(body)
+        group = (await builder.get()).app_group_type
+        self.assertEqual(group, models.TargetedManagedAppGroupType.AllMicrosoftApps)
         apps = (await builder.apps.get()).value
         self.assertEqual([app.mobile_app_identifier.bundle_id for app in apps], ["org.example.Mail"])
         self.assertEqual(await builder.apps.count.get(), 1)
@@ -262,7 +267,7 @@ class Apps(Case):
         one = registrations.by_managed_app_registration_id(app.id)
         for policies in (await one.applied_policies.get(), await one.intended_policies.get()):
             self.assertEqual([(type(p), p.display_name) for p in policies.value], [(models.IosManagedAppProtection, "For everybody")])
-        flagged = await registrations.get_user_ids_with_flagged_app_registration.get_as_get_user_ids_with_flagged_app_registration_get_response()
+        flagged = await registrations.get_user_ids_with_flagged_app_registration.get()
         self.assertEqual(flagged.value, [USERS["bert"]])
         self.assertEqual(await registrations.count.get(), 2)
         user = self.graph.users.by_user_id("anna@corp.example")
@@ -316,6 +321,6 @@ class StableApps(Case):
         for name, value in settings.items():
             self.assertEqual(getattr(read, name), value, name)
         self.assertEqual([app.mobile_app_identifier.bundle_id for app in read.apps], ["org.example.Mail"])
-        self.assertEqual(list(read.additional_data), ["@odata.context"], "v1.0 has no other property")
+        self.assertCountEqual(read.additional_data, ["@odata.context", "@odata.etag"], "v1.0 has no other property")
         listed = await policies.get(query(policies, filter="displayName eq 'Stable'"))
         self.assertEqual([(type(one), one.id) for one in listed.value], [(stable.IosManagedAppProtection, made.id)])

@@ -6,8 +6,10 @@ mod compliance;
 mod conditional_access;
 mod conventions;
 mod directory;
+mod etags;
 mod facts;
 mod rights;
+mod states;
 
 use moat_server::Role;
 use serde_json::{Value, json};
