@@ -168,7 +168,11 @@ class Apps(Case):
             "notification_restriction": models.ManagedAppNotificationRestriction,
             "pin_character_set": models.ManagedAppPinCharacterSet,
             "app_group_type": models.TargetedManagedAppGroupType,
-            "targeted_app_management_levels": models.AppManagementLevel,
+            "targeted_app_management_levels": [
+                models.AppManagementLevel.Unspecified,
+                models.AppManagementLevel.Unmanaged,
+                models.AppManagementLevel.Mdm,
+            ],
         }
         longest = max(len(words) for words in settings.values())
         for at in range(longest):

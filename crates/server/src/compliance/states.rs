@@ -13,7 +13,7 @@ use crate::{
     caller::Caller,
     devices::{self, managed},
     error::{Error, Result},
-    graph::{self, Graph},
+    graph::{self, Graph, Version},
     json::{ApiResult, time, time_or_null},
     policies::PolicyRow,
 };
@@ -127,14 +127,15 @@ pub async fn managed_device_overview(State(app): State<App>, caller: Caller, gra
         rows.iter().filter(|row| fits(row)).map(|row| row.devices).sum()
     };
     let system = |names: &'static [&'static str]| count(&|row| names.contains(&row.system.as_str()));
-    let (ios, android, mac, windows) = (
+    let (ios, android, mac, windows, linux) = (
         system(&["ios", "ipados"]),
         system(&["android"]),
         system(&["macos"]),
         system(&["windows"]),
+        system(&["linux"]),
     );
     let all = count(&|_| true);
-    let overview = json!({
+    let mut overview = json!({
         "id": app.tenant,
         "enrolledDeviceCount": all,
         "mdmEnrolledCount": count(&|row| row.management == "managed"),
@@ -145,7 +146,8 @@ pub async fn managed_device_overview(State(app): State<App>, caller: Caller, gra
             "macOSCount": mac,
             "windowsCount": windows,
             "windowsMobileCount": 0,
-            "unknownCount": all - ios - android - mac - windows,
+            "linuxCount": linux,
+            "unknownCount": all - ios - android - mac - windows - linux,
         },
         // Nobody tells Moat about Exchange.
         "deviceExchangeAccessStateSummary": {
@@ -156,6 +158,12 @@ pub async fn managed_device_overview(State(app): State<App>, caller: Caller, gra
             "unknownDeviceCount": all,
         },
     });
+    if graph.version == Version::V1 {
+        // v1.0 has no word for them.
+        let systems = &mut overview["deviceOperatingSystemSummary"];
+        graph.only_beta(systems, &["linuxCount"]);
+        systems["unknownCount"] = (all - ios - android - mac - windows).into();
+    }
     Ok(graph.entity("deviceManagement/managedDeviceOverview", overview))
 }
 

@@ -1,6 +1,9 @@
 //! `/directoryObjects`, and memberships of users and groups, in Graph's shape.
 
-use axum::extract::{Path, State};
+use axum::{
+    extract::{Path, State},
+    response::Response,
+};
 use moat_model::GroupId;
 use serde_json::{Value, json};
 
@@ -185,22 +188,23 @@ async fn of_group(
 }
 
 /// `POST /users/{id}/checkMemberGroups` with `{"groupIds": […]}`: those of them that the user is in, also through others.
-pub async fn check_member_groups(
+pub async fn check_groups_of_user(
     State(app): State<App>,
     caller: Caller,
     graph: Graph,
     Path(key): Path<String>,
     Body(body): Body<Value>,
 ) -> ApiResult {
-    let asked = texts(&graph::object(body)?, "groupIds", FEW)?;
+    let asked = asked_groups(body)?;
     let all = super::group_ids_of_user(&app, &caller, &key).await?;
-    let is_in = |id: &&String| all.iter().any(|group| group.eq_ignore_ascii_case(id));
-    let value = asked.iter().filter(is_in).map(|id| Value::from(id.as_str())).collect();
-    Ok(graph.whole("Collection(Edm.String)", value))
+    Ok(render_ids(
+        &graph,
+        asked.into_iter().filter(|id| all.contains(id)).collect(),
+    ))
 }
 
 /// `POST /users/{id}/getMemberGroups`: every group is a security group, so `securityEnabledOnly` makes no difference.
-pub async fn get_member_groups(
+pub async fn group_ids_of_user(
     State(app): State<App>,
     caller: Caller,
     graph: Graph,
@@ -208,8 +212,43 @@ pub async fn get_member_groups(
     Body(body): Body<Value>,
 ) -> ApiResult {
     graph::flag(&graph::object(body)?, "securityEnabledOnly")?;
-    let all = super::group_ids_of_user(&app, &caller, &key).await?;
-    Ok(graph.whole("Collection(Edm.String)", all.into_iter().map(Value::from).collect()))
+    Ok(render_ids(&graph, super::group_ids_of_user(&app, &caller, &key).await?))
+}
+
+/// The same of a user, group or device.
+pub async fn check_groups(
+    State(app): State<App>,
+    caller: Caller,
+    graph: Graph,
+    Path(id): Path<String>,
+    Body(body): Body<Value>,
+) -> ApiResult {
+    let asked = asked_groups(body)?;
+    let all = super::group_ids(&app, &caller, &id).await?;
+    Ok(render_ids(
+        &graph,
+        asked.into_iter().filter(|id| all.contains(id)).collect(),
+    ))
+}
+
+pub async fn group_ids(
+    State(app): State<App>,
+    caller: Caller,
+    graph: Graph,
+    Path(id): Path<String>,
+    Body(body): Body<Value>,
+) -> ApiResult {
+    graph::flag(&graph::object(body)?, "securityEnabledOnly")?;
+    Ok(render_ids(&graph, super::group_ids(&app, &caller, &id).await?))
+}
+
+fn asked_groups(body: Value) -> Result<Vec<String>> {
+    let asked = texts(&graph::object(body)?, "groupIds", FEW)?;
+    Ok(asked.into_iter().map(|id| id.to_lowercase()).collect())
+}
+
+fn render_ids(graph: &Graph, ids: Vec<String>) -> Response {
+    graph.whole("Collection(Edm.String)", ids.into_iter().map(Value::from).collect())
 }
 
 /// Fills in `members` and `memberOf` of groups, or `memberOf` of users, as `$expand` asks: at most 20 each.

@@ -105,10 +105,16 @@ pub async fn groups_of_group(
     store::page(&app.db, &of(group.id), Some(Kind::Group), query).await
 }
 
-/// Ids of all groups that a user is in.
+/// Ids of all groups that a user, by id or principal name, is in.
 pub async fn group_ids_of_user(app: &App, caller: &Caller, user: &str) -> Result<Vec<String>> {
     let user = users::get(app, caller, user).await?;
     groups::store::ids_of(app.db.read(), &user.id).await
+}
+
+/// Ids of all groups that a user, group or device is in.
+pub async fn group_ids(app: &App, caller: &Caller, id: &str) -> Result<Vec<String>> {
+    let object = get(app, caller, id).await?;
+    groups::store::ids_of(app.db.read(), &object.id).await
 }
 
 /// What an id names.

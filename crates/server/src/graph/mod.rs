@@ -13,7 +13,7 @@ use axum::{
     extract::FromRequestParts,
     response::{IntoResponse as _, Response},
 };
-use http::{HeaderValue, Method, StatusCode, header, request::Parts};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts};
 use serde_json::{Map, Value};
 
 use crate::{
@@ -64,6 +64,8 @@ pub struct Graph {
     pub expected: Expected,
     /// `If-None-Match`
     held: Option<Expected>,
+    /// `Prefer: odata.maxpagesize=…`
+    page: u32,
     /// `ConsistencyLevel: eventual`, which Graph wants with `$search`.
     eventual: bool,
 }
@@ -80,6 +82,7 @@ impl FromRequestParts<App> for Graph {
             reads: parts.method == Method::GET,
             expected: etag::named(&parts.headers, &header::IF_MATCH).unwrap_or_default(),
             held: etag::named(&parts.headers, &header::IF_NONE_MATCH),
+            page: preferred_page(&parts.headers),
             eventual: parts
                 .headers
                 .get("consistencylevel")
@@ -105,7 +108,7 @@ impl Graph {
             let text = "$search needs the header ConsistencyLevel: eventual";
             return Err(Error::invalid("BadRequest", text));
         }
-        Ok(query.with_page(PAGE))
+        Ok(query.with_page(self.page))
     }
 
     /// One entity of a set such as `deviceManagement/managedDevices`.
@@ -212,6 +215,20 @@ impl Graph {
             fields.retain(|name, _| !names.contains(&name.as_str()));
         }
     }
+}
+
+/// Rows of a page without `$top`, fewer when the client prefers that.
+fn preferred_page(headers: &HeaderMap) -> u32 {
+    let preferences = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
+    let size = preferences
+        .flat_map(|text| text.split([',', ';']))
+        .find_map(|preference| {
+            let (name, size) = preference.split_once('=')?;
+            name.trim()
+                .eq_ignore_ascii_case("odata.maxpagesize")
+                .then(|| size.trim().parse::<u32>().ok())?
+        });
+    size.map_or(PAGE, |size| size.clamp(1, PAGE))
 }
 
 /// A text as one segment of a path.

@@ -4,8 +4,8 @@ use crate::error::{Error, Result};
 /// Largest `$top`, and the page size without one.
 pub const MAX_TOP: u32 = 10_000;
 
-const OPTIONS: [&str; 8] = [
-    "filter", "top", "skip", "orderby", "expand", "select", "count", "search",
+const OPTIONS: [&str; 9] = [
+    "filter", "top", "skip", "orderby", "expand", "select", "count", "search", "format",
 ];
 
 /// The query options of one request.
@@ -92,6 +92,12 @@ impl Query {
                 self.nested = items.iter().filter_map(|(name, rest)| selection(name, rest)).collect();
                 self.expand = items.into_iter().map(|(name, _)| name).collect();
             }
+            // There is nothing but JSON.
+            "$format"
+                if value
+                    .to_ascii_lowercase()
+                    .trim_start_matches("application/")
+                    .starts_with("json") => {}
             "$search" => self.search = Some(Search::parse(value)?),
             "$select" => self.select = names(value),
             "$count" => {

@@ -63,8 +63,8 @@ routes! {
     get "/users/{id}/memberOf/graph.group" => directory::graph::groups_of_user, users::READ, "the same, as groups";
     get "/users/{id}/transitiveMemberOf" => directory::graph::all_groups_of_user, users::READ, "groups that a user is in, also through others";
     get "/users/{id}/transitiveMemberOf/graph.group" => directory::graph::all_groups_of_user, users::READ, "the same, as groups";
-    post "/users/{id}/checkMemberGroups" => directory::graph::check_member_groups, users::READ, "which of these groups (20) a user is in, also through others";
-    post "/users/{id}/getMemberGroups" => directory::graph::get_member_groups, users::READ, "ids of all groups that a user is in";
+    post "/users/{id}/checkMemberGroups" => directory::graph::check_groups_of_user, users::READ, "which of these groups (20) a user is in, also through others";
+    post "/users/{id}/getMemberGroups" => directory::graph::group_ids_of_user, users::READ, "ids of all groups that a user is in";
     get "/users/{id}/managedDevices" => devices::graph::of_user, managed::READ, "a user's devices";
     post "/users/{id}/wipeManagedAppRegistrationsByDeviceTag" => app_protection::graph::wipe, app_protection::WRITE, "order a user's apps with a device tag to wipe their work data";
     get "/groups" => groups::graph::list, groups::READ, "list groups";
@@ -89,7 +89,11 @@ routes! {
     get "/groups/{id}/memberOf/graph.group" => directory::graph::groups_of_group, groups::READ, "the same, as groups";
     get "/groups/{id}/transitiveMemberOf" => directory::graph::all_groups_of_group, groups::READ, "groups that a group is in, also through others";
     get "/groups/{id}/transitiveMemberOf/graph.group" => directory::graph::all_groups_of_group, groups::READ, "the same, as groups";
+    post "/groups/{id}/checkMemberGroups" => directory::graph::check_groups, directory::READ, "which of these groups (20) a group is in, also through others";
+    post "/groups/{id}/getMemberGroups" => directory::graph::group_ids, directory::READ, "ids of all groups that a group is in";
     get "/directoryObjects/{id}" => directory::graph::get, directory::READ, "the user, group or device that an id names";
+    post "/directoryObjects/{id}/checkMemberGroups" => directory::graph::check_groups, directory::READ, "the same of a user, group or device";
+    post "/directoryObjects/{id}/getMemberGroups" => directory::graph::group_ids, directory::READ, "the same of a user, group or device";
     post "/directoryObjects/getByIds" => directory::graph::get_by_ids, directory::READ, "the same for up to 1,000 ids";
     get "/deviceManagement/managedDevices" => devices::graph::list, managed::READ, "devices with user, compliance and threat state";
     get "/deviceManagement/managedDevices/$count" => devices::graph::count, managed::READ, "how many devices there are";

@@ -35,6 +35,17 @@ async fn paths_headers_and_pages_are_graphs() {
         (vec!["anna".to_string()], &Value::Null)
     );
     assert_eq!(client.get("/v1.0/users/%24count").await.text, "3");
+    let two = [("prefer", "return=minimal, odata.maxpagesize=2")];
+    let small = client
+        .with_headers(Method::GET, "/v1.0/users?$format=json", &two, None)
+        .await;
+    assert_eq!(names(&small), ["anna", "bert"]);
+    let next = small.body["@odata.nextLink"].as_str().unwrap();
+    assert_eq!(
+        names(&client.get(next.strip_prefix(&world.origin()).unwrap()).await),
+        ["carl"]
+    );
+    assert_eq!(client.get("/v1.0/users?$format=xml").await.outcome(), "400 BadRequest");
     assert_eq!(client.get("/v1.0/devices").await.outcome(), "404 ResourceNotFound");
     assert_eq!(
         client.get("/v1.0/users?$filter=nothing%20eq%201").await.outcome(),

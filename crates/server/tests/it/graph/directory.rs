@@ -209,6 +209,22 @@ async fn directory_objects_are_found_by_their_ids() {
     let mut expected = [staff.as_str(), all.as_str()];
     expected.sort_unstable();
     assert_eq!(every, expected);
+    let check = json!({"groupIds": [all, anna]});
+    let of_staff = client
+        .post(&format!("/v1.0/groups/{staff}/checkMemberGroups"), check.clone())
+        .await;
+    assert_eq!(of_staff.body["value"], json!([all]), "{}", of_staff.text);
+    let of_phone = client
+        .post(
+            &format!("/v1.0/directoryObjects/{}/checkMemberGroups", device.id),
+            check,
+        )
+        .await;
+    assert_eq!(of_phone.body["value"], json!([]), "{}", of_phone.text);
+    let every = client
+        .post(&format!("/v1.0/directoryObjects/{anna}/getMemberGroups"), json!({}))
+        .await;
+    assert_eq!(every.body["value"].as_array().unwrap().len(), 2);
     let many = json!({"groupIds": vec![none; 21]});
     assert!(
         client
