@@ -187,6 +187,25 @@ async fn of_group(
     Ok(graph.page(SET, &format!("groups/{group}/{relation}"), &page, value, &query))
 }
 
+pub async fn count_groups_of_user(app: State<App>, caller: Caller, graph: Graph, key: Path<String>) -> ApiResult {
+    count_of_user(app, caller, graph, key, Of::GroupsOf).await
+}
+
+pub async fn count_all_groups_of_user(app: State<App>, caller: Caller, graph: Graph, key: Path<String>) -> ApiResult {
+    count_of_user(app, caller, graph, key, Of::AllGroupsOf).await
+}
+
+async fn count_of_user(
+    State(app): State<App>,
+    caller: Caller,
+    graph: Graph,
+    Path(key): Path<String>,
+    of: fn(String) -> Of,
+) -> ApiResult {
+    let page = super::groups_of_user(&app, &caller, &key, of, &graph.query()?.counting()).await?;
+    Ok(graph::count(page.count.unwrap_or_default()))
+}
+
 /// `POST /users/{id}/checkMemberGroups` with `{"groupIds": […]}`: those of them that the user is in, also through others.
 pub async fn check_groups_of_user(
     State(app): State<App>,

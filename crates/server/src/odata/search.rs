@@ -72,9 +72,9 @@ fn term(out: &mut Clause, sql: &str, words: &[String]) -> Result<()> {
         out.push(if n == 0 { "(" } else { " AND " });
         out.push("REPLACE(")
             .push(&text)
-            .push(", ")
+            .push(", LOWER(")
             .bind_text(format!(" {word}"));
-        out.push(", '') <> ").push(&text);
+        out.push("), '') <> ").push(&text);
     }
     out.push(")");
     Ok(())
@@ -187,7 +187,6 @@ fn read_term(text: &str) -> Result<Search> {
     let (property, value) = text
         .split_once(':')
         .ok_or_else(|| wrong("a term names its property, as in \"displayName:sales\""))?;
-    let value = value.to_lowercase();
     let words: Vec<String> = value
         .split(|c: char| c.is_whitespace() || BETWEEN.contains(&c))
         .filter(|word| !word.is_empty())
@@ -227,10 +226,10 @@ mod tests {
     fn terms_are_joined_and_bound() {
         let clause = compiled("\"displayName:Anna M\\\"x\" AND (\"mail:a.b@c\" OR \"displayName:o'neill\")").unwrap();
         let values: Vec<_> = clause.values.iter().map(|value| format!("{value:?}")).collect();
-        let expected = [" anna", " m\\\"x", " a", " b", " c", " o", " neill"];
+        let expected = [" Anna", " M\\\"x", " a", " b", " c", " o", " neill"];
         assert_eq!(values, expected.map(|word| format!("Text(\"{word}\")")));
         assert!(
-            !clause.sql.contains("anna") && clause.sql.contains(" OR "),
+            !clause.sql.contains("Anna") && clause.sql.contains(" OR "),
             "{}",
             clause.sql
         );

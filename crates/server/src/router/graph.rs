@@ -61,6 +61,8 @@ routes! {
     delete "/users/{id}" => users::graph::delete, users::WRITE, "delete a user";
     get "/users/{id}/memberOf" => directory::graph::groups_of_user, users::READ, "groups that a user is in";
     get "/users/{id}/memberOf/graph.group" => directory::graph::groups_of_user, users::READ, "the same, as groups";
+    get "/users/{id}/memberOf/$count" => directory::graph::count_groups_of_user, users::READ, "how many they are";
+    get "/users/{id}/transitiveMemberOf/$count" => directory::graph::count_all_groups_of_user, users::READ, "how many there are, also through others";
     get "/users/{id}/transitiveMemberOf" => directory::graph::all_groups_of_user, users::READ, "groups that a user is in, also through others";
     get "/users/{id}/transitiveMemberOf/graph.group" => directory::graph::all_groups_of_user, users::READ, "the same, as groups";
     post "/users/{id}/checkMemberGroups" => directory::graph::check_groups_of_user, users::READ, "which of these groups (20) a user is in, also through others";

@@ -84,6 +84,8 @@ async fn members_are_cast_counted_filtered_and_expanded() {
     ] {
         assert_eq!(names(&get(&path).await), expected, "{path}");
     }
+    assert_eq!(get(&format!("/users/{bert}/memberOf/$count")).await.text, "1");
+    assert_eq!(get(&format!("/users/{bert}/transitiveMemberOf/$count")).await.text, "2");
     assert_eq!(get(&format!("/groups/{outer}/members/$count")).await.text, "3");
     assert_eq!(
         get(&format!("/groups/{outer}/transitiveMembers/$count")).await.text,
@@ -279,6 +281,7 @@ async fn users_and_groups_are_searched_by_the_words_of_their_names() {
         ("Anna Maria Kern", "a.kern@corp.example"),
         ("Bert O'Neill", "bert@corp.example"),
         ("ANNABEL", "x@other.example"),
+        ("Örtlich", "o@corp.example"),
     ] {
         let body = json!({"displayName": name, "userPrincipalName": principal, "mail": principal});
         id(&client.post("/v1.0/users", body).await);
@@ -300,6 +303,7 @@ async fn users_and_groups_are_searched_by_the_words_of_their_names() {
         ("\"displayName:anna\"", vec!["ANNABEL", "Anna Maria Kern"]),
         ("\"displayName:kern MARIA\"", vec!["Anna Maria Kern"]),
         ("\"displayName:ern\"", vec![]),
+        ("\"displayName:ÖRT\"", vec!["Örtlich"]),
         ("\"displayName:o'neill\"", vec!["Bert O'Neill"]),
         (
             "\"mail:kern\" OR \"displayName:bert\"",
