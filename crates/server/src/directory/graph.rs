@@ -140,11 +140,11 @@ const fn set(kind: Option<Kind>) -> &'static str {
 }
 
 pub async fn groups_of_user(app: State<App>, caller: Caller, graph: Graph, key: Path<String>) -> ApiResult {
-    of_user(app, caller, graph, key, Of::GroupsOf, "memberOf").await
+    of_user(app, caller, graph, key, Of::Memberships, "memberOf").await
 }
 
 pub async fn all_groups_of_user(app: State<App>, caller: Caller, graph: Graph, key: Path<String>) -> ApiResult {
-    of_user(app, caller, graph, key, Of::AllGroupsOf, "transitiveMemberOf").await
+    of_user(app, caller, graph, key, Of::AllMemberships, "transitiveMemberOf").await
 }
 
 async fn of_user(
@@ -164,11 +164,11 @@ async fn of_user(
 }
 
 pub async fn groups_of_group(app: State<App>, caller: Caller, graph: Graph, id: Path<String>) -> ApiResult {
-    of_group(app, caller, graph, id, Of::GroupsOf, "memberOf").await
+    of_group(app, caller, graph, id, Of::Memberships, "memberOf").await
 }
 
 pub async fn all_groups_of_group(app: State<App>, caller: Caller, graph: Graph, id: Path<String>) -> ApiResult {
-    of_group(app, caller, graph, id, Of::AllGroupsOf, "transitiveMemberOf").await
+    of_group(app, caller, graph, id, Of::AllMemberships, "transitiveMemberOf").await
 }
 
 async fn of_group(
@@ -188,11 +188,11 @@ async fn of_group(
 }
 
 pub async fn count_groups_of_user(app: State<App>, caller: Caller, graph: Graph, key: Path<String>) -> ApiResult {
-    count_of_user(app, caller, graph, key, Of::GroupsOf).await
+    count_of_user(app, caller, graph, key, Of::Memberships).await
 }
 
 pub async fn count_all_groups_of_user(app: State<App>, caller: Caller, graph: Graph, key: Path<String>) -> ApiResult {
-    count_of_user(app, caller, graph, key, Of::AllGroupsOf).await
+    count_of_user(app, caller, graph, key, Of::AllMemberships).await
 }
 
 async fn count_of_user(

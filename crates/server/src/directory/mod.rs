@@ -61,10 +61,10 @@ pub enum Of {
     Members(GroupId),
     /// Also of the groups within.
     TransitiveMembers(GroupId),
-    /// By the member's id.
-    GroupsOf(String),
+    /// Groups that an object is in, by its id.
+    Memberships(String),
     /// Also through other groups.
-    AllGroupsOf(String),
+    AllMemberships(String),
 }
 
 /// Members of a group.

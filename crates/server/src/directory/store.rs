@@ -92,11 +92,11 @@ fn ids(out: &mut Clause, of: &Of) {
             out.bind_text(group.to_string());
             out.push(" UNION SELECT y.member_id FROM group_members y JOIN x ON y.group_id = x.id) SELECT id FROM x");
         }
-        Of::GroupsOf(member) => {
+        Of::Memberships(member) => {
             out.push("SELECT group_id AS id FROM group_members WHERE member_id = ");
             out.bind_text(member.as_str());
         }
-        Of::AllGroupsOf(member) => {
+        Of::AllMemberships(member) => {
             out.push("WITH RECURSIVE x AS (SELECT group_id AS id FROM group_members WHERE member_id = ");
             out.bind_text(member.as_str());
             out.push(" UNION SELECT y.group_id FROM group_members y JOIN x ON y.member_id = x.id) SELECT id FROM x");
