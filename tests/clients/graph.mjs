@@ -211,7 +211,7 @@ test('errors say what was wrong', async () => {
   const lower = { ...policy('x'), deviceThreatProtectionRequiredSecurityLevel: 'Medium' };
   await refused(client.api(compliance).post(lower), 400, 'BadRequest', /deviceThreatProtectionRequiredSecurityLevel/);
   await refused(client.api('/deviceManagement/managedDevices').filter('nothing eq 1').get(), 400, 'BadRequest', /nothing/);
-  await refused(client.api('/groups').expand('members').get(), 400, 'BadRequest', /members/);
+  await refused(client.api('/groups').expand('owners').get(), 400, 'BadRequest', /owners/);
   await refused(client.api('/nothing').get(), 404, 'ResourceNotFound', /api-coverage/);
 });
 
@@ -221,6 +221,44 @@ test('a client without the role, and one with a wrong secret', async () => {
   await refused(reader.api('/groups').get(), 403, 'Forbidden', /Group\.Read\.All/);
   await refused(reader.api('/users').post({ displayName: 'x', userPrincipalName: 'x@corp.example' }), 403, 'Forbidden');
   await assert.rejects(graph('reader', 'wrong').api('/users').get(), /AADSTS7000215/);
+});
+
+test('directory objects are searched, expanded and cast', async (t) => {
+  const staff = await group(t, 'Searched', users.anna, devices.bert);
+  const found = await client.api('/groups').header('ConsistencyLevel', 'eventual').search('"displayName:searc"').expand('members($select=id)').get();
+  assert.deepEqual(found.value.map((one) => [one.id, one.members.length]), [[staff, 2]]);
+  assert.deepEqual(Object.keys(found.value[0].members[0]).filter((name) => !name.startsWith('@')), ['id']);
+  const cast = await client.api(`/groups/${staff}/members/microsoft.graph.device`).get();
+  assert.deepEqual(cast.value.map((one) => [one['@odata.type'], one.deviceId]), [['#microsoft.graph.device', devices.bert]]);
+  assert.equal(Number(await client.api(`/groups/${staff}/members/$count`).get()), 2);
+  const both = await client.api('/directoryObjects/getByIds').post({ ids: [staff, users.carl], types: ['user'] });
+  assert.deepEqual(both.value.map((one) => one.userPrincipalName), ['carl@corp.example']);
+});
+
+test('an app protection policy is read, changed as a whole and sent back', async (t) => {
+  const apps = '/deviceAppManagement/iosManagedAppProtections';
+  const made = await client.api(apps).version('beta').post({
+    '@odata.type': '#microsoft.graph.iosManagedAppProtection',
+    displayName: 'From JavaScript',
+    maximumAllowedDeviceThreatLevel: 'medium',
+    mobileThreatDefenseRemediationAction: 'wipe',
+    periodOfflineBeforeAccessCheck: 'PT6H',
+    apps: [{ mobileAppIdentifier: { '@odata.type': '#microsoft.graph.iosMobileAppIdentifier', bundleId: 'org.example.mail' } }],
+  });
+  const path = `${apps}/${made.id}`;
+  t.after(() => client.api(path).delete());
+  const read = await client.api(path).version('beta').expand('apps').get();
+  assert.deepEqual(
+    [read.maximumAllowedDeviceThreatLevel, read.periodOfflineBeforeAccessCheck, read.apps[0].mobileAppIdentifier.bundleId],
+    ['medium', 'PT6H', 'org.example.mail'],
+  );
+  const etag = read['@odata.etag'];
+  const changed = await client.api(path).version('beta').header('If-Match', etag).patch({ ...read, minimumPinLength: 6 });
+  assert.deepEqual([changed.minimumPinLength, changed.maximumAllowedDeviceThreatLevel], [6, 'medium']);
+  await refused(client.api(path).header('If-Match', etag).patch({ ...read, minimumPinLength: 8 }), 412, 'resourceModified');
+  const target = { '@odata.type': '#microsoft.graph.allLicensedUsersAssignmentTarget' };
+  await client.api(`${path}/assign`).post({ assignments: [{ target }] });
+  assert.deepEqual((await client.api(`${path}/assignments`).get()).value.map((one) => one.target), [target]);
 });
 
 test('a token is kept until it ends', async () => {

@@ -3,6 +3,8 @@
 from datetime import datetime, timezone
 
 from azure.identity import ClientSecretCredential as BlockingCredential
+from kiota_abstractions.base_request_configuration import RequestConfiguration
+from kiota_abstractions.headers_collection import HeadersCollection
 from msgraph import GraphServiceClient
 from msgraph.generated.models.o_data_errors.o_data_error import ODataError
 from msgraph_core import PageIterator
@@ -117,7 +119,7 @@ class Compliance(Graph):
                 None,
             ),
         )
-        self.assertEqual(list(read.additional_data), ["@odata.context"], "v1.0 has no other property")
+        self.assertCountEqual(read.additional_data, ["@odata.context", "@odata.etag"], "v1.0 has no other property")
 
         listed = await policies.get(query(policies, filter="displayName eq 'Phones'", count=True))
         self.assertEqual((listed.odata_count, [policy.id for policy in listed.value]), (1, [made.id]))
@@ -365,6 +367,47 @@ class ManagedDevices(Graph):
         self.assertEqual(statuses["iphone-of-carl"].status, models.ComplianceStatus.Unknown)
         self.assertEqual(overview.configuration_version, 1)
 
+    async def test_what_dashboards_ask(self):
+        builder, status = self.policy_builder, models.ComplianceStatus
+        settings = {one.setting_name: one for one in (await builder.device_setting_state_summaries.get()).value}
+        jailbreak = settings["securityBlockJailbrokenDevices"]
+        self.assertEqual(
+            (jailbreak.compliant_device_count, jailbreak.non_compliant_device_count, jailbreak.unknown_device_count),
+            (1, 1, 1),
+        )
+        users = (await builder.user_statuses.get()).value
+        self.assertEqual(
+            [(one.user_principal_name, one.user_display_name, one.devices_count, one.status) for one in users],
+            [
+                ("anna@corp.example", "anna", 1, status.Compliant),
+                ("bert@corp.example", "bert", 1, status.NonCompliant),
+                ("carl@corp.example", "carl", 1, status.Unknown),
+            ],
+        )
+        self.assertNow(users[0].last_reported_date_time)
+        overview = await builder.user_status_overview.get()
+        self.assertEqual((overview.success_count, overview.failed_count, overview.pending_count), (1, 1, 1))
+        self.assertEqual(await builder.device_statuses.count.get(), 3)
+
+        management = self.graph.device_management
+        summary = await management.device_compliance_policy_device_state_summary.get()
+        self.assertEqual((summary.compliant_device_count, summary.non_compliant_device_count), (2, 1))
+        everything = await management.managed_device_overview.get()
+        systems = everything.device_operating_system_summary
+        self.assertEqual((everything.enrolled_device_count, systems.ios_count, systems.android_count), (3, 3, 0))
+
+        states = self.devices.by_managed_device_id(DEVICES["bert"]).device_compliance_policy_states
+        state = next(one for one in (await states.get()).value if one.display_name == "Everything")
+        self.assertEqual((state.state, state.platform_type), (status.NonCompliant, models.PolicyPlatformType.IOS))
+        self.assertEqual(state.setting_count, len(state.setting_states))
+        setting = next(one for one in state.setting_states if one.setting == "securityBlockJailbrokenDevices")
+        self.assertEqual(
+            (setting.state, setting.user_id, setting.user_principal_name, setting.sources[0].display_name),
+            (status.NonCompliant, USERS["bert"], "bert@corp.example", "Everything"),
+        )
+        one = await states.by_device_compliance_policy_state_id(state.id).get()
+        self.assertEqual((one.id, one.state), (state.id, status.NonCompliant))
+
     async def test_a_device_is_asked_to_check_in(self):
         await self.devices.by_managed_device_id(DEVICES["anna"]).sync_device.post()
         unknown = self.devices.by_managed_device_id("00000000-0000-4000-8000-000000000000")
@@ -411,6 +454,26 @@ class Connectors(Graph):
         read.allow_partner_to_collect_i_o_s_application_metadata = False
         back = await builder.patch(read)
         self.assertEqual((back.partner_unresponsiveness_threshold_in_days, back.ios_enabled), (7, True))
+
+
+class Editions(Graph):
+    async def test_a_change_of_something_else_than_what_was_read_is_refused(self):
+        made, builder = await self.policy(display_name="Mine")
+        tag = made.additional_data["@odata.etag"]
+        change = models.IosCompliancePolicy(description="first")
+
+        def expecting(tag):
+            headers = HeadersCollection()
+            headers.add("If-Match", tag)
+            return RequestConfiguration(headers=headers)
+
+        changed = await builder.patch(change, expecting(tag))
+        self.assertEqual(changed.description, "first")
+        self.assertNotEqual(changed.additional_data["@odata.etag"], tag)
+        late = builder.patch(models.IosCompliancePolicy(description="second"), expecting(tag))
+        await self.refused(412, "resourceModified", late)
+        await self.refused(412, "resourceModified", builder.delete(expecting(tag)))
+        self.assertEqual((await builder.get()).description, "first")
 
 
 class Transport(Graph):

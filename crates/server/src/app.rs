@@ -69,7 +69,7 @@ impl App {
         let revision = crate::settings::revision(&db).await?;
         let last = db::meta(db.read(), "reached").await?;
         let languages = Languages::open(&data.languages())?;
-        let limits = Limits::default();
+        let limits = Limits::new(&config);
         let access = access::Memory::default();
         access.refresh(&db).await?;
         Ok(Self(Arc::new(Inner {

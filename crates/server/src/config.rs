@@ -38,9 +38,12 @@ pub struct Config {
     /// Indicators for private and other internal addresses. Defender refuses them; an organisation that runs its own
     /// network may well mean one, so Moat takes them unless this is false.
     pub allow_internal_addresses: bool,
-    /// Requests per minute and hour that one API client may make.
+    /// Requests per minute and hour that one API client may make of each call of the Defender API.
     pub requests_per_minute: u32,
     pub requests_per_hour: u32,
+    /// Requests and, among them, changes that one API client may make of Microsoft Graph in 20 seconds.
+    pub graph_requests_per_20_seconds: u32,
+    pub graph_changes_per_20_seconds: u32,
     /// The server that mail leaves by. Without it mail waits.
     pub mail: Option<Mail>,
 }
@@ -61,6 +64,8 @@ impl Default for Config {
             allow_internal_addresses: true,
             requests_per_minute: 100,
             requests_per_hour: 1500,
+            graph_requests_per_20_seconds: 2000,
+            graph_changes_per_20_seconds: 200,
             mail: None,
         }
     }
@@ -123,6 +128,9 @@ impl Config {
         }
         if self.requests_per_minute == 0 || self.requests_per_hour == 0 {
             return wrong("requests_per_minute", "rate limits must be at least 1");
+        }
+        if self.graph_requests_per_20_seconds == 0 || self.graph_changes_per_20_seconds == 0 {
+            return wrong("graph_requests_per_20_seconds", "rate limits must be at least 1");
         }
         if self.listen.port() != 0 && self.device_listen.is_some_and(|device| device == self.listen) {
             return wrong("device_listen", "must differ from listen");

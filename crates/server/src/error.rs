@@ -23,6 +23,9 @@ pub enum Error {
     /// The thing changed meanwhile or exists already: 409.
     #[error("{0}")]
     Conflict(String),
+    /// The thing is not what the caller expects it to be still: 412.
+    #[error("it was changed meanwhile: read it again, and change what you then have")]
+    Changed,
     /// 429 with `Retry-After` in seconds.
     #[error("too many requests; try again in {retry_after_seconds} s")]
     TooManyRequests { retry_after_seconds: u64 },
@@ -70,6 +73,7 @@ impl Error {
             Self::Forbidden(_) => http::StatusCode::FORBIDDEN,
             Self::NotFound(_) => http::StatusCode::NOT_FOUND,
             Self::Conflict(_) => http::StatusCode::CONFLICT,
+            Self::Changed => http::StatusCode::PRECONDITION_FAILED,
             Self::TooManyRequests { .. } => http::StatusCode::TOO_MANY_REQUESTS,
             Self::StorageFull => http::StatusCode::INSUFFICIENT_STORAGE,
             Self::Internal(_) => http::StatusCode::INTERNAL_SERVER_ERROR,
@@ -84,6 +88,7 @@ impl Error {
             Self::Forbidden(_) => "Forbidden",
             Self::NotFound(_) => "ResourceNotFound",
             Self::Conflict(_) => "Conflict",
+            Self::Changed => "resourceModified",
             Self::TooManyRequests { .. } => "TooManyRequests",
             Self::StorageFull => "StorageFull",
             Self::Internal(_) => "InternalServerError",

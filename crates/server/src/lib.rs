@@ -23,6 +23,8 @@ mod console;
 mod data_folder;
 mod db;
 mod devices;
+mod directory;
+mod edition;
 mod enrollment;
 mod error;
 mod gateways;

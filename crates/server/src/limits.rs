@@ -1,4 +1,4 @@
-//! The limits on callers, as the Defender API documents them where it has the call.
+//! The limits on callers: those of the Defender API as it documents them, per call; those of Graph for all its calls together.
 
 use std::{
     collections::HashMap,
@@ -8,16 +8,23 @@ use std::{
 
 use moat_model::Timestamp;
 
-use crate::{accounts::Hashing, config::Config, error::Error, rate_limit::Limiter};
+use crate::{accounts::Hashing, app::now, config::Config, error::Error, rate_limit::Limiter};
 
 /// Counters kept at once. When they are used up, those that no longer count anything go first.
 const MAX_COUNTERS: usize = 20_000;
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
+/// The window in which Graph counts calls about devices.
+const GRAPH_WINDOW: Duration = Duration::from_secs(20);
+/// Calls of Graph that are sent like changes and change nothing.
+const QUESTIONS: [&str; 4] = ["evaluate", "getByIds", "checkMemberGroups", "getMemberGroups"];
 
 pub struct Limits {
-    /// What one API client may ask, per kind of call.
+    /// What one API client may ask of the Defender API, per kind of call.
     pub calls: CallLimits,
+    /// What one API client may ask of Graph, and change there.
+    graph: Limiter,
+    graph_changes: Limiter,
     /// Wrong enrolment tokens per address.
     pub enroll_failures: Limiter,
     /// Wrong secrets and passwords per address.
@@ -28,15 +35,31 @@ pub struct Limits {
     pub passwords: Hashing,
 }
 
-impl Default for Limits {
-    fn default() -> Self {
+impl Limits {
+    pub fn new(config: &Config) -> Self {
         Self {
             calls: CallLimits::default(),
+            graph: Limiter::new(config.graph_requests_per_20_seconds, GRAPH_WINDOW),
+            graph_changes: Limiter::new(config.graph_changes_per_20_seconds, GRAPH_WINDOW),
             enroll_failures: Limiter::new(30, MINUTE),
             sign_in_failures: Limiter::new(10, MINUTE),
             sign_in_names: Limiter::new(60, MINUTE),
             passwords: Hashing::default(),
         }
+    }
+
+    /// Counts one request of an API client. `path` is that of the route.
+    pub fn count_call(&self, client: &str, method: &http::Method, path: &str, config: &Config) -> Result<(), Error> {
+        if ["/v1.0/", "/beta/"].iter().any(|root| path.starts_with(root)) {
+            let asks = *method == http::Method::GET || QUESTIONS.iter().any(|question| path.ends_with(question));
+            if !asks {
+                self.graph_changes.take(client)?;
+            }
+            return self.graph.take(client);
+        }
+        let path = path.replacen("/api/v1.0/", "/api/", 1);
+        let call = format!("{client} {method} {path}");
+        self.calls.count(&call, Limit::of(config, &path), now())
     }
 }
 
@@ -135,6 +158,28 @@ mod tests {
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_micros(seconds * 1_000_000)
+    }
+
+    #[test]
+    fn graph_counts_changes_apart_and_everything_together() {
+        let config = Config {
+            graph_requests_per_20_seconds: 4,
+            graph_changes_per_20_seconds: 1,
+            ..Config::default()
+        };
+        let limits = Limits::new(&config);
+        let ask = |method, path| limits.count_call("a", &method, path, &config).is_ok();
+        use http::Method;
+        assert!(ask(Method::POST, "/v1.0/users"));
+        assert!(!ask(Method::PATCH, "/beta/groups/{id}"), "another change");
+        assert!(
+            ask(Method::POST, "/v1.0/identity/conditionalAccess/evaluate"),
+            "a question"
+        );
+        assert!(ask(Method::GET, "/beta/users") && ask(Method::GET, "/v1.0/users"));
+        assert!(!ask(Method::GET, "/v1.0/groups"), "the fifth");
+        assert!(ask(Method::GET, "/api/v1.0/indicators"), "Defender's are counted apart");
+        assert!(limits.count_call("b", &Method::GET, "/v1.0/users", &config).is_ok());
     }
 
     const TWO: Limit = Limit {

@@ -63,6 +63,11 @@ pub async fn list(State(app): State<App>, caller: Caller, graph: Graph) -> ApiRe
     Ok(graph.page(SET, SET, &page, value, &query))
 }
 
+pub async fn count(State(app): State<App>, caller: Caller, graph: Graph) -> ApiResult {
+    caller.require_any(READ)?;
+    policies::graph::count(&app, &graph, Kind::AppProtection).await
+}
+
 pub async fn get(State(app): State<App>, caller: Caller, graph: Graph, Path(id): Path<String>) -> ApiResult {
     let query = graph.query()?;
     query.check_expand(&["apps", "assignments"])?;
@@ -90,12 +95,12 @@ pub async fn update(
 ) -> ApiResult {
     let fields = graph::object(body)?;
     let change = |row: &PolicyRow, before: Body| draft(&fields, Some((row, before)));
-    let policy = super::update(&app, &caller, parse(&id)?, change).await?;
+    let policy = super::update(&app, &caller, parse(&id)?, &graph.expected, change).await?;
     Ok(graph.entity(SET, render(&app, &graph, &policy, &[]).await?))
 }
 
-pub async fn delete(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> ApiResult {
-    super::delete(&app, &caller, parse(&id)?).await?;
+pub async fn delete(State(app): State<App>, caller: Caller, graph: Graph, Path(id): Path<String>) -> ApiResult {
+    super::delete(&app, &caller, parse(&id)?, &graph.expected).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -103,6 +108,7 @@ pub async fn delete(State(app): State<App>, caller: Caller, Path(id): Path<Strin
 pub async fn target_apps(
     State(app): State<App>,
     caller: Caller,
+    graph: Graph,
     Path(id): Path<String>,
     json::Body(body): json::Body<Value>,
 ) -> ApiResult {
@@ -118,7 +124,7 @@ pub async fn target_apps(
             body,
         })
     };
-    super::update(&app, &caller, parse(&id)?, change).await?;
+    super::update(&app, &caller, parse(&id)?, &graph.expected, change).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -126,6 +132,13 @@ pub async fn policy_apps(State(app): State<App>, caller: Caller, graph: Graph, P
     let policy = super::get(&app, &caller, parse(&id)?).await?;
     let apps = render_apps(&policy, &Body::of(&policy)?);
     Ok(graph.whole(&format!("{SET}('{}')/apps", policy.id), apps))
+}
+
+pub async fn count_apps(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> ApiResult {
+    let policy = super::get(&app, &caller, parse(&id)?).await?;
+    Ok(graph::count(
+        i64::try_from(Body::of(&policy)?.apps.len()).unwrap_or(i64::MAX),
+    ))
 }
 
 /// Replaces all assignments. App protection is for users: targets are groups of users, or all users.
@@ -173,6 +186,12 @@ pub async fn registrations(State(app): State<App>, caller: Caller, graph: Graph)
     let page = registrations::page(&app.db, &query).await?;
     let value = page.rows.iter().map(render_registration).collect();
     Ok(graph.page(REGISTRATIONS, REGISTRATIONS, &page, value, &query))
+}
+
+pub async fn count_registrations(State(app): State<App>, caller: Caller, graph: Graph) -> ApiResult {
+    caller.require_any(READ)?;
+    let page = registrations::page(&app.db, &graph.query()?.counting()).await?;
+    Ok(graph::count(page.count.unwrap_or_default()))
 }
 
 pub async fn registration(State(app): State<App>, caller: Caller, graph: Graph, Path(id): Path<String>) -> ApiResult {
@@ -282,6 +301,7 @@ async fn render(app: &App, graph: &Graph, policy: &PolicyRow, expand: &[String])
     let assignments = policies::graph::assignments(app, parse(&policy.id)?, ASSIGNMENT).await?;
     let mut entity = json!({
         "@odata.type": TYPE,
+        "@odata.etag": graph::etag(policy.updated_at),
         "id": format!("T_{}", policy.id),
         "displayName": policy.display_name,
         "description": policy.description,

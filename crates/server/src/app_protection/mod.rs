@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     App,
     caller::{Caller, Role},
+    edition::Expected,
     error::{Error, Result},
     policies::{self, Kind, PolicyRow},
     users::checked,
@@ -88,12 +89,14 @@ pub async fn update(
     app: &App,
     caller: &Caller,
     id: PolicyId,
+    expected: &Expected,
     change: impl FnOnce(&PolicyRow, Body) -> Result<Draft> + Send,
 ) -> Result<PolicyRow> {
     caller.require_any(WRITE)?;
     let mut tx = app.db.begin().await?;
     let before = policies::store::get(&mut *tx, Kind::AppProtection, id).await?;
     let before = before.ok_or_else(|| policies::unknown(Kind::AppProtection, id))?;
+    expected.check(before.updated_at)?;
     let draft = change(&before, Body::of(&before)?)?;
     let mut after = before.clone();
     after.display_name = checked("displayName", &draft.display_name, 256)?;
@@ -105,7 +108,7 @@ pub async fn update(
     policies::get(app, Kind::AppProtection, id).await
 }
 
-pub async fn delete(app: &App, caller: &Caller, id: PolicyId) -> Result<()> {
+pub async fn delete(app: &App, caller: &Caller, id: PolicyId, expected: &Expected) -> Result<()> {
     caller.require_any(WRITE)?;
-    policies::delete(app, caller, Kind::AppProtection, id).await
+    policies::delete(app, caller, Kind::AppProtection, id, expected).await
 }

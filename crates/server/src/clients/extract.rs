@@ -6,10 +6,8 @@ use http::{header, request::Parts};
 use super::{store, token};
 use crate::{
     Actor, App, Caller,
-    app::now,
     error::{Error, Result},
     json::ApiError,
-    limits::Limit,
 };
 
 impl FromRequestParts<App> for Caller {
@@ -24,9 +22,7 @@ impl FromRequestParts<App> for Caller {
             return Ok(caller);
         };
         let path = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
-        let path = path.replacen("/api/v1.0/", "/api/", 1);
-        let call = format!("{id} {} {path}", parts.method);
-        app.limits.calls.count(&call, Limit::of(&app.config, &path), now())?;
+        app.limits.count_call(id, &parts.method, path, &app.config)?;
         Ok(caller)
     }
 }

@@ -11,7 +11,7 @@ use moat_model::{
 };
 use serde_json::{Map, Value, json};
 
-use super::{Body, Draft, READ, WRITE, store, tenant};
+use super::{Body, Draft, READ, WRITE, tenant};
 use crate::{
     App,
     caller::Caller,
@@ -24,7 +24,7 @@ use crate::{
     },
 };
 
-const SET: &str = "deviceManagement/deviceCompliancePolicies";
+pub const SET: &str = "deviceManagement/deviceCompliancePolicies";
 const TYPE: &str = "#microsoft.graph.iosCompliancePolicy";
 const ASSIGNMENT: &str = "#microsoft.graph.deviceCompliancePolicyAssignment";
 
@@ -51,6 +51,11 @@ pub async fn list(State(app): State<App>, caller: Caller, graph: Graph) -> ApiRe
         value.push(expanded(&app, &graph, row, &query.expand).await?);
     }
     Ok(graph.page(SET, SET, &page, value, &query))
+}
+
+pub async fn count(State(app): State<App>, caller: Caller, graph: Graph) -> ApiResult {
+    caller.require_any(READ)?;
+    policies::graph::count(&app, &graph, Kind::Compliance).await
 }
 
 pub async fn get(State(app): State<App>, caller: Caller, graph: Graph, Path(id): Path<String>) -> ApiResult {
@@ -82,12 +87,12 @@ pub async fn update(
 ) -> ApiResult {
     let fields = graph::object(body)?;
     let change = |row: &PolicyRow, before: Body| draft(&fields, Some((row, before)));
-    let policy = super::update(&app, &caller, parse(&id)?, change).await?;
+    let policy = super::update(&app, &caller, parse(&id)?, &graph.expected, change).await?;
     Ok(graph.entity(SET, render(&graph, &policy)?))
 }
 
-pub async fn delete(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> ApiResult {
-    super::delete(&app, &caller, parse(&id)?).await?;
+pub async fn delete(State(app): State<App>, caller: Caller, graph: Graph, Path(id): Path<String>) -> ApiResult {
+    super::delete(&app, &caller, parse(&id)?, &graph.expected).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -130,6 +135,7 @@ pub async fn add_assignment(
 pub async fn schedule_actions(
     State(app): State<App>,
     caller: Caller,
+    graph: Graph,
     Path(id): Path<String>,
     json::Body(body): json::Body<Value>,
 ) -> ApiResult {
@@ -145,7 +151,7 @@ pub async fn schedule_actions(
             body: Body { actions, ..before },
         })
     };
-    super::update(&app, &caller, parse(&id)?, change).await?;
+    super::update(&app, &caller, parse(&id)?, &graph.expected, change).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -158,50 +164,6 @@ pub async fn scheduled_actions(
     let policy = super::get(&app, &caller, parse(&id)?).await?;
     let value = vec![rule(&policy, &Body::of(&policy)?)];
     Ok(graph.whole(&format!("{SET}('{}')/scheduledActionsForRule", policy.id), value))
-}
-
-/// What the policy says of each device.
-pub async fn device_statuses(
-    State(app): State<App>,
-    caller: Caller,
-    graph: Graph,
-    Path(id): Path<String>,
-) -> ApiResult {
-    let policy = super::get(&app, &caller, parse(&id)?).await?;
-    let query = graph.query()?;
-    let page = store::statuses(&app.db, &policy.id, &query).await?;
-    let value = page.rows.iter().map(|row| render_status(&policy, row)).collect();
-    let path = format!("{SET}/{}/deviceStatuses", policy.id);
-    Ok(graph.page(
-        &format!("{SET}('{}')/deviceStatuses", policy.id),
-        &path,
-        &page,
-        value,
-        &query,
-    ))
-}
-
-/// How many devices are in which state.
-pub async fn device_status_overview(
-    State(app): State<App>,
-    caller: Caller,
-    graph: Graph,
-    Path(id): Path<String>,
-) -> ApiResult {
-    let policy = super::get(&app, &caller, parse(&id)?).await?;
-    let counts = store::overview(&app.db, &policy.id).await?;
-    let count = |status: &str| counts.iter().find(|(s, _)| s == status).map_or(0, |(_, n)| *n);
-    let overview = json!({
-        "id": policy.id,
-        "pendingCount": count("unknown"),
-        "notApplicableCount": count("notApplicable"),
-        "successCount": count("compliant"),
-        "errorCount": count("error"),
-        "failedCount": count("nonCompliant"),
-        "lastUpdateDateTime": time(policy.updated_at),
-        "configurationVersion": policy.version,
-    });
-    Ok(graph.entity(&format!("{SET}('{}')/deviceStatusOverview", policy.id), overview))
 }
 
 /// `GET /deviceManagement`: settings that hold for every device.
@@ -321,6 +283,7 @@ async fn expanded(app: &App, graph: &Graph, policy: &PolicyRow, expand: &[String
 fn render(graph: &Graph, policy: &PolicyRow) -> Result<Value> {
     let mut entity = json!({
         "@odata.type": TYPE,
+        "@odata.etag": graph::etag(policy.updated_at),
         "id": policy.id,
         "displayName": policy.display_name,
         "description": policy.description,
@@ -342,21 +305,6 @@ fn rule(policy: &PolicyRow, body: &Body) -> Value {
         "id": policy.id,
         "ruleName": "PasswordRequired",
         "scheduledActionConfigurations": body.actions,
-    })
-}
-
-fn render_status(policy: &PolicyRow, row: &store::StatusRow) -> Value {
-    json!({
-        "id": format!("{}_{}", policy.id, row.device_id),
-        "deviceDisplayName": row.device_name,
-        "userName": row.user_name,
-        "userPrincipalName": row.user_principal_name,
-        "deviceModel": row.model,
-        "platform": 0,
-        "complianceGracePeriodExpirationDateTime": json::time_or_null(row.grace_until),
-        "status": row.status,
-        "lastReportedDateTime": time(row.updated_at),
-        "moatSettings": serde_json::from_str::<Value>(&row.settings).unwrap_or_default(),
     })
 }
 

@@ -5,6 +5,7 @@ pub mod assess;
 pub mod facts;
 pub mod graph;
 mod outcome;
+pub mod states;
 pub mod store;
 pub mod tenant;
 
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     App,
     caller::{Caller, Role},
+    edition::Expected,
     error::{Error, Result},
     notifications::check_actions,
     policies::{self, Kind, PolicyRow},
@@ -97,12 +99,14 @@ pub async fn update(
     app: &App,
     caller: &Caller,
     id: PolicyId,
+    expected: &Expected,
     change: impl FnOnce(&PolicyRow, Body) -> Result<Draft> + Send,
 ) -> Result<PolicyRow> {
     caller.require_any(WRITE)?;
     let mut tx = app.db.begin().await?;
     let before = policies::store::get(&mut *tx, Kind::Compliance, id).await?;
     let before = before.ok_or_else(|| policies::unknown(Kind::Compliance, id))?;
+    expected.check(before.updated_at)?;
     let was = Body::of(&before)?;
     let draft = change(&before, was.clone())?;
     let mut after = before.clone();
@@ -124,7 +128,7 @@ pub async fn get(app: &App, caller: &Caller, id: PolicyId) -> Result<PolicyRow> 
     policies::get(app, Kind::Compliance, id).await
 }
 
-pub async fn delete(app: &App, caller: &Caller, id: PolicyId) -> Result<()> {
+pub async fn delete(app: &App, caller: &Caller, id: PolicyId, expected: &Expected) -> Result<()> {
     caller.require_any(WRITE)?;
-    policies::delete(app, caller, Kind::Compliance, id).await
+    policies::delete(app, caller, Kind::Compliance, id, expected).await
 }

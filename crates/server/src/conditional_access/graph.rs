@@ -39,6 +39,11 @@ pub async fn list(State(app): State<App>, caller: Caller, graph: Graph) -> ApiRe
     Ok(graph.page(SET, SET, &page, value, &query))
 }
 
+pub async fn count(State(app): State<App>, caller: Caller, graph: Graph) -> ApiResult {
+    caller.require_any(READ)?;
+    policies::graph::count(&app, &graph, Kind::ConditionalAccess).await
+}
+
 pub async fn get(State(app): State<App>, caller: Caller, graph: Graph, Path(id): Path<String>) -> ApiResult {
     let row = super::get(&app, &caller, parse(&id)?).await?;
     Ok(graph.entity(SET, render(&app, &row)?))
@@ -54,6 +59,7 @@ pub async fn create(State(app): State<App>, caller: Caller, graph: Graph, Body(b
 pub async fn update(
     State(app): State<App>,
     caller: Caller,
+    graph: Graph,
     Path(id): Path<String>,
     Body(body): Body<Value>,
 ) -> ApiResult {
@@ -68,12 +74,12 @@ pub async fn update(
         }
         read(fields)
     };
-    super::update(&app, &caller, parse(&id)?, merge).await?;
+    super::update(&app, &caller, parse(&id)?, &graph.expected, merge).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-pub async fn delete(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> ApiResult {
-    super::delete(&app, &caller, parse(&id)?).await?;
+pub async fn delete(State(app): State<App>, caller: Caller, graph: Graph, Path(id): Path<String>) -> ApiResult {
+    super::delete(&app, &caller, parse(&id)?, &graph.expected).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -90,6 +96,7 @@ pub fn render(app: &App, row: &PolicyRow) -> Result<Value> {
     let policy = policy_of(row)?;
     let mut value = json!(policy);
     value["@odata.type"] = "#microsoft.graph.conditionalAccessPolicy".into();
+    value["@odata.etag"] = graph::etag(row.updated_at).into();
     value["id"] = row.id.clone().into();
     value["createdDateTime"] = time(row.created_at).into();
     value["modifiedDateTime"] = match row.version {

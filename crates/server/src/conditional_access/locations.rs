@@ -35,6 +35,11 @@ pub async fn list(State(app): State<App>, caller: Caller, graph: Graph) -> ApiRe
     Ok(graph.page(SET, SET, &page, value, &query))
 }
 
+pub async fn count(State(app): State<App>, caller: Caller, graph: Graph) -> ApiResult {
+    caller.require_any(READ)?;
+    policies::graph::count(&app, &graph, Kind::NamedLocation).await
+}
+
 pub async fn get(State(app): State<App>, caller: Caller, graph: Graph, Path(id): Path<String>) -> ApiResult {
     caller.require_any(READ)?;
     let row = policies::get(&app, Kind::NamedLocation, parse(&id)?).await?;
@@ -64,6 +69,7 @@ pub async fn update(
     let mut tx = app.db.begin().await?;
     let before = policies::store::get(&mut *tx, Kind::NamedLocation, id).await?;
     let before = before.ok_or_else(|| policies::unknown(Kind::NamedLocation, id))?;
+    graph.expected.check(before.updated_at)?;
     let mut fields = graph::object(json!(location_of(&before)?))?;
     if change
         .get("@odata.type")
@@ -86,14 +92,20 @@ pub async fn update(
 }
 
 /// Deletes a location that no active policy names.
-pub async fn delete(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> ApiResult {
+pub async fn delete(State(app): State<App>, caller: Caller, graph: Graph, Path(id): Path<String>) -> ApiResult {
     caller.require_any(WRITE)?;
-    policies::delete(&app, &caller, Kind::NamedLocation, parse(&id)?).await?;
+    policies::delete(&app, &caller, Kind::NamedLocation, parse(&id)?, &graph.expected).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 fn read(mut fields: Map<String, Value>) -> Result<(String, String)> {
-    for read_only in ["id", "createdDateTime", "modifiedDateTime", "@odata.context"] {
+    for read_only in [
+        "id",
+        "createdDateTime",
+        "modifiedDateTime",
+        "@odata.context",
+        "@odata.etag",
+    ] {
         fields.remove(read_only);
     }
     if !fields.contains_key("@odata.type") {
@@ -109,6 +121,7 @@ fn read(mut fields: Map<String, Value>) -> Result<(String, String)> {
 
 fn render(row: &PolicyRow) -> Result<Value> {
     let mut value = json!(location_of(row)?);
+    value["@odata.etag"] = graph::etag(row.updated_at).into();
     value["id"] = row.id.clone().into();
     value["createdDateTime"] = time(row.created_at).into();
     value["modifiedDateTime"] = time(row.updated_at).into();

@@ -15,6 +15,7 @@ use crate::{
     App,
     caller::{Caller, Role},
     db::Transaction,
+    edition::Expected,
     error::{Error, Result},
     groups,
     policies::{self, Kind, PolicyRow},
@@ -53,12 +54,14 @@ pub async fn update(
     app: &App,
     caller: &Caller,
     id: PolicyId,
+    expected: &Expected,
     change: impl FnOnce(ConditionalAccessPolicy) -> Result<ConditionalAccessPolicy> + Send,
 ) -> Result<PolicyRow> {
     caller.require_any(WRITE)?;
     let mut tx = app.db.begin().await?;
     let before = policies::store::get(&mut *tx, Kind::ConditionalAccess, id).await?;
     let before = before.ok_or_else(|| policies::unknown(Kind::ConditionalAccess, id))?;
+    expected.check(before.updated_at)?;
     let policy = change(policy_of(&before)?)?;
     let mut after = before.clone();
     after.display_name = name(&policy)?;
@@ -70,9 +73,9 @@ pub async fn update(
     policies::get(app, Kind::ConditionalAccess, id).await
 }
 
-pub async fn delete(app: &App, caller: &Caller, id: PolicyId) -> Result<()> {
+pub async fn delete(app: &App, caller: &Caller, id: PolicyId, expected: &Expected) -> Result<()> {
     caller.require_any(WRITE)?;
-    policies::delete(app, caller, Kind::ConditionalAccess, id).await
+    policies::delete(app, caller, Kind::ConditionalAccess, id, expected).await
 }
 
 /// Every policy and location, ready to decide.

@@ -45,12 +45,15 @@ pub async fn update(
     Body(body): Body<Value>,
 ) -> ApiResult {
     let fields = graph::object(body)?;
-    let named = super::update(&app, &caller, parse(&id)?, |before| merged(before, &fields)).await?;
+    let named = super::update(&app, &caller, parse(&id)?, &graph.expected, |before| {
+        merged(before, &fields)
+    })
+    .await?;
     Ok(graph.entity(SET, render(&graph, &named)))
 }
 
-pub async fn delete(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> ApiResult {
-    super::delete(&app, &caller, parse(&id)?).await?;
+pub async fn delete(State(app): State<App>, caller: Caller, graph: Graph, Path(id): Path<String>) -> ApiResult {
+    super::delete(&app, &caller, parse(&id)?, &graph.expected).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -83,6 +86,7 @@ fn render(graph: &Graph, named: &Named) -> Value {
         }
     }
     graph.only_beta(&mut value, Connector::BETA_ONLY);
+    value["@odata.etag"] = graph::etag(named.updated_at).into();
     value["@odata.type"] = "#microsoft.graph.mobileThreatDefenseConnector".into();
     value["displayName"] = named.display_name.clone().into();
     value

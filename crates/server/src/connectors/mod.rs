@@ -13,6 +13,7 @@ use crate::{
     audit,
     caller::{Caller, Role},
     devices,
+    edition::{self, Expected},
     error::{Error, Result},
 };
 
@@ -27,6 +28,8 @@ pub const OWN: ConnectorId = ConnectorId(uuid::Uuid::from_u128(0xfc78_0465_2017_
 pub struct Named {
     pub display_name: String,
     pub connector: Connector,
+    /// When somebody last changed it; what the partner says of itself does not count.
+    pub updated_at: i64,
 }
 
 /// Every connector, Moat's own first.
@@ -50,6 +53,7 @@ pub async fn create(app: &App, caller: &Caller, name: &str, mut connector: Conne
     let after = Named {
         display_name,
         connector,
+        updated_at: now().as_micros(),
     };
     let mut tx = app.db.begin().await?;
     check(&mut tx, &after.connector).await?;
@@ -64,6 +68,7 @@ pub async fn update(
     app: &App,
     caller: &Caller,
     id: ConnectorId,
+    expected: &Expected,
     change: impl FnOnce(&Connector) -> Result<Connector> + Send,
 ) -> Result<Named> {
     caller.require_any(WRITE)?;
@@ -71,7 +76,9 @@ pub async fn update(
     let before = store::get(&mut *tx, id)
         .await?
         .ok_or_else(|| Error::not_found("connector", id))?;
+    expected.check(before.updated_at)?;
     let mut after = before.clone();
+    after.updated_at = edition::next(before.updated_at);
     after.connector = change(&before.connector)?;
     after.connector.id = id;
     after.connector.partner_state = before.connector.partner_state;
@@ -87,7 +94,7 @@ pub async fn update(
 }
 
 /// Deletes a partner's connector with what the partner reported. Moat's own stays.
-pub async fn delete(app: &App, caller: &Caller, id: ConnectorId) -> Result<()> {
+pub async fn delete(app: &App, caller: &Caller, id: ConnectorId, expected: &Expected) -> Result<()> {
     caller.require_any(WRITE)?;
     if id == OWN {
         return Err(Error::Conflict(
@@ -98,6 +105,7 @@ pub async fn delete(app: &App, caller: &Caller, id: ConnectorId) -> Result<()> {
     let before = store::get(&mut *tx, id)
         .await?
         .ok_or_else(|| Error::not_found("connector", id))?;
+    expected.check(before.updated_at)?;
     store::delete(&mut tx, id).await?;
     record(&mut tx, caller, "delete", Some(&before), None).await?;
     app.commit_policy(tx).await

@@ -3,15 +3,14 @@ use sqlx::{Any, Executor};
 
 use super::{Named, OWN};
 use crate::{
-    app::now,
     db::Transaction,
     error::{Error, Result},
 };
 
 /// Every connector, Moat's own first.
 pub async fn all(executor: impl Executor<'_, Database = Any>) -> Result<Vec<Named>> {
-    let query = "SELECT display_name, body FROM connectors ORDER BY id";
-    let rows: Vec<(String, String)> = sqlx::query_as(query).fetch_all(executor).await?;
+    let query = "SELECT display_name, body, updated_at FROM connectors ORDER BY id";
+    let rows: Vec<(String, String, i64)> = sqlx::query_as(query).fetch_all(executor).await?;
     let mut all = rows.into_iter().map(named).collect::<Result<Vec<_>>>()?;
     match all.iter().position(|named| named.connector.id == OWN) {
         Some(at) => all[..=at].rotate_right(1),
@@ -21,7 +20,7 @@ pub async fn all(executor: impl Executor<'_, Database = Any>) -> Result<Vec<Name
 }
 
 pub async fn get(executor: impl Executor<'_, Database = Any>, id: ConnectorId) -> Result<Option<Named>> {
-    let query = "SELECT display_name, body FROM connectors WHERE id = $1";
+    let query = "SELECT display_name, body, updated_at FROM connectors WHERE id = $1";
     let row = sqlx::query_as(query)
         .bind(id.to_string())
         .fetch_optional(executor)
@@ -38,7 +37,7 @@ pub async fn insert(tx: &mut Transaction, named: &Named) -> Result<()> {
         .bind(named.connector.id.to_string())
         .bind(named.display_name.clone())
         .bind(serde_json::to_string(&named.connector).map_err(Error::internal)?)
-        .bind(now().as_micros());
+        .bind(named.updated_at);
     query.execute(&mut **tx).await?;
     Ok(())
 }
@@ -58,11 +57,12 @@ pub async fn delete(tx: &mut Transaction, id: ConnectorId) -> Result<()> {
     Ok(())
 }
 
-fn named((display_name, body): (String, String)) -> Result<Named> {
+fn named((display_name, body, updated_at): (String, String, i64)) -> Result<Named> {
     let connector = serde_json::from_str(&body).map_err(Error::internal)?;
     Ok(Named {
         display_name,
         connector,
+        updated_at,
     })
 }
 
@@ -75,5 +75,6 @@ fn own() -> Named {
             partner_state: PartnerState::Available,
             ..Connector::default()
         },
+        updated_at: 0,
     }
 }

@@ -151,6 +151,21 @@ pub async fn get(db: &Db, id: &str) -> Result<Option<ManagedDeviceRow>> {
     Ok(query.fetch_optional(db.read()).await?)
 }
 
+/// Devices in use of one system and kind of management.
+#[derive(Debug, Clone, FromRow)]
+pub struct SystemCount {
+    /// In small letters.
+    pub system: String,
+    pub management: String,
+    pub devices: i64,
+}
+
+pub async fn overview(db: &Db) -> Result<Vec<SystemCount>> {
+    let query = "SELECT LOWER(os_platform) AS system, management, COUNT(*) AS devices FROM devices \
+                 WHERE revoked_at IS NULL GROUP BY LOWER(os_platform), management";
+    Ok(sqlx::query_as(query).fetch_all(db.read()).await?)
+}
+
 /// What the threat-defence partner says of a device, in Graph's words.
 pub fn threat_state(device: &DeviceRow) -> &'static str {
     if device.revoked_at.is_some() {

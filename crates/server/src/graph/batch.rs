@@ -223,6 +223,7 @@ fn shown(headers: &HeaderMap) -> Value {
         (header::LOCATION, "Location"),
         (header::RETRY_AFTER, "Retry-After"),
         (header::CACHE_CONTROL, "Cache-Control"),
+        (header::ETAG, "ETag"),
     ];
     let mut shown = Map::new();
     for (name, written) in names {

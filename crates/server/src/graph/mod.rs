@@ -2,6 +2,7 @@
 //! [`crate::router`]. Facts: the Graph documentation on query parameters, errors and JSON batching.
 
 mod batch;
+mod etag;
 mod paths;
 mod shape;
 
@@ -12,22 +13,28 @@ use axum::{
     extract::FromRequestParts,
     response::{IntoResponse as _, Response},
 };
-use http::{Method, StatusCode, request::Parts};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts};
 use serde_json::{Map, Value};
 
 use crate::{
     App,
+    edition::Expected,
     error::{Error, Result},
     json::{ApiError, origin_of},
-    odata::{Page, Query},
+    odata::{self, Page, Query},
 };
 
 pub use batch::batch;
+pub use etag::etag;
 pub use paths::canonical;
 pub use shape::shape;
 
 /// Rows of a page without `$top`.
 const PAGE: u32 = 1_000;
+/// References that one body may bind, and entities that `$expand` answers of each entity, as in Graph.
+pub const FEW: usize = 20;
+/// Properties that change while nobody changes the entity: an answer with one of them is never "not modified".
+const LIVE: [&str; 3] = ["partnerState", "lastHeartbeatDateTime", "moatResults"];
 
 /// The two roots. `beta` has everything that `v1.0` has, and more fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +60,14 @@ pub struct Graph {
     query: Option<String>,
     /// A GET: only there does the query decide about the answer, since everything else is done by then.
     reads: bool,
+    /// `If-Match`
+    pub expected: Expected,
+    /// `If-None-Match`
+    held: Option<Expected>,
+    /// `Prefer: odata.maxpagesize=…`
+    page: u32,
+    /// `ConsistencyLevel: eventual`, which Graph wants with `$search`.
+    eventual: bool,
 }
 
 impl FromRequestParts<App> for Graph {
@@ -65,6 +80,13 @@ impl FromRequestParts<App> for Graph {
             root: format!("{}/{}", origin_of(app, &parts.uri, &parts.headers), version.as_str()),
             query: parts.uri.query().map(String::from),
             reads: parts.method == Method::GET,
+            expected: etag::named(&parts.headers, &header::IF_MATCH).unwrap_or_default(),
+            held: etag::named(&parts.headers, &header::IF_NONE_MATCH),
+            page: preferred_page(&parts.headers),
+            eventual: parts
+                .headers
+                .get("consistencylevel")
+                .is_some_and(|level| level.as_bytes().eq_ignore_ascii_case(b"eventual")),
         })
     }
 }
@@ -72,8 +94,21 @@ impl FromRequestParts<App> for Graph {
 impl Graph {
     /// The query options. On beta the `$` may be missing.
     pub fn query(&self) -> Result<Query> {
+        let query = self.searching()?;
+        match query.search {
+            None => Ok(query),
+            Some(_) => Err(Error::invalid("BadRequest", "there is no $search here: use $filter")),
+        }
+    }
+
+    /// The query options of a list that can be searched.
+    pub fn searching(&self) -> Result<Query> {
         let query = Query::parse_graph(self.query.as_deref(), self.version == Version::Beta)?;
-        Ok(query.with_page(PAGE))
+        if query.search.is_some() && !self.eventual {
+            let text = "$search needs the header ConsistencyLevel: eventual";
+            return Err(Error::invalid("BadRequest", text));
+        }
+        Ok(query.with_page(self.page))
     }
 
     /// One entity of a set such as `deviceManagement/managedDevices`.
@@ -93,7 +128,29 @@ impl Graph {
         };
         query.select_from(&mut entity);
         entity["@odata.context"] = format!("{}/$metadata#{set}/$entity", self.root).into();
-        (status, Json(entity)).into_response()
+        let tag = entity["@odata.etag"]
+            .as_str()
+            .and_then(|tag| HeaderValue::from_str(tag).ok());
+        let mut response = match self.is_held(&entity, &query) {
+            true => StatusCode::NOT_MODIFIED.into_response(),
+            false => (status, Json(entity)).into_response(),
+        };
+        if let Some(tag) = tag {
+            response.headers_mut().insert(header::ETAG, tag);
+        }
+        response
+    }
+
+    /// Whether the caller has this answer already. What is expanded has no part in an entity's tag.
+    fn is_held(&self, entity: &Value, query: &Query) -> bool {
+        let (Some(held), Some(tag)) = (&self.held, entity["@odata.etag"].as_str()) else {
+            return false;
+        };
+        let lives = LIVE.iter().any(|name| entity.get(name).is_some());
+        self.reads
+            && !lives
+            && query.expand.is_empty()
+            && etag::edition(tag).is_some_and(|edition| held.includes(edition))
     }
 
     /// A page of entities that the database filtered and cut.
@@ -138,7 +195,7 @@ impl Graph {
         if !self.reads {
             return Ok(self.query().unwrap_or_default());
         }
-        let query = self.query()?;
+        let query = self.searching()?;
         if let Some(fields) = entity.and_then(Value::as_object) {
             query.check_expand(&fields.keys().map(String::as_str).collect::<Vec<_>>())?;
         }
@@ -158,6 +215,25 @@ impl Graph {
             fields.retain(|name, _| !names.contains(&name.as_str()));
         }
     }
+}
+
+/// Rows of a page without `$top`, fewer when the client prefers that.
+fn preferred_page(headers: &HeaderMap) -> u32 {
+    let preferences = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
+    let size = preferences
+        .flat_map(|text| text.split([',', ';']))
+        .find_map(|preference| {
+            let (name, size) = preference.split_once('=')?;
+            name.trim()
+                .eq_ignore_ascii_case("odata.maxpagesize")
+                .then(|| size.trim().parse::<u32>().ok())?
+        });
+    size.map_or(PAGE, |size| size.clamp(1, PAGE))
+}
+
+/// A text as one segment of a path.
+pub fn segment(text: &str) -> String {
+    odata::encode(text)
 }
 
 /// The number of a `/$count`, as text.
@@ -211,6 +287,41 @@ pub fn reference(body: Value) -> Result<uuid::Uuid> {
             "@odata.id must end in the id of a directory object, such as https://HOST/v1.0/directoryObjects/ID",
         )
     })
+}
+
+/// The ids in `{"members@odata.bind": ["https://HOST/v1.0/directoryObjects/ID"]}`: at most 20.
+pub fn bound(fields: &Map<String, Value>, name: &str) -> Result<Vec<uuid::Uuid>> {
+    let wrong = |why: String| Error::invalid("BadRequest", format!("{name}: {why}"));
+    let list = match fields.get(name) {
+        None | Some(Value::Null) => return Ok(Vec::new()),
+        Some(Value::Array(list)) => list,
+        Some(_) => return Err(wrong("it must be a list of addresses".into())),
+    };
+    if list.len() > FEW {
+        return Err(wrong(format!(
+            "{} entries, and at most {FEW} go into one request",
+            list.len()
+        )));
+    }
+    let read = |address: &Value| {
+        reference(serde_json::json!({"@odata.id": address})).map_err(|error| wrong(error.to_string()))
+    };
+    list.iter().map(read).collect()
+}
+
+/// Texts of a list that must be there, of at most `most`.
+pub fn texts(fields: &Map<String, Value>, name: &str, most: usize) -> Result<Vec<String>> {
+    let wrong = |why: String| Error::invalid("BadRequest", format!("{name} {why}"));
+    let list = fields.get(name).and_then(Value::as_array);
+    let list = list.ok_or_else(|| wrong("is missing or no list".into()))?;
+    if list.len() > most {
+        return Err(wrong(format!("has {} entries: at most {most}", list.len())));
+    }
+    let text = |item: &Value| item.as_str().map(String::from);
+    list.iter()
+        .map(text)
+        .collect::<Option<_>>()
+        .ok_or_else(|| wrong("must be a list of texts".into()))
 }
 
 /// Reads the typed part of a body. An error names the field, as Graph spells it, and what is wrong with it.

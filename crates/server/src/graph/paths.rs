@@ -21,13 +21,15 @@ pub fn canonical<'a>(path: &'a str, words: &[&'static str]) -> Cow<'a, str> {
 }
 
 fn known<'a>(segment: &'a str, words: &[&'static str]) -> &'a str {
-    let segment = segment.strip_prefix("microsoft.graph.").unwrap_or(segment);
     let bare = segment.strip_suffix("()").unwrap_or(segment);
-    words
+    let bare = bare.replace("%24", "$");
+    // A cast stands in the routes as the SDKs write it, `graph.group`; a function without the namespace.
+    let short = bare.strip_prefix("microsoft.graph.").unwrap_or(&bare);
+    let forms = [short, bare.strip_prefix("microsoft.").unwrap_or(&bare)];
+    let mut found = forms
         .iter()
-        .find(|word| word.eq_ignore_ascii_case(bare) || word.eq_ignore_ascii_case(&bare.replace("%24", "$")))
-        .copied()
-        .unwrap_or(segment)
+        .filter_map(|form| words.iter().find(|word| word.eq_ignore_ascii_case(form)));
+    found.next().copied().unwrap_or(segment)
 }
 
 #[cfg(test)]
@@ -36,7 +38,15 @@ mod tests {
 
     #[test]
     fn case_and_slashes_do_not_matter_within_the_versions() {
-        let words = ["deviceManagement", "managedDevices", "$count", "assign", "wipe"];
+        let words = [
+            "deviceManagement",
+            "managedDevices",
+            "$count",
+            "assign",
+            "wipe",
+            "users",
+            "graph.user",
+        ];
         for (path, expected) in [
             (
                 "/v1.0//DeviceManagement/manageddevices",
@@ -51,6 +61,8 @@ mod tests {
                 "/v1.0/deviceManagement/x/assign",
             ),
             ("/v1.0/deviceManagement/x/wipe()/", "/v1.0/deviceManagement/x/wipe"),
+            ("/v1.0/x/microsoft.graph.user", "/v1.0/x/graph.user"),
+            ("/v1.0/x/Graph.User/%24count", "/v1.0/x/graph.user/$count"),
             ("/v1.0/users/Anna%40x", "/v1.0/users/Anna%40x"),
             ("/api//Indicators", "/api//Indicators"),
             ("/", "/"),

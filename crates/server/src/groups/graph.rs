@@ -9,33 +9,40 @@ use moat_model::GroupId;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::{Change, GroupRow, Member};
+use super::{Change, GroupRow};
 use crate::{
     App,
     caller::Caller,
+    directory,
     error::{Error, Result},
     graph::{self, Graph, required, text},
     json::{ApiResult, Body, time},
 };
 
 const SET: &str = "groups";
+const EXPAND: &[&str] = &["members", "memberOf"];
 
 pub async fn list(State(app): State<App>, caller: Caller, graph: Graph) -> ApiResult {
-    let query = graph.query()?;
-    query.check_expand(&[])?;
+    let query = graph.searching()?;
+    query.check_expand(EXPAND)?;
     let page = super::list(&app, &caller, &query).await?;
-    let value = page.rows.iter().map(render).collect();
+    let mut value: Vec<Value> = page.rows.iter().map(render).collect();
+    directory::graph::expand(&app, &caller, &query, &mut value).await?;
     Ok(graph.page(SET, SET, &page, value, &query))
 }
 
 pub async fn count(State(app): State<App>, caller: Caller, graph: Graph) -> ApiResult {
-    let page = super::list(&app, &caller, &graph.query()?.counting()).await?;
+    let page = super::list(&app, &caller, &graph.searching()?.counting()).await?;
     Ok(graph::count(page.count.unwrap_or_default()))
 }
 
 pub async fn get(State(app): State<App>, caller: Caller, graph: Graph, Path(id): Path<String>) -> ApiResult {
-    let group = super::get(&app, &caller, parse(&id)?).await?;
-    Ok(graph.entity(SET, render(&group)))
+    let query = graph.query()?;
+    query.check_expand(EXPAND)?;
+    let mut value = [render(&super::get(&app, &caller, parse(&id)?).await?)];
+    directory::graph::expand(&app, &caller, &query, &mut value).await?;
+    let [value] = value;
+    Ok(graph.entity(SET, value))
 }
 
 pub async fn create(State(app): State<App>, caller: Caller, graph: Graph, Body(body): Body<Value>) -> ApiResult {
@@ -48,32 +55,18 @@ pub async fn create(State(app): State<App>, caller: Caller, graph: Graph, Body(b
 pub async fn update(
     State(app): State<App>,
     caller: Caller,
+    graph: Graph,
     Path(id): Path<String>,
     Body(body): Body<Value>,
 ) -> ApiResult {
     let change = change_of(&graph::object(body)?)?;
-    super::update(&app, &caller, parse(&id)?, change).await?;
+    super::update(&app, &caller, parse(&id)?, &graph.expected, change).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-pub async fn delete(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> ApiResult {
-    super::delete(&app, &caller, parse(&id)?).await?;
+pub async fn delete(State(app): State<App>, caller: Caller, graph: Graph, Path(id): Path<String>) -> ApiResult {
+    super::delete(&app, &caller, parse(&id)?, &graph.expected).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
-}
-
-pub async fn members(State(app): State<App>, caller: Caller, graph: Graph, Path(id): Path<String>) -> ApiResult {
-    let members = super::members(&app, &caller, parse(&id)?).await?;
-    Ok(graph.whole("directoryObjects", members.iter().map(render_member).collect()))
-}
-
-pub async fn transitive_members(
-    State(app): State<App>,
-    caller: Caller,
-    graph: Graph,
-    Path(id): Path<String>,
-) -> ApiResult {
-    let members = super::transitive_members(&app, &caller, parse(&id)?).await?;
-    Ok(graph.whole("directoryObjects", members.iter().map(render_member).collect()))
 }
 
 pub async fn add_member(
@@ -97,18 +90,15 @@ pub async fn remove_member(
 }
 
 fn change_of(fields: &Map<String, Value>) -> Result<Change> {
-    if fields.contains_key("members@odata.bind") {
-        let text = "members@odata.bind is not supported: POST each member to members/$ref";
-        return Err(Error::invalid("BadRequest", text));
-    }
     Ok(Change {
         display_name: text(fields, "displayName")?,
         description: text(fields, "description")?,
         mail_nickname: text(fields, "mailNickname")?.filter(|name| !name.is_empty()),
+        members: graph::bound(fields, "members@odata.bind")?,
     })
 }
 
-fn parse(id: &str) -> Result<GroupId> {
+pub fn parse(id: &str) -> Result<GroupId> {
     id.parse()
         .map_err(|_| Error::not_found("group", id.chars().take(80).collect::<String>()))
 }
@@ -116,6 +106,7 @@ fn parse(id: &str) -> Result<GroupId> {
 pub fn render(group: &GroupRow) -> Value {
     json!({
         "@odata.type": "#microsoft.graph.group",
+        "@odata.etag": graph::etag(group.updated_at),
         "id": group.id,
         "displayName": group.display_name,
         "description": group.description,
@@ -125,16 +116,4 @@ pub fn render(group: &GroupRow) -> Value {
         "groupTypes": [],
         "createdDateTime": time(group.created_at),
     })
-}
-
-fn render_member(member: &Member) -> Value {
-    let mut value = json!({
-        "@odata.type": format!("#microsoft.graph.{}", member.kind),
-        "id": member.id,
-        "displayName": member.display_name,
-    });
-    if let Some(name) = &member.principal {
-        value["userPrincipalName"] = name.clone().into();
-    }
-    value
 }

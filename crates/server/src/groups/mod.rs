@@ -10,12 +10,14 @@ use uuid::Uuid;
 use crate::{
     App, audit,
     caller::{Caller, Role},
+    db::Transaction,
+    edition::{self, Expected},
     error::{Error, Result},
     odata::{Page, Query},
     users::checked,
 };
 
-pub use store::{GroupRow, Member};
+pub use store::GroupRow;
 
 pub const READ: &[Role] = &[
     Role::GroupReadAll,
@@ -32,6 +34,8 @@ pub struct Change {
     pub display_name: Option<String>,
     pub description: Option<String>,
     pub mail_nickname: Option<String>,
+    /// Who becomes a member.
+    pub members: Vec<Uuid>,
 }
 
 /// What the audit log keeps of a group.
@@ -65,31 +69,51 @@ pub async fn get(app: &App, caller: &Caller, id: GroupId) -> Result<GroupRow> {
 pub async fn create(app: &App, caller: &Caller, change: Change) -> Result<GroupRow> {
     caller.require_any(WRITE)?;
     let mut group = GroupRow::new(GroupId(Uuid::now_v7()));
-    apply(&mut group, change)?;
+    let members = apply(&mut group, change)?;
     let mut tx = app.db.begin().await?;
     store::insert(&mut tx, &group).await?;
     record(&mut tx, caller, "create", None, Some(&group)).await?;
-    tx.commit().await?;
+    join_all(&mut tx, caller, &group, &members).await?;
+    commit(app, tx, &members).await?;
     Ok(group)
 }
 
-pub async fn update(app: &App, caller: &Caller, id: GroupId, change: Change) -> Result<()> {
+pub async fn update(app: &App, caller: &Caller, id: GroupId, expected: &Expected, change: Change) -> Result<()> {
     caller.require_any(WRITE)?;
     let mut tx = app.db.begin().await?;
     let before = store::get(&mut *tx, id).await?.ok_or_else(|| unknown(id))?;
+    expected.check(before.updated_at)?;
     let mut group = before.clone();
-    apply(&mut group, change)?;
+    group.updated_at = edition::next(before.updated_at);
+    let members = apply(&mut group, change)?;
     store::update(&mut tx, &group).await?;
     record(&mut tx, caller, "update", Some(&before), Some(&group)).await?;
+    join_all(&mut tx, caller, &group, &members).await?;
+    commit(app, tx, &members).await
+}
+
+/// Whose policies are whose changes with members alone.
+async fn commit(app: &App, mut tx: Transaction, members: &[Uuid]) -> Result<()> {
+    if !members.is_empty() {
+        let mut devices = Vec::new();
+        for member in members {
+            devices.extend(store::devices_below(&mut tx, *member).await?);
+        }
+        devices.sort_unstable();
+        devices.dedup();
+        return app.commit_directory(tx, &devices).await;
+    }
     tx.commit().await?;
+    app.hub.changed();
     Ok(())
 }
 
 /// Deletes a group that no policy names.
-pub async fn delete(app: &App, caller: &Caller, id: GroupId) -> Result<()> {
+pub async fn delete(app: &App, caller: &Caller, id: GroupId, expected: &Expected) -> Result<()> {
     caller.require_any(WRITE)?;
     let mut tx = app.db.begin().await?;
     let group = store::get(&mut *tx, id).await?.ok_or_else(|| unknown(id))?;
+    expected.check(group.updated_at)?;
     let policies = store::policies_naming(&mut tx, id).await?;
     if !policies.is_empty() {
         let names = policies.join(", ");
@@ -103,44 +127,39 @@ pub async fn delete(app: &App, caller: &Caller, id: GroupId) -> Result<()> {
     app.commit_directory(tx, &devices).await
 }
 
-/// Members of every kind, directly in the group.
-pub async fn members(app: &App, caller: &Caller, id: GroupId) -> Result<Vec<Member>> {
-    get(app, caller, id).await?;
-    store::members(&app.db, id).await
-}
-
-/// Members of the group and of the groups in it.
-pub async fn transitive_members(app: &App, caller: &Caller, id: GroupId) -> Result<Vec<Member>> {
-    get(app, caller, id).await?;
-    store::transitive_members(&app.db, id).await
-}
-
-/// The groups that a user, device or group is in, directly or through other groups.
-pub async fn of_member(app: &App, member: &str) -> Result<Vec<GroupRow>> {
-    store::groups_of(app.db.read(), member).await
-}
-
 pub async fn add_member(app: &App, caller: &Caller, id: GroupId, member: Uuid) -> Result<()> {
     caller.require_any(WRITE_MEMBERS)?;
     let mut tx = app.db.begin().await?;
     let group = store::get(&mut *tx, id).await?.ok_or_else(|| unknown(id))?;
-    let kind = store::kind_of(&mut tx, member).await?;
+    join(&mut tx, caller, &group, member).await?;
+    let devices = store::devices_below(&mut tx, member).await?;
+    app.commit_directory(tx, &devices).await
+}
+
+async fn join_all(tx: &mut Transaction, caller: &Caller, group: &GroupRow, members: &[Uuid]) -> Result<()> {
+    for member in members {
+        join(tx, caller, group, *member).await?;
+    }
+    Ok(())
+}
+
+async fn join(tx: &mut Transaction, caller: &Caller, group: &GroupRow, member: Uuid) -> Result<()> {
+    let id: GroupId = group.id.parse().map_err(Error::internal)?;
+    let kind = store::kind_of(tx, member).await?;
     let kind = kind.ok_or_else(|| Error::not_found("user, device or group", member))?;
-    if kind == "group" && (member == id.0 || store::contains(&mut tx, GroupId(member), id.0).await?) {
+    if kind == "group" && (member == id.0 || store::contains(tx, GroupId(member), id.0).await?) {
         let text = format!(
             "{} is in that group already: a group cannot contain itself",
             group.display_name
         );
         return Err(Error::invalid("BadRequest", text));
     }
-    if !store::add_member(&mut tx, id, member, kind).await? {
+    if !store::add_member(tx, id, member, kind).await? {
         let text =
             "One or more added object references already exist for the following modified properties: 'members'.";
         return Err(Error::invalid("BadRequest", text));
     }
-    record_member(&mut tx, caller, "add member", &group, member).await?;
-    let devices = store::devices_below(&mut tx, member).await?;
-    app.commit_directory(tx, &devices).await
+    record_member(tx, caller, "add member", group, member).await
 }
 
 pub async fn remove_member(app: &App, caller: &Caller, id: GroupId, member: Uuid) -> Result<()> {
@@ -155,7 +174,8 @@ pub async fn remove_member(app: &App, caller: &Caller, id: GroupId, member: Uuid
     app.commit_directory(tx, &devices).await
 }
 
-fn apply(group: &mut GroupRow, change: Change) -> Result<()> {
+/// Gives who becomes a member.
+fn apply(group: &mut GroupRow, change: Change) -> Result<Vec<Uuid>> {
     if let Some(name) = change.display_name {
         group.display_name = checked("displayName", &name, 256)?;
     }
@@ -165,11 +185,11 @@ fn apply(group: &mut GroupRow, change: Change) -> Result<()> {
     if let Some(nickname) = change.mail_nickname {
         group.mail_nickname = checked("mailNickname", &nickname, 64)?;
     }
-    Ok(())
+    Ok(change.members)
 }
 
 async fn record(
-    tx: &mut crate::db::Transaction,
+    tx: &mut Transaction,
     caller: &Caller,
     action: &str,
     before: Option<&GroupRow>,
@@ -189,7 +209,7 @@ async fn record(
 }
 
 async fn record_member(
-    tx: &mut crate::db::Transaction,
+    tx: &mut Transaction,
     caller: &Caller,
     action: &str,
     group: &GroupRow,

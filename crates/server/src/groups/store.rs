@@ -18,29 +18,21 @@ pub struct GroupRow {
     pub description: Option<String>,
     pub mail_nickname: String,
     pub created_at: i64,
+    pub updated_at: i64,
 }
 
 impl GroupRow {
     pub fn new(id: GroupId) -> Self {
+        let at = now().as_micros();
         Self {
             id: id.to_string(),
             display_name: String::new(),
             description: None,
             mail_nickname: String::new(),
-            created_at: now().as_micros(),
+            created_at: at,
+            updated_at: at,
         }
     }
-}
-
-/// A member of a group: a user, a device or another group.
-#[derive(Debug, Clone, FromRow)]
-pub struct Member {
-    pub id: String,
-    /// user, device or group
-    pub kind: String,
-    pub display_name: String,
-    /// Principal name of a user.
-    pub principal: Option<String>,
 }
 
 const TABLE: Table = Table(&[
@@ -73,11 +65,6 @@ const TABLE: Table = Table(&[
         kind: Kind::Flag("1"),
     },
 ]);
-
-/// Rows (id, kind) as members with their names.
-const NAMED: &str = "SELECT m.id, m.kind, COALESCE(u.display_name, g.display_name, d.name, '') AS display_name, \
-                     u.user_principal_name AS principal FROM m LEFT JOIN users u ON u.id = m.id \
-                     LEFT JOIN directory_groups g ON g.id = m.id LEFT JOIN devices d ON d.id = m.id ORDER BY display_name, m.id";
 
 pub async fn page(db: &Db, query: &Query) -> Result<Page<GroupRow>> {
     let from = Clause::new("FROM directory_groups g WHERE 1 = 1");
@@ -112,7 +99,7 @@ pub async fn update(tx: &mut Transaction, group: &GroupRow) -> Result<()> {
         .bind(group.display_name.clone())
         .bind(group.description.clone())
         .bind(group.mail_nickname.clone())
-        .bind(now().as_micros())
+        .bind(group.updated_at)
         .bind(group.id.clone());
     query.execute(&mut **tx).await?;
     Ok(())
@@ -139,34 +126,9 @@ pub async fn policies_naming(tx: &mut Transaction, id: GroupId) -> Result<Vec<St
         .await?)
 }
 
-pub async fn members(db: &Db, id: GroupId) -> Result<Vec<Member>> {
-    let query = format!("WITH m AS (SELECT member_id AS id, kind FROM group_members WHERE group_id = $1) {NAMED}");
-    named(db, query, id).await
-}
-
-pub async fn transitive_members(db: &Db, id: GroupId) -> Result<Vec<Member>> {
-    let query = format!(
-        "WITH RECURSIVE m AS (SELECT member_id AS id, kind FROM group_members WHERE group_id = $1 \
-         UNION SELECT x.member_id, x.kind FROM group_members x JOIN m ON x.group_id = m.id) {NAMED}"
-    );
-    named(db, query, id).await
-}
-
-async fn named(db: &Db, query: String, id: GroupId) -> Result<Vec<Member>> {
-    let query = sqlx::query_as(sqlx::AssertSqlSafe(query)).bind(id.to_string());
-    Ok(query.fetch_all(db.read()).await?)
-}
-
 /// The groups that contain a member, directly or through others.
 const UP: &str = "WITH RECURSIVE up AS (SELECT group_id AS id FROM group_members WHERE member_id = $1 \
                   UNION SELECT x.group_id FROM group_members x JOIN up ON x.member_id = up.id)";
-
-pub async fn groups_of(executor: impl Executor<'_, Database = Any>, member: &str) -> Result<Vec<GroupRow>> {
-    let query =
-        format!("{UP} SELECT * FROM directory_groups WHERE id IN (SELECT id FROM up) ORDER BY display_name, id");
-    let query = sqlx::query_as(sqlx::AssertSqlSafe(query)).bind(member.to_string());
-    Ok(query.fetch_all(executor).await?)
-}
 
 /// Ids of the groups that contain a member, directly or through others.
 pub async fn ids_of(executor: impl Executor<'_, Database = Any>, member: &str) -> Result<Vec<String>> {

@@ -7,10 +7,12 @@ mod filter;
 mod page;
 mod parse;
 mod query;
+mod search;
 mod sql;
 
 pub use filter::{Comparison, Filter, Literal, Operand, TextTest};
 pub use page::Page;
 pub use parse::{ODataError, parse};
-pub use query::{MAX_TOP, Query, decode, decode_pairs};
+pub use query::{MAX_TOP, Query, decode, decode_pairs, encode};
+pub use search::Search;
 pub use sql::{Clause, Kind, Property, Table, Value};

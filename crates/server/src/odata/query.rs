@@ -1,20 +1,26 @@
-use super::{filter::Filter, parse::ODataError, parse::parse};
+use super::{filter::Filter, parse::ODataError, parse::parse, search::Search};
 use crate::error::{Error, Result};
 
 /// Largest `$top`, and the page size without one.
 pub const MAX_TOP: u32 = 10_000;
 
-const OPTIONS: [&str; 7] = ["filter", "top", "skip", "orderby", "expand", "select", "count"];
+const OPTIONS: [&str; 9] = [
+    "filter", "top", "skip", "orderby", "expand", "select", "count", "search", "format",
+];
 
 /// The query options of one request.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Query {
     pub filter: Option<Filter>,
+    /// Graph's `$search`.
+    pub search: Option<Search>,
     pub top: Option<u32>,
     pub skip: u64,
     /// Properties and whether the order is descending.
     pub order: Vec<(String, bool)>,
     pub expand: Vec<String>,
+    /// What `$expand=name($select=…)` answers of the expanded entities.
+    nested: Vec<(String, Vec<String>)>,
     /// Properties to answer; empty means all.
     pub select: Vec<String>,
     pub count: bool,
@@ -35,7 +41,11 @@ impl Query {
 
     /// Parses the part of a URL after `?`.
     pub fn parse(raw: Option<&str>) -> Result<Self> {
-        Self::parse_graph(raw, false)
+        let query = Self::parse_graph(raw, false)?;
+        match query.search {
+            None => Ok(query),
+            Some(_) => Err(unsupported("$search")),
+        }
     }
 
     /// The same as Graph takes it: on its beta the `$` in front of an option may be missing.
@@ -77,7 +87,18 @@ impl Query {
             "$top" | "$stop" => self.top = Some(top(option, value)?),
             "$skip" => self.skip = number("$skip", value)?,
             "$orderby" => self.order = order(value)?,
-            "$expand" => self.expand = expansions(value),
+            "$expand" => {
+                let items = expansions(value);
+                self.nested = items.iter().filter_map(|(name, rest)| selection(name, rest)).collect();
+                self.expand = items.into_iter().map(|(name, _)| name).collect();
+            }
+            // There is nothing but JSON.
+            "$format"
+                if value
+                    .to_ascii_lowercase()
+                    .trim_start_matches("application/")
+                    .starts_with("json") => {}
+            "$search" => self.search = Some(Search::parse(value)?),
             "$select" => self.select = names(value),
             "$count" => {
                 self.count = match value {
@@ -86,14 +107,7 @@ impl Query {
                     _ => return Err(Error::invalid("ODataError", "$count must be true or false")),
                 };
             }
-            other if other.starts_with('$') => {
-                let known = "$filter, $top, $skip, $orderby, $expand, $select and $count";
-                let shown: String = other.chars().take(40).collect();
-                return Err(Error::invalid(
-                    "ODataError",
-                    format!("{shown} is not supported: there are {known}"),
-                ));
-            }
+            other if other.starts_with('$') => return Err(unsupported(other)),
             _ => {}
         }
         Ok(())
@@ -142,15 +156,18 @@ impl Query {
 
     /// Keeps only the selected properties of an entity, those that were expanded, and its `@odata` annotations.
     pub fn select_from(&self, entity: &mut serde_json::Value) {
-        if self.select.is_empty() {
-            return;
+        let Some(fields) = entity.as_object_mut() else { return };
+        let named = |names: &[String], name: &str| names.iter().any(|asked| asked.eq_ignore_ascii_case(name));
+        if !self.select.is_empty() {
+            fields.retain(|name, _| name.starts_with('@') || named(&self.select, name) || named(&self.expand, name));
         }
-        if let Some(fields) = entity.as_object_mut() {
-            let wanted = |name: &str| {
-                let mut asked = self.select.iter().chain(&self.expand);
-                asked.any(|asked| asked.eq_ignore_ascii_case(name))
-            };
-            fields.retain(|name, _| name.starts_with('@') || wanted(name));
+        for (name, select) in &self.nested {
+            let expanded = fields.iter_mut().filter(|(field, _)| field.eq_ignore_ascii_case(name));
+            for item in expanded.flat_map(|(_, value)| value.as_array_mut().into_iter().flatten()) {
+                if let Some(fields) = item.as_object_mut() {
+                    fields.retain(|name, _| name.starts_with('@') || named(select, name));
+                }
+            }
         }
     }
 
@@ -170,22 +187,44 @@ impl Query {
     }
 }
 
-/// The names in an `$expand`, without the options in parentheses behind them.
-fn expansions(value: &str) -> Vec<String> {
-    let (mut names, mut name, mut depth) = (Vec::new(), String::new(), 0_u32);
+/// The names in an `$expand`, each with the options in parentheses behind it.
+fn expansions(value: &str) -> Vec<(String, String)> {
+    let (mut items, mut name, mut options, mut depth) = (Vec::new(), String::new(), String::new(), 0_u32);
     for c in value.chars().chain([',']) {
         match c {
-            '(' => depth += 1,
             ')' => depth = depth.saturating_sub(1),
             ',' if depth == 0 => {
-                names.extend(Some(name.trim().to_string()).filter(|name| !name.is_empty()));
+                let item = (name.trim().to_string(), std::mem::take(&mut options));
+                items.extend(Some(item).filter(|(name, _)| !name.is_empty()));
                 name.clear();
             }
-            c if depth == 0 => name.push(c),
+            c if depth == 0 && c != '(' => name.push(c),
+            c if depth == 1 => options.push(c),
             _ => {}
         }
+        depth += u32::from(c == '(');
     }
-    names
+    items
+}
+
+/// The `$select` among the options behind a name. The others have nothing to say about lists that are answered whole.
+fn selection(name: &str, options: &str) -> Option<(String, Vec<String>)> {
+    let list = options.split(';').find_map(|option| {
+        let (option, list) = option.split_once('=')?;
+        option
+            .trim()
+            .trim_start_matches('$')
+            .eq_ignore_ascii_case("select")
+            .then_some(list)
+    })?;
+    let select = list.split(',').map(|name| name.trim().to_string()).collect();
+    Some((name.to_string(), select))
+}
+
+fn unsupported(option: &str) -> Error {
+    let known = "$filter, $top, $skip, $orderby, $expand, $select and $count";
+    let shown: String = option.chars().take(40).collect();
+    Error::invalid("ODataError", format!("{shown} is not supported: there are {known}"))
 }
 
 fn number(option: &'static str, value: &str) -> Result<u64> {
@@ -261,7 +300,8 @@ pub fn decode(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-fn encode(text: &str) -> String {
+/// The %-escapes of whatever a query or a path could not hold.
+pub fn encode(text: &str) -> String {
     let mut encoded = String::new();
     for byte in text.bytes() {
         match byte {
@@ -318,6 +358,17 @@ mod tests {
         let raw = Some("top=5&$expand=assignments,scheduledActionsForRule($expand=a,b;$top=2)&$filter=a eq 1");
         let query = Query::parse_graph(raw, true).unwrap();
         assert_eq!(query.expand, ["assignments", "scheduledActionsForRule"]);
+        assert!(
+            Query::parse(Some("$search=\"a:b\""))
+                .unwrap_err()
+                .to_string()
+                .contains("$search")
+        );
+        let nested = Query::parse(Some("$expand=members($select=id,mail;$top=5)&$select=id")).unwrap();
+        let mut group = serde_json::json!({"id": 1, "x": 2, "members": [{"@odata.type": "u", "id": 3, "y": 4}]});
+        nested.select_from(&mut group);
+        let expected = serde_json::json!({"id": 1, "members": [{"@odata.type": "u", "id": 3}]});
+        assert_eq!(group, expected);
         assert_eq!((query.top, Query::parse(raw).unwrap().top), (Some(5), None));
         let link = query.following("https://h/beta/x");
         assert!(

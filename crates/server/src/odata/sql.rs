@@ -133,6 +133,13 @@ impl Table {
             clause.push(" AND ");
             self.compile(filter, clause)?;
         }
+        if let Some(search) = &query.search {
+            clause.push(" AND ");
+            search.compile(clause, |name| match self.property(name).map(|p| p.kind) {
+                Some(Kind::Text(sql) | Kind::TextOr(sql, _)) => Some(sql),
+                _ => None,
+            })?;
+        }
         Ok(())
     }
 

@@ -3,13 +3,20 @@
 use moat_model::PolicyId;
 use serde_json::{Map, Value, json};
 
-use super::{Kind, PolicyRow, assign, targets};
+use super::{Kind, PolicyRow, assign, store, targets};
 use crate::{
     App,
     caller::Caller,
     error::{Error, Result},
-    graph::{self, text},
+    graph::{self, Graph, text},
+    json::ApiResult,
 };
+
+/// `/$count` of the policies of a kind.
+pub async fn count(app: &App, graph: &Graph, kind: Kind) -> ApiResult {
+    let page = store::page(&app.db, kind, &graph.query()?.counting()).await?;
+    Ok(graph::count(page.count.unwrap_or_default()))
+}
 
 /// `displayName` and `description` of a body, on top of what is stored already.
 pub fn names(fields: &Map<String, Value>, before: Option<&PolicyRow>) -> Result<(String, Option<String>)> {

@@ -12,6 +12,7 @@ use crate::{
     App, audit,
     caller::Caller,
     db::Transaction,
+    edition::{self, Expected},
     error::{Error, Result},
 };
 
@@ -54,14 +55,16 @@ pub async fn create(tx: &mut Transaction, caller: &Caller, policy: &PolicyRow) -
 /// Stores a changed policy as its next version.
 pub async fn update(tx: &mut Transaction, caller: &Caller, before: &PolicyRow, mut after: PolicyRow) -> Result<()> {
     after.version = before.version + 1;
+    after.updated_at = edition::next(before.updated_at);
     store::update(tx, &after).await?;
     record(tx, caller, "update", Some(before), Some(&after)).await
 }
 
 /// Deletes a policy, its assignments and what it said of devices.
-pub async fn delete(app: &App, caller: &Caller, kind: Kind, id: PolicyId) -> Result<()> {
+pub async fn delete(app: &App, caller: &Caller, kind: Kind, id: PolicyId, expected: &Expected) -> Result<()> {
     let mut tx = app.db.begin().await?;
     let policy = store::get(&mut *tx, kind, id).await?.ok_or_else(|| unknown(kind, id))?;
+    expected.check(policy.updated_at)?;
     store::delete(&mut tx, id).await?;
     record(&mut tx, caller, "delete", Some(&policy), None).await?;
     app.commit_policy(tx).await
@@ -83,6 +86,7 @@ pub async fn assign(app: &App, caller: &Caller, kind: Kind, id: PolicyId, target
         }
     }
     targets::replace(&mut tx, id, targets).await?;
+    store::touch(&mut tx, &policy).await?;
     let (mut was, mut is) = (Record::of(&policy), Record::of(&policy));
     (was.targets, is.targets) = (Some(before.as_slice()), Some(targets));
     let change = audit::Change {

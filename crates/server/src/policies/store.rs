@@ -4,6 +4,7 @@ use sqlx::{Any, Executor, FromRow};
 use crate::{
     app::now,
     db::{Db, Transaction},
+    edition,
     error::Result,
     odata::{self, Clause, Page, Property, Query, Table},
 };
@@ -155,8 +156,16 @@ pub async fn update(tx: &mut Transaction, policy: &PolicyRow) -> Result<()> {
         .bind(policy.description.clone())
         .bind(policy.version)
         .bind(policy.body.clone())
-        .bind(now().as_micros())
+        .bind(policy.updated_at)
         .bind(policy.id.clone());
+    query.execute(&mut **tx).await?;
+    Ok(())
+}
+
+/// A new edition of a policy that itself stays the same.
+pub async fn touch(tx: &mut Transaction, policy: &PolicyRow) -> Result<()> {
+    let query = sqlx::query("UPDATE policies SET updated_at = $1 WHERE id = $2");
+    let query = query.bind(edition::next(policy.updated_at)).bind(policy.id.clone());
     query.execute(&mut **tx).await?;
     Ok(())
 }

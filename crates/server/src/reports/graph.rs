@@ -9,7 +9,7 @@ use crate::{
     App,
     caller::{Caller, Role},
     error::{Error, Result},
-    graph::{Graph, object, required},
+    graph::{self, Graph, object, required},
     json::{ApiResult, Body, time, time_or_null},
 };
 
@@ -22,9 +22,17 @@ const TYPE: &str = "#microsoft.graph.urlAssessmentRequest";
 pub async fn list(State(app): State<App>, caller: Caller, graph: Graph) -> ApiResult {
     caller.require_any(READ)?;
     let query = graph.query()?;
+    query.check_expand(&["results"])?;
     let page = search::page(&app.db, &query).await?;
-    let value = page.rows.iter().map(|row| render(row, false)).collect();
+    let results = !query.expand.is_empty();
+    let value = page.rows.iter().map(|row| render(row, results)).collect();
     Ok(graph.page(SET, SET, &page, value, &query))
+}
+
+pub async fn count(State(app): State<App>, caller: Caller, graph: Graph) -> ApiResult {
+    caller.require_any(READ)?;
+    let page = search::page(&app.db, &graph.query()?.counting()).await?;
+    Ok(graph::count(page.count.unwrap_or_default()))
 }
 
 pub async fn get(State(app): State<App>, caller: Caller, graph: Graph, Path(id): Path<String>) -> ApiResult {

@@ -2,6 +2,7 @@
 
 pub mod console;
 pub mod graph;
+mod limits;
 mod search;
 
 use std::net::IpAddr;
@@ -93,6 +94,7 @@ pub async fn from_api(app: &App, caller: &Caller, url: &str, kind: ReportKind, c
     }
     let id = uuid::Uuid::now_v7().to_string();
     let mut tx = app.db.begin().await?;
+    limits::check(&mut tx, url).await?;
     sqlx::query(INSERT)
         .bind(id.clone())
         .bind(None::<String>)

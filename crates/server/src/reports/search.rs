@@ -32,6 +32,31 @@ const TABLE: Table = Table(&[
             &["pending", "completed"],
         ),
     },
+    Property {
+        name: "contentType",
+        kind: Kind::Word("'url'", &["mail", "url", "file"]),
+    },
+    Property {
+        name: "category",
+        kind: Kind::Word(
+            "CASE r.category WHEN '' THEN 'phishing' ELSE r.category END",
+            &["spam", "phishing", "malware"],
+        ),
+    },
+    Property {
+        name: "expectedAssessment",
+        kind: Kind::Word(
+            "CASE r.kind WHEN 'unsafe' THEN 'block' ELSE 'unblock' END",
+            &["block", "unblock"],
+        ),
+    },
+    Property {
+        name: "requestSource",
+        kind: Kind::Word(
+            "CASE WHEN r.device_id IS NULL THEN 'administrator' ELSE 'user' END",
+            &["user", "administrator"],
+        ),
+    },
 ]);
 
 pub async fn page(db: &Db, query: &Query) -> Result<Page<ReportRow>> {

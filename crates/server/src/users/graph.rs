@@ -2,7 +2,7 @@
 
 use axum::{
     extract::{Path, State},
-    response::{IntoResponse as _, Response},
+    response::IntoResponse as _,
 };
 use http::StatusCode;
 use serde_json::{Map, Value, json};
@@ -11,29 +11,36 @@ use super::{Change, UserRow};
 use crate::{
     App,
     caller::Caller,
+    directory,
     error::Result,
     graph::{self, Graph, flag, required, text},
-    groups,
     json::{ApiResult, Body, time},
 };
 
 const SET: &str = "users";
+const EXPAND: &[&str] = &["memberOf"];
 
 pub async fn list(State(app): State<App>, caller: Caller, graph: Graph) -> ApiResult {
-    let query = graph.query()?;
-    query.check_expand(&[])?;
+    let query = graph.searching()?;
+    query.check_expand(EXPAND)?;
     let page = super::list(&app, &caller, &query).await?;
-    let value = page.rows.iter().map(render).collect();
+    let mut value: Vec<Value> = page.rows.iter().map(render).collect();
+    directory::graph::expand(&app, &caller, &query, &mut value).await?;
     Ok(graph.page(SET, SET, &page, value, &query))
 }
 
 pub async fn count(State(app): State<App>, caller: Caller, graph: Graph) -> ApiResult {
-    let page = super::list(&app, &caller, &graph.query()?.counting()).await?;
+    let page = super::list(&app, &caller, &graph.searching()?.counting()).await?;
     Ok(graph::count(page.count.unwrap_or_default()))
 }
 
 pub async fn get(State(app): State<App>, caller: Caller, graph: Graph, Path(key): Path<String>) -> ApiResult {
-    Ok(graph.entity(SET, render(&super::get(&app, &caller, &key).await?)))
+    let query = graph.query()?;
+    query.check_expand(EXPAND)?;
+    let mut value = [render(&super::get(&app, &caller, &key).await?)];
+    directory::graph::expand(&app, &caller, &query, &mut value).await?;
+    let [value] = value;
+    Ok(graph.entity(SET, value))
 }
 
 pub async fn create(State(app): State<App>, caller: Caller, graph: Graph, Body(body): Body<Value>) -> ApiResult {
@@ -48,29 +55,18 @@ pub async fn create(State(app): State<App>, caller: Caller, graph: Graph, Body(b
 pub async fn update(
     State(app): State<App>,
     caller: Caller,
+    graph: Graph,
     Path(key): Path<String>,
     Body(body): Body<Value>,
 ) -> ApiResult {
     let change = change_of(&graph::object(body)?)?;
-    super::update(&app, &caller, &key, change).await?;
+    super::update(&app, &caller, &key, &graph.expected, change).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-pub async fn delete(State(app): State<App>, caller: Caller, Path(key): Path<String>) -> ApiResult {
-    super::delete(&app, &caller, &key).await?;
+pub async fn delete(State(app): State<App>, caller: Caller, graph: Graph, Path(key): Path<String>) -> ApiResult {
+    super::delete(&app, &caller, &key, &graph.expected).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
-}
-
-/// Groups that the user is in, directly or through other groups.
-pub async fn transitive_member_of(
-    State(app): State<App>,
-    caller: Caller,
-    graph: Graph,
-    Path(key): Path<String>,
-) -> ApiResult<Response> {
-    let user = super::get(&app, &caller, &key).await?;
-    let value = groups::of_member(&app, &user.id).await?;
-    Ok(graph.whole("directoryObjects", value.iter().map(groups::graph::render).collect()))
 }
 
 /// Fields of a user that Moat keeps; Graph has many more, which are ignored.
@@ -96,6 +92,7 @@ fn language(fields: &Map<String, Value>) -> Result<Option<String>> {
 pub fn render(user: &UserRow) -> Value {
     json!({
         "@odata.type": "#microsoft.graph.user",
+        "@odata.etag": graph::etag(user.updated_at),
         "id": user.id,
         "userPrincipalName": user.user_principal_name,
         "displayName": user.display_name,

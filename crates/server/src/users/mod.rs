@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::{
     App, audit,
     caller::{Caller, Role},
+    edition::{self, Expected},
     error::{Error, Result},
     notifications::locale::Locale,
     odata::{Page, Query},
@@ -90,12 +91,14 @@ pub async fn create(app: &App, caller: &Caller, change: Change) -> Result<UserRo
     Ok(user)
 }
 
-pub async fn update(app: &App, caller: &Caller, key: &str, change: Change) -> Result<UserRow> {
+pub async fn update(app: &App, caller: &Caller, key: &str, expected: &Expected, change: Change) -> Result<UserRow> {
     caller.require_any(WRITE)?;
     let mut tx = app.db.begin().await?;
     let before = store::find(&mut *tx, key).await?;
     let before = before.ok_or_else(|| Error::not_found("user", key.chars().take(80).collect::<String>()))?;
+    expected.check(before.updated_at)?;
     let mut user = before.clone();
+    user.updated_at = edition::next(before.updated_at);
     apply(&mut user, change)?;
     check_free(&mut tx, &user).await?;
     store::update(&mut tx, &user).await?;
@@ -113,11 +116,12 @@ pub async fn update(app: &App, caller: &Caller, key: &str, change: Change) -> Re
 }
 
 /// Deletes a user. Their devices stay, and are not compliant: their user does not exist.
-pub async fn delete(app: &App, caller: &Caller, key: &str) -> Result<()> {
+pub async fn delete(app: &App, caller: &Caller, key: &str, expected: &Expected) -> Result<()> {
     caller.require_any(WRITE)?;
     let mut tx = app.db.begin().await?;
     let user = store::find(&mut *tx, key).await?;
     let user = user.ok_or_else(|| Error::not_found("user", key.chars().take(80).collect::<String>()))?;
+    expected.check(user.updated_at)?;
     let devices = devices_of(&mut tx, &user).await?;
     store::delete(&mut tx, &user.id).await?;
     let change = audit::Change {

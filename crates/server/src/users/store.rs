@@ -19,10 +19,12 @@ pub struct UserRow {
     pub account_enabled: i64,
     pub break_glass: i64,
     pub created_at: i64,
+    pub updated_at: i64,
 }
 
 impl UserRow {
     pub fn new(id: UserId) -> Self {
+        let at = now().as_micros();
         Self {
             id: id.to_string(),
             user_principal_name: String::new(),
@@ -31,7 +33,8 @@ impl UserRow {
             preferred_language: None,
             account_enabled: 1,
             break_glass: 0,
-            created_at: now().as_micros(),
+            created_at: at,
+            updated_at: at,
         }
     }
 }
@@ -110,7 +113,7 @@ pub async fn update(tx: &mut Transaction, user: &UserRow) -> Result<()> {
         .bind(user.mail.clone())
         .bind(user.account_enabled)
         .bind(user.break_glass)
-        .bind(now().as_micros())
+        .bind(user.updated_at)
         .bind(user.preferred_language.clone())
         .bind(user.id.clone());
     query.execute(&mut **tx).await?;

@@ -355,6 +355,22 @@ impl Client<'_> {
             .await
     }
 
+    /// A call with headers of its own.
+    pub async fn with_headers(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<Value>,
+    ) -> Answer {
+        let authorization = format!("Bearer {}", self.token);
+        let mut all = vec![("authorization", authorization.as_str())];
+        all.extend(body.is_some().then_some(("content-type", "application/json")));
+        all.extend(headers);
+        let body = body.map(|body| body.to_string()).unwrap_or_default();
+        self.world.send(method, path, &all, body).await
+    }
+
     pub async fn raw(&self, method: Method, path: &str, content_type: &str, body: impl Into<Vec<u8>>) -> Answer {
         let bearer = format!("Bearer {}", self.token);
         let headers = [("authorization", bearer.as_str()), ("content-type", content_type)];

@@ -7,9 +7,11 @@ mod compliance;
 mod conditional_access;
 mod conventions;
 mod directory;
+mod etags;
 mod facts;
 mod notifications;
 mod rights;
+mod states;
 
 use moat_server::Role;
 use serde_json::{Value, json};
