@@ -6,7 +6,7 @@ use std::time::Instant;
 use http::{Method, Request};
 use hyper::body::Bytes;
 use moat_model::conditional_access::ApplicationId;
-use moat_server::{App, Config, DataFolder, local};
+use moat_server::{App, Asked, Config, DataFolder, local};
 use serde_json::{Value, json};
 
 const DEVICES: usize = 100_000;
@@ -141,10 +141,11 @@ fn decisions(app: &App) -> (f64, f64) {
         let mut fingerprint = [0_u8; 32];
         fingerprint[24..].copy_from_slice(&(device as u64).to_be_bytes());
         let start = Instant::now();
-        std::hint::black_box(
-            app.access
-                .decide(application, Some(fingerprint), None, moat_server::now()),
-        );
+        let asked = Asked {
+            certificate: Some(fingerprint),
+            ..Asked::default()
+        };
+        std::hint::black_box(app.access.decide(application, &asked, moat_server::now()));
         times.push(start.elapsed().as_secs_f64() * 1e6);
     }
     times.sort_by(f64::total_cmp);

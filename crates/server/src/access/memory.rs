@@ -12,18 +12,21 @@ use std::{
 use moat_model::{
     DeviceId, GroupId, PolicyId, Risk, Timestamp, UserId,
     compliance::ComplianceState,
-    conditional_access::{ApplicationId, ClientAppType, DeviceAttributes, DevicePlatform, PolicyResult, RiskLevel},
+    conditional_access::{ApplicationId, DeviceAttributes, DevicePlatform, PolicyResult, RiskLevel},
 };
 use moat_policy::{
     Reason,
     access::{self, Subject},
-    conditional_access::{AppProtection, Compliance, Device, PolicySet, Resource, SignIn, User},
+    conditional_access::{AccessDecision, Compliance, Device, PolicySet, Resource, SignIn, User},
     risk::ActiveAlert,
 };
 use serde_json::{Value, json};
 use sqlx::AnyConnection;
 
-use super::load;
+use super::{
+    apps::{Apps, Client, Holder, Protection, Shown},
+    load,
+};
 use crate::{
     compliance::assess::{self, Verdict},
     conditional_access,
@@ -39,6 +42,7 @@ pub struct Memory {
     devices: RwLock<Devices>,
     gateways: RwLock<HashMap<String, Arc<Gateway>>>,
     policies: RwLock<Arc<PolicySet>>,
+    protection: RwLock<Arc<Protection>>,
     /// What policies said since the last flush.
     results: Mutex<HashMap<(PolicyId, PolicyResult), u64>>,
     /// The same of all time.
@@ -72,7 +76,19 @@ pub struct Known {
     pub because: Vec<ActiveAlert>,
     pub user: Option<(UserId, Vec<GroupId>)>,
     pub platform: Option<DevicePlatform>,
+    /// Apps with app protection that checked in from it.
+    pub apps: Option<Arc<Apps>>,
     pub device: Device,
+}
+
+/// What a gateway tells of a request.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Asked {
+    /// Of the client's certificate.
+    pub certificate: Option<Fingerprint>,
+    pub ip: Option<IpAddr>,
+    /// None: no app showed anything.
+    pub app: Option<Shown>,
 }
 
 /// May this device reach this application?
@@ -152,7 +168,9 @@ impl Memory {
 
     async fn read_policies(&self, connection: &mut AnyConnection) -> Result<()> {
         let set = conditional_access::compile(connection).await?;
+        let protection = load::protection(connection).await?;
         *write(&self.policies) = Arc::new(set);
+        *write(&self.protection) = Arc::new(protection);
         Ok(())
     }
 
@@ -165,15 +183,9 @@ impl Memory {
         read(&self.gateways).get(key_hash).cloned()
     }
 
-    /// Decides for a certificate that a gateway passed on. A certificate that is not one of ours, byte for byte, is a stranger's.
-    pub fn decide(
-        &self,
-        application: ApplicationId,
-        certificate: Option<Fingerprint>,
-        ip: Option<IpAddr>,
-        now: Timestamp,
-    ) -> Decision {
-        let known = certificate.and_then(|fingerprint| {
+    /// Decides for a request that a gateway tells of. A certificate that is not one of ours, byte for byte, is a stranger's.
+    pub fn decide(&self, application: ApplicationId, asked: &Asked, now: Timestamp) -> Decision {
+        let known = asked.certificate.and_then(|fingerprint| {
             let devices = read(&self.devices);
             let (not_after, id) = devices.certificates.get(&fingerprint)?;
             Some((*not_after, Arc::clone(devices.known.get(id)?)))
@@ -184,7 +196,14 @@ impl Memory {
         if not_after <= now {
             return Decision::baseline(Some(known.id), &Subject::CertificateExpired { at: not_after });
         }
-        self.judge(application, &known, ip)
+        let client = match asked.app {
+            None => Client::BROWSER,
+            Some(shown) => {
+                let protection = Arc::clone(&read(&self.protection));
+                Client::judge(shown, known.holder(), known.apps.as_deref(), &protection, now)
+            }
+        };
+        self.judge(application, &known, asked, &client)
     }
 
     /// Decides for a device and everything that gateways protect: its reasons are those of all applications, each once.
@@ -198,7 +217,7 @@ impl Memory {
             .map(|gateway| gateway.application)
             .collect();
         for application in applications {
-            let decision = self.evaluate(application, &known, None);
+            let decision = self.evaluate(application, &known, &Asked::default(), &Client::BROWSER);
             standing.allowed &= decision.allowed;
             for reason in decision.reasons {
                 if !standing.reasons.contains(&reason) {
@@ -209,9 +228,9 @@ impl Memory {
         standing
     }
 
-    fn judge(&self, application: ApplicationId, known: &Known, ip: Option<IpAddr>) -> Decision {
+    fn judge(&self, application: ApplicationId, known: &Known, asked: &Asked, client: &Client) -> Decision {
         let baseline = Decision::baseline(Some(known.id), &known.subject());
-        let decision = self.evaluate(application, known, ip);
+        let decision = self.evaluate(application, known, asked, client);
         self.count(&decision);
         Decision {
             device: Some(known.id),
@@ -220,12 +239,7 @@ impl Memory {
         }
     }
 
-    fn evaluate(
-        &self,
-        application: ApplicationId,
-        known: &Known,
-        ip: Option<IpAddr>,
-    ) -> moat_policy::conditional_access::AccessDecision {
+    fn evaluate(&self, application: ApplicationId, known: &Known, asked: &Asked, client: &Client) -> AccessDecision {
         let user = known.user.as_ref().map(|(id, groups)| User {
             id: *id,
             groups,
@@ -236,19 +250,19 @@ impl Memory {
             user,
             resource: Resource::Application(application),
             platform: known.platform,
-            client_app: Some(ClientAppType::Browser),
-            ip,
+            client_app: Some(client.kind),
+            ip: asked.ip,
             country: None,
             sign_in_risk: RiskLevel::None,
             user_risk: RiskLevel::None,
             device: Some(&known.device),
             mfa: false,
             approved_app: false,
-            app_protection: AppProtection::NotProtected(&[]),
+            app_protection: client.protection(),
         })
     }
 
-    fn count(&self, decision: &moat_policy::conditional_access::AccessDecision) {
+    fn count(&self, decision: &AccessDecision) {
         if decision.outcomes.is_empty() {
             return;
         }
@@ -301,6 +315,14 @@ impl Devices {
 }
 
 impl Known {
+    fn holder(&self) -> Holder<'_> {
+        Holder {
+            device: self.id,
+            user: self.user.as_ref().map(|(id, groups)| (*id, groups.as_slice())),
+            managed: self.device.enrolled,
+        }
+    }
+
     fn subject(&self) -> Subject {
         match self.revoked {
             true => Subject::Revoked,

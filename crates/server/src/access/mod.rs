@@ -1,5 +1,6 @@
 //! The consequence: may the device behind this client certificate reach a corporate application?
 
+pub mod apps;
 mod load;
 mod memory;
 pub mod why;
@@ -12,20 +13,23 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use moat_model::app_protection::ACCESS_HEADER;
 use moat_policy::Reason;
 use rustls_pki_types::{CertificateDer, pem::PemObject as _};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
+use self::apps::Shown;
 use crate::{
     App,
     app::now,
+    app_protection::proof::Proof,
     error::{Error, Result},
     gateways,
     json::ApiError,
 };
 
-pub use memory::{Decision, Gateway, Memory};
+pub use memory::{Asked, Decision, Gateway, Memory};
 
 const CLIENT_CERTIFICATE: &str = "x-client-cert";
 /// The client's address, as the gateway saw it.
@@ -42,13 +46,26 @@ pub async fn check(State(app): State<App>, headers: HeaderMap) -> Result<Respons
         .and_then(|v| v.strip_prefix("Bearer "));
     let key = key.ok_or_else(|| Error::Unauthorized("a gateway sends Authorization: Bearer KEY".into()))?;
     let gateway = gateways::authenticate(&app, key.trim())?;
-    let certificate = headers.get(CLIENT_CERTIFICATE).and_then(certificate_of);
-    let fingerprint = certificate.map(|der| Sha256::digest(&der).into());
-    let ip = headers
-        .get(CLIENT_IP)
-        .and_then(|v| v.to_str().ok()?.parse::<IpAddr>().ok());
-    let decision = app.access.decide(gateway.application, fingerprint, ip, now());
+    let decision = app.access.decide(gateway.application, &asked(&app, &headers), now());
     Ok(answer(&app, &decision))
+}
+
+fn asked(app: &App, headers: &HeaderMap) -> Asked {
+    let certificate = headers.get(CLIENT_CERTIFICATE).and_then(certificate_of);
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    Asked {
+        certificate: certificate.map(|der| Sha256::digest(&der).into()),
+        ip: text(CLIENT_IP).and_then(|ip| ip.parse::<IpAddr>().ok()),
+        app: headers
+            .get(ACCESS_HEADER)
+            .filter(|value| !value.is_empty())
+            .map(|value| shown(app, value)),
+    }
+}
+
+fn shown(app: &App, value: &HeaderValue) -> Shown {
+    let proof = value.to_str().ok().and_then(|text| Proof::open(text, &app.keys.link));
+    proof.map_or(Shown::Unreadable, Shown::Proof)
 }
 
 /// A reason as people read it: the chain in one text, and what would change it.

@@ -247,6 +247,11 @@ impl World {
     /// Enrols a device that then speaks mutual TLS.
     pub async fn device(&self, name: &str, group: &str) -> Device {
         let new = json!({"lifetimeSeconds": 3600, "maxUses": 1, "management": "managed", "deviceGroup": group});
+        self.device_by(name, new).await
+    }
+
+    /// Enrols a device with such a token.
+    pub async fn device_by(&self, name: &str, new: Value) -> Device {
         let token = self.local(Method::POST, "/admin/enrollment-tokens", new).await;
         let key = rcgen::KeyPair::generate().unwrap();
         let csr = rcgen::CertificateParams::default()

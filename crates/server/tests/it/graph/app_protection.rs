@@ -17,9 +17,9 @@ pub fn app_policy(name: &str, action: &str) -> Value {
     })
 }
 
-const APPS: &str = "/beta/deviceAppManagement/iosManagedAppProtections";
+pub const APPS: &str = "/beta/deviceAppManagement/iosManagedAppProtections";
 
-async fn app_checks_in(device: &Device, wiped: Value) -> Value {
+pub async fn app_checks_in(device: &Device, wiped: Value) -> Value {
     let body = json!({"bundleId": "org.example.mail", "appVersion": "1.0", "sdkVersion": "1.0", "osVersion": "18.1",
         "deviceModel": "iPhone15,3", "deviceTag": "tag-1", "jailbroken": false, "wiped": wiped});
     let headers = [("content-type", "application/json")];

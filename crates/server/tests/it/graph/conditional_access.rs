@@ -5,30 +5,40 @@ use http::Method;
 use super::*;
 
 /// A gateway that asks about devices' certificates.
-struct Gateway<'a> {
+pub struct Gateway<'a> {
     world: &'a World,
+    pub id: String,
     key: String,
-    application: String,
+    pub application: String,
 }
 
 impl Gateway<'_> {
-    async fn ask(&self, device: &Device) -> Answer {
+    pub async fn ask(&self, device: &Device) -> Answer {
+        self.ask_with(device, &[]).await
+    }
+
+    /// The same with more headers.
+    pub async fn ask_with(&self, device: &Device, more: &[(&str, &str)]) -> Answer {
         let certificate: String = device.certificate.bytes().map(|byte| format!("%{byte:02X}")).collect();
         let bearer = format!("Bearer {}", self.key);
-        let headers = [
+        let mut headers = vec![
             ("authorization", bearer.as_str()),
             ("x-client-cert", certificate.as_str()),
         ];
+        headers.extend(more);
         self.world.send(Method::GET, "/access/check", &headers, "").await
     }
 }
 
-async fn gateway<'a>(world: &'a World, name: &str) -> Gateway<'a> {
-    let made = world
-        .local(Method::POST, "/admin/gateways", json!({"name": name}))
-        .await;
+pub async fn gateway<'a>(world: &'a World, name: &str) -> Gateway<'a> {
+    gateway_by(world, json!({"name": name})).await
+}
+
+pub async fn gateway_by(world: &World, body: Value) -> Gateway<'_> {
+    let made = world.local(Method::POST, "/admin/gateways", body).await;
     Gateway {
         world,
+        id: made["id"].as_str().unwrap().into(),
         key: made["key"].as_str().unwrap().into(),
         application: made["applicationId"].as_str().unwrap().into(),
     }
@@ -49,7 +59,7 @@ pub fn access_policy(name: &str, state: &str, users: Value, application: &str, c
     })
 }
 
-const ACCESS: &str = "/v1.0/identity/conditionalAccess/policies";
+pub const ACCESS: &str = "/v1.0/identity/conditionalAccess/policies";
 
 #[tokio::test]
 async fn a_device_that_is_not_compliant_stays_outside_until_it_is() {

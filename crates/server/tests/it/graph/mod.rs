@@ -1,5 +1,6 @@
 //! The Graph face, spoken to as clients speak.
 
+mod app_access;
 mod app_protection;
 mod compliance;
 mod conditional_access;
