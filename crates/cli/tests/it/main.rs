@@ -8,5 +8,6 @@ mod connections;
 mod console;
 mod console_live;
 mod full_disk;
+mod gateway;
 mod kill;
 mod server;

@@ -110,6 +110,28 @@ impl Client {
         }
     }
 
+    /// Any app with app protection on the device: one that is open now, if there is one.
+    pub fn any_app(holder: Holder<'_>, apps: Option<&Apps>, protection: &Protection, now: Timestamp) -> Self {
+        let registered = apps
+            .into_iter()
+            .flat_map(|apps| apps.registered.values().map(move |app| (apps, app)));
+        let mut because = vec![
+            Reason::new("No app with app protection checked in from this device.")
+                .remedy("Use an app that is managed by the organisation."),
+        ];
+        for (apps, app) in registered {
+            because = apps.refuse(app, holder, protection, now);
+            if because.is_empty() {
+                break;
+            }
+        }
+        Self {
+            kind: ClientAppType::MobileAppsAndDesktopClients,
+            protected: because.is_empty(),
+            because,
+        }
+    }
+
     pub fn protection(&self) -> AppProtection<'_> {
         match self.protected {
             true => AppProtection::Protected,

@@ -1,10 +1,15 @@
 //! SQL of what access decisions need.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use moat_model::{
-    DeviceId, GroupId, JailbreakLevel, Risk, Timestamp, app_protection::WipeOrderId, compliance::ComplianceState,
-    conditional_access::ApplicationId,
+    DeviceId, GroupId, JailbreakLevel, Risk, Timestamp,
+    app_protection::WipeOrderId,
+    compliance::ComplianceState,
+    conditional_access::{ApplicationId, LocationId, NamedLocation, RoleId},
 };
 use moat_policy::{
     conditional_access::Device,
@@ -14,13 +19,16 @@ use sqlx::{AnyConnection, FromRow};
 
 use super::{
     apps::{Apps, Protection, Registered},
-    memory::{Devices, Fingerprint, Gateway, Known, attributes, compliance, platform},
+    memory::{Devices, Fingerprint, Gateway, Known, Member, attributes, compliance, platform},
 };
 use crate::{
+    accounts,
     app_protection::lease,
     compliance::facts::{self, Fleet},
+    conditional_access::locations::location_of,
     error::{Error, Result},
     groups,
+    policies::{self, Kind},
 };
 
 #[derive(FromRow)]
@@ -50,13 +58,14 @@ pub async fn devices(connection: &mut AnyConnection, only: Option<DeviceId>) -> 
         .fetch_all(&mut *connection)
         .await?;
     let groups = groups_of_users(connection, &only, &rows).await?;
+    let roles = accounts::roles_of_users(connection).await?;
     let mut alerts = alerts(connection, &only).await?;
     let mut apps = apps(connection, &only).await?;
     let mut known = HashMap::with_capacity(rows.len());
     for row in rows {
         let because = alerts.remove(&row.id).unwrap_or_default();
         let apps = apps.remove(&row.id);
-        let device = device(row, because, &groups)?;
+        let device = device(row, because, &groups, &roles)?;
         known.insert(device.id, Arc::new(Known { apps, ..device }));
     }
     Ok(Devices {
@@ -75,15 +84,21 @@ fn ids(only: &str) -> (String, String) {
     }
 }
 
-fn device(row: DeviceColumns, alerts: Vec<ActiveAlert>, groups: &HashMap<String, Vec<GroupId>>) -> Result<Known> {
+fn device(
+    row: DeviceColumns,
+    alerts: Vec<ActiveAlert>,
+    groups: &HashMap<String, Vec<GroupId>>,
+    roles: &HashMap<String, Vec<RoleId>>,
+) -> Result<Known> {
     let risk: Risk = row.risk.parse().map_err(Error::internal)?;
     let state: ComplianceState = row.compliance_state.parse().map_err(Error::internal)?;
     let managed = row.management == "managed";
     let user = match &row.user_id {
-        Some(id) => Some((
-            id.parse().map_err(Error::internal)?,
-            groups.get(id).cloned().unwrap_or_default(),
-        )),
+        Some(id) => Some(Member {
+            id: id.parse().map_err(Error::internal)?,
+            groups: groups.get(id).cloned().unwrap_or_default(),
+            roles: roles.get(id).cloned().unwrap_or_default(),
+        }),
         None => None,
     };
     Ok(Known {
@@ -253,16 +268,30 @@ pub async fn protection(connection: &mut AnyConnection) -> Result<Protection> {
 
 /// Gateways in use, by the hash of their key.
 pub async fn gateways(connection: &mut AnyConnection) -> Result<HashMap<String, Arc<Gateway>>> {
-    let query = "SELECT key_hash, id, COALESCE(application_id, id), COALESCE(last_used_at, 0) FROM gateways WHERE disabled_at IS NULL";
-    let rows: Vec<(String, String, String, i64)> = sqlx::query_as(query).fetch_all(connection).await?;
+    let query = "SELECT key_hash, id, COALESCE(application_id, id), asserts_mfa, asserts_country, COALESCE(last_used_at, 0) \
+                 FROM gateways WHERE disabled_at IS NULL";
+    let rows: Vec<(String, String, String, i64, i64, i64)> = sqlx::query_as(query).fetch_all(connection).await?;
     let mut found = HashMap::with_capacity(rows.len());
-    for (hash, id, application, used_at) in rows {
+    for (hash, id, application, mfa, country, used_at) in rows {
         let gateway = Gateway {
             id,
             application: application.parse::<ApplicationId>().map_err(Error::internal)?,
+            asserts_mfa: mfa != 0,
+            asserts_country: country != 0,
             noted_at: used_at.into(),
         };
         found.insert(hash, Arc::new(gateway));
+    }
+    Ok(found)
+}
+
+/// Named locations that are countries.
+pub async fn countries(connection: &mut AnyConnection) -> Result<HashSet<LocationId>> {
+    let mut found = HashSet::new();
+    for row in policies::store::all(connection, Kind::NamedLocation).await? {
+        if matches!(location_of(&row)?, NamedLocation::Country(_)) {
+            found.insert(row.id.parse().map_err(Error::internal)?);
+        }
     }
     Ok(found)
 }

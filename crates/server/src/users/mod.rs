@@ -11,6 +11,7 @@ use crate::{
     caller::{Caller, Role},
     error::{Error, Result},
     odata::{Page, Query},
+    policies,
 };
 
 pub use store::UserRow;
@@ -109,12 +110,19 @@ pub async fn update(app: &App, caller: &Caller, key: &str, change: Change) -> Re
     Ok(user)
 }
 
-/// Deletes a user. Their devices stay, and are not compliant: their user does not exist.
+/// Deletes a user whom no policy names. Their devices stay, and are not compliant: their user does not exist.
 pub async fn delete(app: &App, caller: &Caller, key: &str) -> Result<()> {
     caller.require_any(WRITE)?;
     let mut tx = app.db.begin().await?;
     let user = store::find(&mut *tx, key).await?;
     let user = user.ok_or_else(|| Error::not_found("user", key.chars().take(80).collect::<String>()))?;
+    let policies = policies::store::naming(&mut tx, &user.id).await?;
+    if !policies.is_empty() {
+        let names = policies.join(", ");
+        return Err(Error::Conflict(format!(
+            "these policies name the user: {names}; change them first"
+        )));
+    }
     let devices = devices_of(&mut tx, &user).await?;
     store::delete(&mut tx, &user.id).await?;
     let change = audit::Change {
