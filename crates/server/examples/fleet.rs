@@ -52,6 +52,7 @@ async fn main() -> anyhow::Result<()> {
         .await?;
     }
     let (p50, p99) = decisions(&app);
+    let impact_ms = impact(&app).await?;
     println!(
         "{}",
         json!({
@@ -62,6 +63,7 @@ async fn main() -> anyhow::Result<()> {
             "conditional_access_policies": 20,
             "decision_p50_us": p50,
             "decision_p99_us": p99,
+            "impact_of_a_draft_ms": impact_ms,
         })
     );
     Ok(())
@@ -118,6 +120,18 @@ fn access_policy(n: usize) -> Value {
         },
         "grantControls": {"operator": "OR", "builtInControls": ["compliantDevice"]},
     })
+}
+
+/// What a draft would change for every device and one application, asked as an administrator asks it.
+async fn impact(app: &App) -> anyhow::Result<f64> {
+    let mut draft = access_policy(20);
+    draft["grantControls"]["builtInControls"] = json!(["mfa"]);
+    let body = json!({"policy": draft, "applicationId": uuid::Uuid::from_u128(7)});
+    let start = Instant::now();
+    let told = call(app, Method::POST, "/admin/conditional-access/impact", body).await?;
+    let took = start.elapsed();
+    anyhow::ensure!(told["devices"] == DEVICES, "{told}");
+    Ok(took.as_secs_f64() * 1e3)
 }
 
 async fn call(app: &App, method: Method, path: &str, body: Value) -> anyhow::Result<Value> {
