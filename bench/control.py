@@ -16,7 +16,7 @@ DNS = "192.0.2.10"
 SINKHOLE = "198.18.0.3"
 ADDITIONS = 100
 OTHERS = 100_000
-RUNS = 20
+RUNS = int(os.environ.get("RUNS", "1000"))
 
 
 def until(check, what, patience=30.0):
@@ -106,8 +106,9 @@ def jailbreak(work, pid):
             start = time.monotonic()
             until(lambda: corporate_status(context) == status, f"status {status}")
             times.append((time.monotonic() - start) * 1000)
-    return {"runs": RUNS, "first_403_p50_ms": quantile(closed, 50), "first_403_max_ms": max(closed),
-            "open_again_p50_ms": quantile(opened, 50), "open_again_max_ms": max(opened)}
+    return {"runs": RUNS, "first_403_p50_ms": quantile(closed, 50), "first_403_p99_ms": quantile(closed, 99),
+            "first_403_max_ms": max(closed), "open_again_p50_ms": quantile(opened, 50),
+            "open_again_p99_ms": quantile(opened, 99), "open_again_max_ms": max(opened)}
 
 
 def main():

@@ -2,7 +2,8 @@
 """A stand-in for an app with work data: app protection through the Python binding, HTTP and files by Python itself.
 
 It runs as one app of an enrolled device, with that device's certificate. Each command is one start of the app and prints
-one line of JSON. Exit status: 0 it was done, 3 work data is closed, 4 the server was not reached or refused, 2 wrong usage.
+one line of JSON. Exit status: 0 it was done, 3 work data or the application is closed, 4 the server was not reached or refused,
+2 wrong usage.
 """
 
 import argparse
@@ -49,6 +50,9 @@ def arguments():
     commands.add_parser("status", help="decide without the server")
     commands.add_parser("read", help="show the work data, without the server")
     commands.add_parser("write", help="replace the work data, without the server").add_argument("text")
+    reach = commands.add_parser("reach", help="fetch a page of a corporate application, without the server")
+    reach.add_argument("url")
+    reach.add_argument("--ca", type=pathlib.Path, required=True, help="the application's authority")
     commands.add_parser("remove", help="remove the work account from the app")
     return parser.parse_args()
 
@@ -126,6 +130,14 @@ class App:
         replace(self.data, sealed)
         return {**told(launch), "written": len(sealed)}, 0
 
+    def reach(self):
+        """Shows the gateway which app this is, where it is open, and leaves the rest to the gateway."""
+        launch, header = self.launch(), self.protection.access_header(self.now())
+        headers = {header.name: header.value} if header else {}
+        status, text = self.fetch(self.options.url, self.options.ca, headers=headers)
+        said = {**told(launch), "shown": header is not None, "status": status, "body": text.decode(errors="replace")}
+        return said, 0 if status == 200 else CLOSED
+
     def remove(self):
         removed = self.protection.wipe("The work account was removed from the app.", self.now())
         return {"removed": removed}, 0
@@ -155,21 +167,25 @@ class App:
         return launch
 
     def post(self, body):
-        url = urllib.parse.urlsplit(self.device["deviceUrl"])
         authority = self.options.server_ca or self.options.device / "ca.pem"
+        url = self.device["deviceUrl"].rstrip("/") + "/device/v1/apps/check-in"
+        status, text = self.fetch(url, authority, "POST", body, {"content-type": "application/json"})
+        if status != 200:
+            raise http.client.HTTPException(f"{status}: {text[:300].decode(errors='replace')}")
+        return text
+
+    def fetch(self, url, authority, method="GET", body=None, headers=None):
+        """Status and body, over TLS with the device's certificate."""
+        url = urllib.parse.urlsplit(url)
         tls = ssl.create_default_context(cafile=authority)
         tls.load_cert_chain(self.options.device / "device.pem", self.options.device / "device.key")
         connection = http.client.HTTPSConnection(url.hostname, url.port or 443, timeout=10, context=tls)
         try:
-            path = url.path.rstrip("/") + "/device/v1/apps/check-in"
-            connection.request("POST", path, body, {"content-type": "application/json"})
+            connection.request(method, url.path or "/", body, headers or {})
             answer = connection.getresponse()
-            text = answer.read()
+            return answer.status, answer.read()
         finally:
             connection.close()
-        if answer.status != 200:
-            raise http.client.HTTPException(f"{answer.status}: {text[:300].decode(errors='replace')}")
-        return text
 
     def keep(self):
         """A phone's app keeps this in the keychain; a stand-in has only a file."""

@@ -104,7 +104,7 @@ start_corporate_application() {
       internal;
       proxy_pass https://198.51.100.130:8443/access/check;
       proxy_ssl_trusted_certificate $work/server/ca.pem; proxy_ssl_verify on; proxy_ssl_name moat.demo.example;
-      proxy_pass_request_body off; proxy_set_header Content-Length "";
+      proxy_pass_request_headers off; proxy_pass_request_body off; proxy_set_header Content-Length "";
       include $work/gateway.conf;
     }
     location @closed { default_type text/plain; return 403 "\$moat_reason See \$moat_link\n"; }

@@ -8,7 +8,9 @@ mod clients;
 mod config;
 mod devices;
 mod enroll;
+mod gateways;
 mod indicators;
+mod nginx;
 mod output;
 mod serve;
 mod why;
@@ -59,7 +61,7 @@ enum Command {
     Administrator(administrators::Command),
     /// Reverse proxies that may ask whether a device may come in
     #[command(subcommand)]
-    Gateway(clients::GatewayCommand),
+    Gateway(gateways::GatewayCommand),
     /// Why a device is judged as it is, and what would change it
     Why(why::WhyArgs),
     /// Send one request to the APIs, as the administrator of this machine
@@ -103,7 +105,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Reports(command) => alerts::run_reports(command).await,
         Command::Client(command) => clients::run(command).await,
         Command::Administrator(command) => administrators::run(command).await,
-        Command::Gateway(command) => clients::run_gateway(command).await,
+        Command::Gateway(command) => gateways::run(command).await,
         Command::Why(args) => why::run(args).await,
         Command::Api(args) => api::run(args).await,
         Command::Settings(command) => config::run_settings(command).await,

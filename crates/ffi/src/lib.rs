@@ -15,8 +15,8 @@ mod time;
 mod verdict;
 
 pub use app_protection::{
-    AppIdentity, AppProtection, CheckInAnswer, LaunchAction, LaunchCondition, LaunchFinding, LaunchState, LocalState,
-    OpenAlert, OpenError, PinError, PinResult, PinStep, Remediation, ReplyError, StoreError, Wiped,
+    AccessHeader, AppIdentity, AppProtection, CheckInAnswer, LaunchAction, LaunchCondition, LaunchFinding, LaunchState,
+    LocalState, OpenAlert, OpenError, PinError, PinResult, PinStep, Remediation, ReplyError, StoreError, Wiped,
 };
 pub use event::Event;
 pub use order::{OrderAction, Outcome};

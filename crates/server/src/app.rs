@@ -127,6 +127,13 @@ impl Inner {
         Ok(())
     }
 
+    /// Commits a change of what apps with work data must hold to: no device is judged by it, but gateways ask for it.
+    pub async fn commit_app_policy(&self, tx: db::Transaction) -> crate::error::Result<()> {
+        self.access.commit(&self.db, tx, Vec::new()).await?;
+        self.hub.changed();
+        Ok(())
+    }
+
     /// Commits a change of people or groups that is about these devices: whose policies are whose may be different now.
     pub async fn commit_directory(
         &self,

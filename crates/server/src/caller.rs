@@ -1,6 +1,7 @@
 use std::fmt;
 
-use moat_model::DeviceId;
+use moat_model::{DeviceId, conditional_access::RoleId};
+use uuid::Uuid;
 
 use crate::error::{Error, Result};
 
@@ -133,6 +134,16 @@ impl AdministratorRole {
             Self::SecurityReader => "Security reader",
             Self::Helpdesk => "Helpdesk",
         }
+    }
+
+    /// Entra's id of the role, by which conditional access policies name it.
+    pub const fn template(self) -> RoleId {
+        RoleId(Uuid::from_u128(match self {
+            Self::Global => 0x62e9_0394_69f5_4237_9190_0121_7714_5e10,
+            Self::SecurityOperator => 0x5f22_22b1_57c3_48ba_8ad5_d475_9f1f_de6f,
+            Self::SecurityReader => 0x5d6b_6bb7_de71_4623_b4af_9638_0a35_2509,
+            Self::Helpdesk => 0x7298_27e3_9c14_49f7_bb1b_9608_f156_bbb8,
+        }))
     }
 
     pub const fn roles(self) -> &'static [Role] {

@@ -20,6 +20,8 @@ use crate::{
 const SILENCE_SCAN: Duration = Duration::from_secs(15);
 /// Between writing down what conditional access policies said.
 const RESULTS: Duration = Duration::from_secs(10);
+/// Between tries to read what access is decided from, after one that failed.
+const RECOVERY: Duration = Duration::from_secs(2);
 /// Devices judged in one transaction; others may write in between.
 const JUDGED_AT_ONCE: i64 = 200;
 const PURGE: Duration = Duration::from_secs(600);
@@ -35,6 +37,7 @@ pub async fn run(app: App, mailer: Option<Mailer>, mut stop: watch::Receiver<boo
             every(SILENCE_SCAN, || find_silent(&app, started)),
             every(PURGE, || purge(&app)),
             every(RESULTS, || store_results(&app)),
+            every(RECOVERY, || app.access.recover(&app.db)),
             judge_in_time(&app),
             act_in_time(&app),
             expire_indicators(&app)

@@ -55,6 +55,7 @@ mod serve;
 mod settings;
 mod users;
 
+pub use access::Asked;
 pub use accounts::setup_link;
 pub use app::{App, now};
 pub use caller::{Actor, Caller, Role};

@@ -16,8 +16,8 @@ use tower_http::{
 };
 
 use crate::{
-    Actor, App, Caller, access, accounts, admin, alerts, app_protection, bundles, clients, connectors, console,
-    devices, enrollment, gateways, graph as face, indicators,
+    Actor, App, Caller, access, accounts, admin, alerts, app_protection, bundles, clients, conditional_access,
+    connectors, console, devices, enrollment, gateways, graph as face, indicators,
     json::{self, MAX_BODY, MAX_JSON},
     outbox, reports, retire_list, rules,
 };
@@ -217,7 +217,11 @@ fn administration() -> Router<App> {
         .route("/clients", get(clients::admin::list).post(clients::admin::create))
         .route("/clients/{id}", delete(clients::admin::disable))
         .route("/gateways", get(gateways::admin_list).post(gateways::admin_create))
-        .route("/gateways/{id}", delete(gateways::admin_disable))
+        .route(
+            "/gateways/{id}",
+            delete(gateways::admin_disable).patch(gateways::admin_update),
+        )
+        .route("/conditional-access/impact", post(conditional_access::impact::impact))
         .route("/devices/{id}/revoke", post(devices::admin::revoke))
         .route("/devices/{id}/posture", post(devices::admin::request_posture))
         .route("/devices/{id}/why", get(devices::admin::why))

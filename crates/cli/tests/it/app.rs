@@ -14,6 +14,7 @@ use uniffi::{GenerateOptions, TargetLanguage, generate};
 use crate::{
     browser::jailbreak,
     client::{Client, Device},
+    gateway::Corporate,
     server::{Data, Server},
 };
 
@@ -109,6 +110,71 @@ async fn an_order_wipes_and_an_app_without_server_goes_by_its_lease() {
     assert_eq!(phone.app(&["read"])["refused"], "Wiped");
 }
 
+#[tokio::test]
+async fn an_app_with_app_protection_comes_in_through_nginx_and_a_browser_does_not() {
+    let data = Data::new();
+    let server = data.serve(&[]);
+    configure(&data);
+    let mut phone = Phone::enroll(&data, &server).await;
+    phone.reports(vec![clean()]).await;
+    let corporate = Corporate::start(&data, "corporate", &[]);
+    let application = data.json(&["gateway", "list"])["value"][0]["applicationId"].clone();
+    let policy = json!({
+        "displayName": "Apps only",
+        "state": "enabled",
+        "conditions": {
+            "clientAppTypes": ["all"],
+            "applications": {"includeApplications": [application]},
+            "users": {"includeUsers": ["All"]},
+        },
+        "grantControls": {"operator": "OR", "builtInControls": ["compliantApplication"]},
+    });
+    api(
+        &data,
+        "POST",
+        "/v1.0/identity/conditionalAccess/policies",
+        Some(&policy),
+    );
+
+    let ca = corporate.ca();
+    let reach = ["reach", corporate.url.as_str(), "--ca", ca.to_str().unwrap()];
+    let before = phone.app(&reach);
+    assert_eq!(
+        (&before["shown"], &before["status"]),
+        (&json!(false), &json!(302)),
+        "{before}"
+    );
+    phone.app(&["check-in"]);
+    let reached = phone.app(&reach);
+    assert_eq!(
+        (&reached["shown"], &reached["status"]),
+        (&json!(true), &json!(200)),
+        "{reached}"
+    );
+    assert!(
+        text(&reached["body"]).contains("the corporate application app=[]"),
+        "{reached}"
+    );
+    let browser = phone.browse(&corporate);
+    assert!(browser.contains("302"), "{browser}");
+    let page = phone.why(&browser);
+    assert!(page.contains("requires an app with an app protection policy"), "{page}");
+
+    // The app has not heard of it and shows what it has; the gateway's server knows better.
+    phone.reports(vec![jailbreak()]).await;
+    let closed = phone.app(&reach);
+    assert_eq!(
+        (&closed["action"], &closed["shown"], &closed["status"]),
+        (&json!("allow"), &json!(true), &json!(302)),
+        "{closed}"
+    );
+    assert_eq!(phone.app(&["open"])["action"], "block");
+    assert_eq!(phone.app(&reach)["shown"], false, "a closed app shows nothing");
+    phone.reports(vec![clean()]).await;
+    assert_eq!(phone.app(&["open"])["action"], "allow");
+    assert_eq!(phone.app(&reach)["status"], 200);
+}
+
 /// Ada, the connector, and a policy that blocks above Low. Answers the policy's id.
 pub fn configure(data: &Data) -> String {
     let ada = json!({"displayName": "Ada", "userPrincipalName": "ada@example.com"});
@@ -137,7 +203,7 @@ fn registration(data: &Data) -> Value {
 }
 
 /// `moat api METHOD PATH [JSON]`, which must succeed.
-fn api(data: &Data, method: &str, path: &str, body: Option<&Value>) -> Value {
+pub fn api(data: &Data, method: &str, path: &str, body: Option<&Value>) -> Value {
     let body = body.map(Value::to_string);
     let mut args = vec!["api", method, path];
     args.extend(body.as_deref());
@@ -148,14 +214,14 @@ fn api(data: &Data, method: &str, path: &str, body: Option<&Value>) -> Value {
 }
 
 /// An enrolled device with an app on it.
-struct Phone {
+pub struct Phone {
     folder: TempDir,
-    device: Device,
+    pub device: Device,
     connection: Client,
 }
 
 impl Phone {
-    async fn enroll(data: &Data, server: &Server) -> Self {
+    pub async fn enroll(data: &Data, server: &Server) -> Self {
         let token = data.json(&["enroll", "token", "--user", "ada@example.com"]);
         let address = server.url.trim_start_matches("https://").parse().unwrap();
         let mut client = Client::new(address, &data.ca(), None);
@@ -169,6 +235,29 @@ impl Phone {
             device,
             connection,
         }
+    }
+
+    /// Where its certificate and key are.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// A browser on the same device.
+    fn browse(&self, corporate: &Corporate) -> String {
+        corporate.browse(Some(self.folder()), &[])
+    }
+
+    /// The page that an answer's `Location` leads to.
+    fn why(&self, answer: &str) -> String {
+        let location = answer.lines().find_map(|line| line.strip_prefix("Location: "));
+        let location = location.unwrap_or_else(|| panic!("no link: {answer}")).trim();
+        let output = Command::new("curl")
+            .args(["-sS", "--cacert"])
+            .arg(self.folder().join("ca.pem"))
+            .arg(location)
+            .output()
+            .unwrap();
+        String::from_utf8(output.stdout).unwrap()
     }
 
     async fn reports(&mut self, events: Vec<DeviceEvent>) {

@@ -8,6 +8,7 @@ mod connections;
 mod console;
 mod console_live;
 mod full_disk;
+mod gateway;
 mod kill;
 mod mail;
 mod orders;

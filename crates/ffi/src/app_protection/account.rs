@@ -62,7 +62,7 @@ impl Account {
             .and_then(|signed| reply::verified(signed, &key).ok());
         let lease = lease.filter(|lease| lease.check_holder(device_id, &identity.bundle_id).is_ok());
         if lease.is_none() {
-            kept.lease = None;
+            (kept.lease, kept.access_proof) = (None, None);
         }
         Self {
             key,
@@ -118,9 +118,15 @@ impl Account {
         }
         self.asked = false;
         self.kept.receipt = None;
-        if let Reply::Lease { signed, lease } = &reply {
+        if let Reply::Lease {
+            signed,
+            lease,
+            access_proof,
+        } = &reply
+        {
             self.gate = Gate::Closed;
             self.kept.lease = Some(signed.clone());
+            self.kept.access_proof.clone_from(access_proof);
             self.kept.newest_lease = lease.issued_at;
             self.kept.latest_time_seen = lease.issued_at;
             self.forget_after(lease.issued_at.max(now));
@@ -245,6 +251,14 @@ impl Account {
         if self.due(time).is_some_and(is_passed) {
             self.kept.access.last_active = Some(time);
         }
+    }
+
+    /// What the app shows a gateway, and until when; none while its work data is closed, or without a fresh lease.
+    pub fn access_proof(&self, now: Timestamp) -> Option<(String, Timestamp)> {
+        let lease = self.lease.as_ref()?;
+        lease.check_expiry(self.time(now)).ok()?;
+        let proof = self.kept.access_proof.clone().filter(|_| self.gate >= Gate::Write)?;
+        Some((proof, lease.valid_until))
     }
 
     pub fn seal(&mut self, plain: &[u8]) -> Result<Vec<u8>, StoreError> {

@@ -19,6 +19,9 @@ pub(super) struct Kept {
     pub bundle_id: String,
     /// As the server signed it: it is verified again at each start.
     pub lease: Option<SignedLease>,
+    /// What gateways are shown while the lease is fresh.
+    #[serde(default)]
+    pub access_proof: Option<String>,
     /// `issued_at` of the newest lease ever accepted; an older one is a replay.
     pub newest_lease: Timestamp,
     pub latest_time_seen: Timestamp,
@@ -38,6 +41,7 @@ impl Kept {
             device_id,
             bundle_id: bundle_id.into(),
             lease: None,
+            access_proof: None,
             newest_lease: never,
             latest_time_seen: never,
             data_key: None,
@@ -101,6 +105,16 @@ mod tests {
         let bytes = kept().encode();
         let again = Kept::decode(&bytes, device(1), "org.example.Mail").unwrap();
         assert_eq!(again.encode(), bytes);
+    }
+
+    #[test]
+    fn what_an_older_version_kept_is_read() {
+        let json = String::from_utf8(serde_json::to_vec(&kept()).unwrap()).unwrap();
+        let older = json.replace("\"accessProof\":null,", "");
+        assert_ne!(older, json);
+        let checksum = format!("{:08x}\n", crc32fast::hash(older.as_bytes()));
+        let bytes = [PREFIX, checksum.as_bytes(), older.as_bytes()].concat();
+        assert!(Kept::decode(&bytes, device(1), MAIL).unwrap().access_proof.is_none());
     }
 
     #[test]

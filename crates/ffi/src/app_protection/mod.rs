@@ -13,7 +13,7 @@ use std::{
     time::SystemTime,
 };
 
-use moat_model::DeviceId;
+use moat_model::{DeviceId, app_protection::ACCESS_HEADER};
 
 pub use launch::{LaunchAction, LaunchCondition, LaunchFinding, LaunchState, OpenAlert, PinStep, Remediation, Wiped};
 pub use pin::{PinError, PinResult};
@@ -70,6 +70,15 @@ pub enum CheckInAnswer {
     },
     /// No policy is for this user and app. The old lease, if any, runs on: this word is not signed.
     NoLease { reason: String },
+}
+
+/// A header for the app's requests to corporate applications.
+#[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
+pub struct AccessHeader {
+    pub name: String,
+    pub value: String,
+    /// Check in before; afterwards gateways take the app for a browser.
+    pub valid_until: SystemTime,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, uniffi::Error)]
@@ -163,6 +172,19 @@ impl AppProtection {
                 valid_until: system_time(lease.valid_until),
             },
             Reply::NoLease { reason } => CheckInAnswer::NoLease { reason },
+        })
+    }
+
+    /// What the app sends along with each request to a corporate application, besides its device's certificate, so that policies
+    /// which require an app protection policy let it in. None while the last evaluation closes work data, and without a
+    /// fresh lease: check in. The gateway's server decides anew each time; this says only which app it is.
+    #[must_use]
+    pub fn access_header(&self, now: SystemTime) -> Option<AccessHeader> {
+        let (value, valid_until) = self.account().access_proof(timestamp(now))?;
+        Some(AccessHeader {
+            name: ACCESS_HEADER.into(),
+            value,
+            valid_until: system_time(valid_until),
         })
     }
 

@@ -1,7 +1,7 @@
 //! The server's answer to a check-in, from bytes that nobody is trusted for.
 
 use ed25519_dalek::{Signature, VerifyingKey};
-use moat_model::app_protection::{AppCheckInReply, Lease, LeaseError, MAX_LEASE, SignedLease};
+use moat_model::app_protection::{AppCheckInReply, Lease, LeaseError, MAX_ACCESS_PROOF, MAX_LEASE, SignedLease};
 
 /// A lease's quotes are escaped inside the reply; nothing honest is longer.
 const MAX_REPLY: usize = 4 * MAX_LEASE;
@@ -30,8 +30,15 @@ impl From<LeaseError> for ReplyError {
 }
 
 pub(super) enum Reply {
-    Lease { signed: SignedLease, lease: Box<Lease> },
-    NoLease { reason: String },
+    Lease {
+        signed: SignedLease,
+        lease: Box<Lease>,
+        /// What gateways are shown; none from a server that does not give any.
+        access_proof: Option<String>,
+    },
+    NoLease {
+        reason: String,
+    },
 }
 
 impl Reply {
@@ -45,11 +52,23 @@ impl Reply {
             Some(signed) => Self::Lease {
                 lease: Box::new(verified(&signed, key)?),
                 signed,
+                access_proof: reply.access_proof.map(usable).transpose()?,
             },
             None => Self::NoLease {
                 reason: reply.reason.unwrap_or_default(),
             },
         })
+    }
+}
+
+/// It goes into a header of the app's requests: nothing else may come in by it.
+fn usable(proof: String) -> Result<String, ReplyError> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    match !proof.is_empty() && proof.len() <= MAX_ACCESS_PROOF && proof.bytes().all(plain) {
+        true => Ok(proof),
+        false => Err(ReplyError::Malformed {
+            reason: format!("accessProof is not base64url of 1 to {MAX_ACCESS_PROOF} characters"),
+        }),
     }
 }
 

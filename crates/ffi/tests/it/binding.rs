@@ -53,6 +53,7 @@ fn the_swift_binding_has_what_apps_import() {
         "func evaluatePosture(probe: Probe) throws  -> Posture",
         "open class AppProtection",
         "func evaluate(now: Date, local: LocalState) -> LaunchState",
+        "func accessHeader(now: Date) -> AccessHeader?",
         "func unseal(sealed: Data) throws  -> Data",
     ] {
         assert!(swift.contains(text), "{text}");

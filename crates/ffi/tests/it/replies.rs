@@ -28,6 +28,12 @@ pub fn write(folder: &Path) {
     let mut altered = signed(&high(RemediationAction::Block), &key);
     altered.lease = altered.lease.replace("\"high\"", "\"secured\"");
     keep(folder, "altered", &reply(Some(altered)));
+    let mut odd = reply(Some(signed(&lease(), &key)));
+    odd.access_proof = Some("a\r\nX-Client-Mfa: true".into());
+    keep(folder, "odd-proof", &odd);
+    let mut without = reply(Some(signed(&lease(), &key)));
+    without.access_proof = None;
+    keep(folder, "without-proof", &without);
     let text = b"moat app lease\nnot JSON";
     let no_lease = SignedLease {
         lease: String::from_utf8(text.to_vec()).unwrap(),
@@ -209,6 +215,7 @@ fn signed(lease: &Lease, key: &SigningKey) -> SignedLease {
 fn reply(lease: Option<SignedLease>) -> AppCheckInReply {
     AppCheckInReply {
         registration_id: RegistrationId(Uuid::from_u128(1)),
+        access_proof: lease.is_some().then(|| "a-proof_1".into()),
         lease,
         reason: None,
     }

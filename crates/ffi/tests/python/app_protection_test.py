@@ -7,6 +7,7 @@ import pathlib
 import unittest
 
 from moat import (
+    AccessHeader,
     AppIdentity,
     AppProtection,
     CheckInAnswer,
@@ -181,6 +182,50 @@ class CheckIns(Case):
         self.assertIn("No app protection policy", app.answer.reason)
         self.assertEqual(app.action(), LaunchAction.ALLOW)
         self.assertEqual(app.action(after(days=2)), LaunchAction.BLOCK)
+
+
+class Gateways(Case):
+    """What the app shows where a policy requires an app protection policy."""
+
+    def header(self, app, now=None):
+        return app.moat.access_header(now or app.now)
+
+    def test_an_open_app_says_which_one_it_is_while_its_lease_is_fresh(self):
+        app = App("allowed")
+        self.assertIsNone(self.header(app), "before it asked")
+        app.launch()
+        shown = AccessHeader(name="X-Moat-App", value="a-proof_1", valid_until=after(minutes=15))
+        self.assertEqual(self.header(app), shown)
+        self.assertIsNone(self.header(app, after(minutes=15)))
+        app.restart()
+        self.assertIsNone(self.header(app), "each start asks anew")
+        app.launch()
+        self.assertEqual(self.header(app).value, "a-proof_1")
+        app.launch(after(minutes=20))
+        self.assertIsNone(self.header(app, NOW), "time does not go back")
+
+    def test_a_closed_app_says_nothing(self):
+        self.assertIsNone(self.header(App()))
+        app = App("allowed")
+        app.launch()
+        app.check_in("high")
+        self.assertIsNone(self.header(app))
+        app.launch()
+        self.assertIsNone(self.header(app))
+        app = App("pin")
+        app.write("mail")
+        self.assertIsNotNone(self.header(app), "mail may come in while the PIN is due")
+        app.moat.wipe("removed", NOW)
+        self.assertIsNone(self.header(app))
+
+    def test_only_what_fits_into_a_header_is_taken(self):
+        app = App()
+        app.send()
+        said = self.refused(ReplyError.Malformed, app.moat.handle_reply, reply("odd-proof"), NOW)
+        self.assertIn("accessProof", said)
+        app.check_in("without-proof")
+        self.assertEqual(app.action(), LaunchAction.ALLOW)
+        self.assertIsNone(self.header(app))
 
 
 class Launches(Case):

@@ -39,7 +39,17 @@ pub struct AppCheckInReply {
     /// None where no app protection policy is for this user and app: `reason` says why.
     pub lease: Option<SignedLease>,
     pub reason: Option<String>,
+    /// With a lease: what the app shows at a gateway, in the header [`ACCESS_HEADER`], to be known as this app. Opaque to the
+    /// app, base64url, and good for as long as the lease's `valid_until`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access_proof: Option<String>,
 }
+
+/// The request header in which an app shows its access proof.
+pub const ACCESS_HEADER: &str = "X-Moat-App";
+
+/// Longest access proof, in bytes.
+pub const MAX_ACCESS_PROOF: usize = 512;
 
 /// A lease's bytes and the server's signature over them (Ed25519, by the key that signs bundles).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

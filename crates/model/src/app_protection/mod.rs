@@ -10,7 +10,7 @@ mod settings;
 mod words;
 
 pub use apps::{AppGroup, AppIdentifier, AppManagementLevels, InvalidAppManagementLevels};
-pub use check_in::{AppCheckIn, AppCheckInReply, SignedLease, WipeReceipt};
+pub use check_in::{ACCESS_HEADER, AppCheckIn, AppCheckInReply, MAX_ACCESS_PROOF, SignedLease, WipeReceipt};
 pub use lease::{
     AgentState, AlertRef, LEASE_VERSION, Lease, LeaseError, MAX_LEASE, RegistrationId, ThreatReports, ThreatSource,
     WipeOrderId,

@@ -57,6 +57,16 @@ words! {
 }
 
 words! {
+    /// What a gateway does when Moat does not answer it.
+    OnUnreachable {
+        /// It lets nobody in.
+        Closed => "closed",
+        /// It lets in whoever shows a certificate of Moat's authority, and says so in a header.
+        Open => "open",
+    }
+}
+
+words! {
     DevicePlatform {
         Android => "android",
         IOs => "iOS",

@@ -55,6 +55,20 @@ impl PolicySet {
         }
     }
 
+    /// Whether [`Self::evaluate`] would allow the sign-in. Allocates nothing.
+    #[must_use]
+    pub fn allows(&self, sign_in: &SignIn<'_>) -> bool {
+        let conditions = self.conditions.met_by(sign_in);
+        let held = ControlSet::met_by(sign_in);
+        self.policies.iter().enumerate().all(|(position, policy)| {
+            if !policy.enforced || policy.unmet(held).is_empty() {
+                return true;
+            }
+            self.first_unmet(position, policy, &conditions, |policy| policy.is_for(sign_in.device))
+                != AnalysisReason::NotSet
+        })
+    }
+
     /// Why the policy closed access, or as report-only would have. None when it did not, and for an outcome of another set.
     #[must_use]
     pub fn reason(&self, outcome: &PolicyOutcome, sign_in: &SignIn<'_>) -> Option<Reason> {

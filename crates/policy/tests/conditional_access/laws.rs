@@ -133,6 +133,7 @@ proptest! {
     #[test]
     fn a_decision_is_what_the_oracle_says(policies in policies(), facts in facts()) {
         let decision = compile(&policies).evaluate(&facts.sign_in());
+        prop_assert_eq!(compile(&policies).allows(&facts.sign_in()), decision.allowed);
         let verdict = oracle::evaluate(&policies, &locations(), &facts.sign_in());
         let told: Vec<_> = decision.outcomes.iter().map(|outcome| (outcome.policy, outcome.result, outcome.analysis_reason)).collect();
         prop_assert_eq!(told, verdict.policies);

@@ -4,29 +4,42 @@
 //! never older than the last finished refresh. Whoever changes something is answered after the refresh.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap, HashSet},
     net::IpAddr,
-    sync::{Arc, Mutex, PoisonError, RwLock, atomic::AtomicI64},
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicBool, AtomicI64, Ordering},
+    },
 };
 
 use moat_model::{
     DeviceId, GroupId, PolicyId, Risk, Timestamp, UserId,
     compliance::ComplianceState,
-    conditional_access::{ApplicationId, ClientAppType, DeviceAttributes, DevicePlatform, PolicyResult, RiskLevel},
+    conditional_access::{
+        ApplicationId, ConditionalAccessPolicy, CountryCode, DeviceAttributes, DevicePlatform, LocationId, LocationRef,
+        PolicyResult, RiskLevel, RoleId,
+    },
 };
 use moat_policy::{
     Reason,
     access::{self, Subject},
-    conditional_access::{AppProtection, Compliance, Device, PolicySet, Resource, SignIn, User},
+    conditional_access::{AccessDecision, Compliance, Device, PolicySet, Resource, SignIn, User},
     risk::ActiveAlert,
 };
 use serde_json::{Value, json};
 use sqlx::AnyConnection;
 
-use super::load;
+use super::{
+    apps::{Apps, Client, Holder, Protection, Shown},
+    impact::Snapshot,
+    load,
+};
 use crate::{
     compliance::assess::{self, Verdict},
-    conditional_access,
+    conditional_access::{
+        self,
+        notes::{Knowledge, notes},
+    },
     db::{Db, Transaction},
     error::Result,
 };
@@ -39,11 +52,16 @@ pub struct Memory {
     devices: RwLock<Devices>,
     gateways: RwLock<HashMap<String, Arc<Gateway>>>,
     policies: RwLock<Arc<PolicySet>>,
+    protection: RwLock<Arc<Protection>>,
+    /// Named locations that are countries.
+    countries: RwLock<HashSet<LocationId>>,
     /// What policies said since the last flush.
     results: Mutex<HashMap<(PolicyId, PolicyResult), u64>>,
     /// The same of all time.
     totals: RwLock<HashMap<(String, String), i64>>,
     refreshing: tokio::sync::Mutex<()>,
+    /// What is here is what the database holds. Until then, and after a reading that failed, nobody comes in.
+    current: AtomicBool,
 }
 
 #[derive(Default)]
@@ -58,6 +76,10 @@ pub struct Gateway {
     pub id: String,
     /// What it protects, as conditional access policies name it.
     pub application: ApplicationId,
+    /// Its word counts for a second factor.
+    pub asserts_mfa: bool,
+    /// Its word counts for the country.
+    pub asserts_country: bool,
     /// When the use was noted last, in microseconds.
     pub noted_at: AtomicI64,
 }
@@ -70,9 +92,32 @@ pub struct Known {
     pub risk: Risk,
     /// The alerts behind a High risk.
     pub because: Vec<ActiveAlert>,
-    pub user: Option<(UserId, Vec<GroupId>)>,
+    pub user: Option<Member>,
     pub platform: Option<DevicePlatform>,
+    /// Apps with app protection that checked in from it.
+    pub apps: Option<Arc<Apps>>,
     pub device: Device,
+}
+
+/// A user with everything that policies can be assigned by.
+#[derive(Debug, Clone)]
+pub struct Member {
+    pub id: UserId,
+    pub groups: Vec<GroupId>,
+    pub roles: Vec<RoleId>,
+}
+
+/// What a gateway tells of a request.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Asked {
+    /// Of the client's certificate.
+    pub certificate: Option<Fingerprint>,
+    pub ip: Option<IpAddr>,
+    /// None: no app showed anything.
+    pub app: Option<Shown>,
+    /// The user showed a second factor.
+    pub mfa: bool,
+    pub country: Option<CountryCode>,
 }
 
 /// May this device reach this application?
@@ -88,6 +133,20 @@ impl Memory {
     /// Reads everything.
     pub async fn refresh(&self, db: &Db) -> Result<()> {
         let _one = self.refreshing.lock().await;
+        let read = self.read_all(db).await;
+        self.current.store(read.is_ok(), Ordering::Release);
+        read
+    }
+
+    /// Reads everything again after a reading that failed.
+    pub async fn recover(&self, db: &Db) -> Result<()> {
+        match self.current.load(Ordering::Acquire) {
+            true => Ok(()),
+            false => self.refresh(db).await,
+        }
+    }
+
+    async fn read_all(&self, db: &Db) -> Result<()> {
         let mut connection = db.read().acquire().await?;
         self.read_policies(&mut connection).await?;
         let devices = load::devices(&mut connection, None).await?;
@@ -95,6 +154,14 @@ impl Memory {
         *write(&self.totals) = load::results(&mut connection).await?;
         *write(&self.devices) = devices;
         Ok(())
+    }
+
+    /// After a reading that failed only a whole one makes it current again.
+    fn doubt<T>(&self, read: Result<T>) -> Result<T> {
+        if read.is_err() {
+            self.current.store(false, Ordering::Release);
+        }
+        read
     }
 
     /// Reads one device and its certificates.
@@ -124,6 +191,10 @@ impl Memory {
     /// Reads the gateways.
     pub async fn refresh_gateways(&self, db: &Db) -> Result<()> {
         let _one = self.refreshing.lock().await;
+        self.doubt(self.read_gateways(db).await)
+    }
+
+    async fn read_gateways(&self, db: &Db) -> Result<()> {
         let mut connection = db.read().acquire().await?;
         *write(&self.gateways) = load::gateways(&mut connection).await?;
         Ok(())
@@ -135,7 +206,8 @@ impl Memory {
             return self.refresh(db).await;
         }
         for id in ids {
-            self.refresh_device(db, *id).await?;
+            // Those after it would stay as they were.
+            self.doubt(self.refresh_device(db, *id).await)?;
         }
         Ok(())
     }
@@ -146,13 +218,19 @@ impl Memory {
         let _one = self.refreshing.lock().await;
         tx.commit().await?;
         write(&self.devices).judge(verdicts);
-        let mut connection = db.read().acquire().await?;
-        self.read_policies(&mut connection).await
+        let read = async {
+            let mut connection = db.read().acquire().await?;
+            self.read_policies(&mut connection).await
+        };
+        self.doubt(read.await)
     }
 
     async fn read_policies(&self, connection: &mut AnyConnection) -> Result<()> {
         let set = conditional_access::compile(connection).await?;
+        let protection = load::protection(connection).await?;
         *write(&self.policies) = Arc::new(set);
+        *write(&self.protection) = Arc::new(protection);
+        *write(&self.countries) = load::countries(connection).await?;
         Ok(())
     }
 
@@ -165,15 +243,29 @@ impl Memory {
         read(&self.gateways).get(key_hash).cloned()
     }
 
-    /// Decides for a certificate that a gateway passed on. A certificate that is not one of ours, byte for byte, is a stranger's.
-    pub fn decide(
-        &self,
-        application: ApplicationId,
-        certificate: Option<Fingerprint>,
-        ip: Option<IpAddr>,
-        now: Timestamp,
-    ) -> Decision {
-        let known = certificate.and_then(|fingerprint| {
+    /// What keeps a policy from doing at gateways what it says.
+    pub fn notes(&self, policy: &ConditionalAccessPolicy) -> Vec<String> {
+        let mut known = Knowledge::default();
+        for gateway in read(&self.gateways).values() {
+            known.applications.insert(gateway.application);
+            known.mfa |= gateway.asserts_mfa;
+            known.country |= gateway.asserts_country;
+        }
+        let locations = policy.conditions.locations.clone().unwrap_or_default();
+        let named = locations
+            .include_locations
+            .into_iter()
+            .chain(locations.exclude_locations);
+        let by_country = read(&self.countries);
+        let by_country = named
+            .into_iter()
+            .any(|location| matches!(location, LocationRef::Location(id) if by_country.contains(&id)));
+        notes(policy, &known, by_country)
+    }
+
+    /// Decides for a request that a gateway tells of. A certificate that is not one of ours, byte for byte, is a stranger's.
+    pub fn decide(&self, application: ApplicationId, asked: &Asked, now: Timestamp) -> Decision {
+        let known = asked.certificate.and_then(|fingerprint| {
             let devices = read(&self.devices);
             let (not_after, id) = devices.certificates.get(&fingerprint)?;
             Some((*not_after, Arc::clone(devices.known.get(id)?)))
@@ -181,10 +273,20 @@ impl Memory {
         let Some((not_after, known)) = known else {
             return Decision::baseline(None, &Subject::Unknown);
         };
+        if !self.current.load(Ordering::Acquire) {
+            return Decision::unreadable(known.id);
+        }
         if not_after <= now {
             return Decision::baseline(Some(known.id), &Subject::CertificateExpired { at: not_after });
         }
-        self.judge(application, &known, ip)
+        let client = match asked.app {
+            None => Client::BROWSER,
+            Some(shown) => {
+                let protection = Arc::clone(&read(&self.protection));
+                Client::judge(shown, known.holder(), known.apps.as_deref(), &protection, now)
+            }
+        };
+        self.judge(application, &known, asked, &client)
     }
 
     /// Decides for a device and everything that gateways protect: its reasons are those of all applications, each once.
@@ -192,13 +294,12 @@ impl Memory {
         let Some(known) = read(&self.devices).known.get(&id).cloned() else {
             return Decision::baseline(None, &Subject::Unknown);
         };
+        if !self.current.load(Ordering::Acquire) {
+            return Decision::unreadable(id);
+        }
         let mut standing = Decision::baseline(Some(id), &known.subject());
-        let applications: Vec<_> = read(&self.gateways)
-            .values()
-            .map(|gateway| gateway.application)
-            .collect();
-        for application in applications {
-            let decision = self.evaluate(application, &known, None);
+        for application in self.applications() {
+            let decision = self.evaluate(application, &known, &Asked::default(), &Client::BROWSER);
             standing.allowed &= decision.allowed;
             for reason in decision.reasons {
                 if !standing.reasons.contains(&reason) {
@@ -209,9 +310,9 @@ impl Memory {
         standing
     }
 
-    fn judge(&self, application: ApplicationId, known: &Known, ip: Option<IpAddr>) -> Decision {
+    fn judge(&self, application: ApplicationId, known: &Known, asked: &Asked, client: &Client) -> Decision {
         let baseline = Decision::baseline(Some(known.id), &known.subject());
-        let decision = self.evaluate(application, known, ip);
+        let decision = self.evaluate(application, known, asked, client);
         self.count(&decision);
         Decision {
             device: Some(known.id),
@@ -220,35 +321,27 @@ impl Memory {
         }
     }
 
-    fn evaluate(
-        &self,
-        application: ApplicationId,
-        known: &Known,
-        ip: Option<IpAddr>,
-    ) -> moat_policy::conditional_access::AccessDecision {
-        let user = known.user.as_ref().map(|(id, groups)| User {
-            id: *id,
-            groups,
-            roles: &[],
-            guest: false,
-        });
-        self.policies().evaluate(&SignIn {
-            user,
-            resource: Resource::Application(application),
-            platform: known.platform,
-            client_app: Some(ClientAppType::Browser),
-            ip,
-            country: None,
-            sign_in_risk: RiskLevel::None,
-            user_risk: RiskLevel::None,
-            device: Some(&known.device),
-            mfa: false,
-            approved_app: false,
-            app_protection: AppProtection::NotProtected(&[]),
-        })
+    fn evaluate(&self, application: ApplicationId, known: &Known, asked: &Asked, client: &Client) -> AccessDecision {
+        self.policies().evaluate(&known.sign_in(application, asked, client))
     }
 
-    fn count(&self, decision: &moat_policy::conditional_access::AccessDecision) {
+    /// Everything that decisions are made from, as it is now.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            known: read(&self.devices).known.values().cloned().collect(),
+            protection: Arc::clone(&read(&self.protection)),
+            before: self.policies(),
+        }
+    }
+
+    /// What gateways protect, each once.
+    pub fn applications(&self) -> Vec<ApplicationId> {
+        let all = read(&self.gateways);
+        let all: BTreeSet<_> = all.values().map(|gateway| gateway.application).collect();
+        all.into_iter().collect()
+    }
+
+    fn count(&self, decision: &AccessDecision) {
         if decision.outcomes.is_empty() {
             return;
         }
@@ -301,7 +394,39 @@ impl Devices {
 }
 
 impl Known {
-    fn subject(&self) -> Subject {
+    /// Nothing tells the risks of sign-ins and users, or approves apps.
+    pub fn sign_in<'a>(&'a self, application: ApplicationId, asked: &Asked, client: &'a Client) -> SignIn<'a> {
+        let user = self.user.as_ref().map(|member| User {
+            id: member.id,
+            groups: &member.groups,
+            roles: &member.roles,
+            guest: false,
+        });
+        SignIn {
+            user,
+            resource: Resource::Application(application),
+            platform: self.platform,
+            client_app: Some(client.kind),
+            ip: asked.ip,
+            country: asked.country,
+            sign_in_risk: RiskLevel::None,
+            user_risk: RiskLevel::None,
+            device: Some(&self.device),
+            mfa: asked.mfa,
+            approved_app: false,
+            app_protection: client.protection(),
+        }
+    }
+
+    pub fn holder(&self) -> Holder<'_> {
+        Holder {
+            device: self.id,
+            user: self.user.as_ref().map(|member| (member.id, member.groups.as_slice())),
+            managed: self.device.enrolled,
+        }
+    }
+
+    pub fn subject(&self) -> Subject {
         match self.revoked {
             true => Subject::Revoked,
             false => Subject::Known(access::Device {
@@ -313,8 +438,18 @@ impl Known {
 }
 
 impl Decision {
+    fn unreadable(device: DeviceId) -> Self {
+        let reason = Reason::new("The server could not read its policies, so nobody comes in.")
+            .remedy("Ask your administrator to look into the server's log.");
+        Self {
+            device: Some(device),
+            allowed: false,
+            reasons: vec![reason],
+        }
+    }
+
     /// What holds without any policy: strangers, revoked devices and High risk stay outside.
-    fn baseline(device: Option<DeviceId>, subject: &Subject) -> Self {
+    pub fn baseline(device: Option<DeviceId>, subject: &Subject) -> Self {
         let decision = access::evaluate(subject);
         Self {
             device,
@@ -367,4 +502,58 @@ fn read<T>(lock: &RwLock<T>) -> std::sync::RwLockReadGuard<'_, T> {
 
 fn write<T>(lock: &RwLock<T>) -> std::sync::RwLockWriteGuard<'_, T> {
     lock.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{App, Config, DataFolder, app::now};
+
+    #[tokio::test]
+    async fn nobody_comes_in_while_policies_cannot_be_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let app = App::open(DataFolder::open(folder.path()).unwrap(), Config::default())
+            .await
+            .unwrap();
+        let run = async |query: &'static str| {
+            let mut tx = app.db.begin().await.unwrap();
+            sqlx::query(query).execute(&mut *tx).await.unwrap();
+            tx.commit().await.unwrap();
+        };
+        run("INSERT INTO devices (id, name, os_platform, os_version, model, agent_version, management, device_group, enrolled_at, \
+             last_seen_at, last_ip, last_external_ip, web_protection, bundle_version, jailbreak_level, risk, acknowledged_seq, \
+             dropped_events) VALUES ('00000000-0000-4000-8000-000000000001', '', '', '', '', '', 'managed', '', 0, 0, '', '', \
+             'on', 1, 'none', 'None', 0, 0)")
+        .await;
+        run("INSERT INTO device_certificates (fingerprint, device_id, serial, created_at, not_after) VALUES \
+             ('0101010101010101010101010101010101010101010101010101010101010101', '00000000-0000-4000-8000-000000000001', '', 0, \
+             9223372036854775807)")
+        .await;
+        let memory = Memory::default();
+        let asked = Asked {
+            certificate: Some([1; 32]),
+            ..Asked::default()
+        };
+        let decide = || memory.decide(ApplicationId(uuid::Uuid::from_u128(1)), &asked, now());
+        assert!(!decide().allowed, "nothing was read yet");
+        memory.refresh(&app.db).await.unwrap();
+        assert!(decide().allowed);
+
+        run(
+            "INSERT INTO policies (id, kind, display_name, version, body, created_at, updated_at) VALUES \
+             ('00000000-0000-4000-8000-000000000002', 'conditionalAccess', 'p', 1, 'damaged', 0, 0)",
+        )
+        .await;
+        let tx = app.db.begin().await.unwrap();
+        assert!(memory.commit(&app.db, tx, Vec::new()).await.is_err());
+        let closed = decide();
+        assert!(!closed.allowed && closed.reasons[0].text.contains("could not read its policies"));
+        assert!(memory.recover(&app.db).await.is_err());
+        assert!(!decide().allowed);
+        run("DELETE FROM policies").await;
+        memory.refresh_gateways(&app.db).await.unwrap();
+        assert!(!decide().allowed, "a part that can be read is not the whole");
+        memory.recover(&app.db).await.unwrap();
+        assert!(decide().allowed);
+    }
 }

@@ -6,21 +6,24 @@ mod password;
 pub mod session;
 mod store;
 
-use std::net::IpAddr;
+use std::{collections::HashMap, net::IpAddr};
 
+use moat_model::conditional_access::RoleId;
 use serde::Serialize;
 use serde_json::{Value, json};
+use sqlx::AnyConnection;
 
 use crate::{
     App,
     app::now,
     audit,
     caller::{Actor, AdministratorRole, Caller, Role},
+    conditional_access,
     db::Transaction,
     error::{Error, Result},
     json::{ApiError, Body},
     rate_limit::address_key,
-    secret,
+    secret, users,
 };
 
 pub use password::Hashing;
@@ -95,7 +98,7 @@ pub async fn set_up(app: &App, token: &str, name: &str, password: &str) -> Resul
     };
     let role = AdministratorRole::Global;
     insert(&mut tx, &actor, &id, name, role, &hash).await?;
-    tx.commit().await?;
+    commit(app, tx).await?;
     session::open(app, &id, name, role, None).await
 }
 
@@ -122,6 +125,19 @@ async fn insert(
     audit::record(tx, actor, change).await
 }
 
+/// The directory roles of users: those of the administrator of the same name, by the user's id. Names compare without
+/// regard to case.
+pub async fn roles_of_users(connection: &mut AnyConnection) -> Result<HashMap<String, Vec<RoleId>>> {
+    let mut roles: HashMap<String, Vec<RoleId>> = HashMap::new();
+    for (name, role) in store::names_and_roles(&mut *connection).await? {
+        let role: AdministratorRole = role.parse()?;
+        if let Some(user) = users::store::find(&mut *connection, &name).await? {
+            roles.entry(user.id).or_default().push(role.template());
+        }
+    }
+    Ok(roles)
+}
+
 /// Everyone who may sign in.
 pub async fn list(app: &App, caller: &Caller) -> Result<Vec<store::AdministratorRow>> {
     caller.require_any(&[Role::MoatAdministrate])?;
@@ -141,8 +157,14 @@ pub async fn add(app: &App, caller: &Caller, name: &str, role: AdministratorRole
     }
     let id = uuid::Uuid::now_v7().to_string();
     insert(&mut tx, &caller.actor, &id, name, role, &hash).await?;
+    commit(app, tx).await
+}
+
+/// Commits a new administrator, who as a user of the directory may fall under other policies now.
+async fn commit(app: &App, mut tx: Transaction) -> Result<()> {
+    conditional_access::check_lock_out(&mut tx).await?;
     tx.commit().await?;
-    Ok(())
+    app.access.refresh(&app.db).await
 }
 
 /// Gives an administrator another password and ends the sessions of the old one; tells how many.

@@ -1,5 +1,5 @@
 use moat_model::Timestamp;
-use sqlx::FromRow;
+use sqlx::{AnyConnection, FromRow};
 
 use crate::{
     app::now,
@@ -43,6 +43,11 @@ pub async fn find(db: &Db, name: &str) -> Result<Option<AdministratorRow>> {
 pub async fn list(db: &Db) -> Result<Vec<AdministratorRow>> {
     let query = "SELECT id, name, password_hash, role, created_at FROM administrators WHERE disabled_at IS NULL ORDER BY name LIMIT 1000";
     Ok(sqlx::query_as(query).fetch_all(db.read()).await?)
+}
+
+pub async fn names_and_roles(connection: &mut AnyConnection) -> Result<Vec<(String, String)>> {
+    let query = "SELECT name, role FROM administrators WHERE disabled_at IS NULL ORDER BY id";
+    Ok(sqlx::query_as(query).fetch_all(connection).await?)
 }
 
 pub async fn is_taken(tx: &mut Transaction, name: &str) -> Result<bool> {

@@ -3,7 +3,7 @@
 use axum::{Json, extract::State};
 use moat_model::app_protection::{AppCheckIn, AppCheckInReply, WipeReceipt};
 
-use super::{lease, registrations};
+use super::{lease, proof::Proof, registrations};
 use crate::{
     App,
     app::now,
@@ -41,10 +41,11 @@ async fn answer(app: &App, device: &DeviceRow, body: &AppCheckIn) -> Result<AppC
     let managed = device.management == "managed";
     let lease = lease::lease(&mut tx, app, id, registration, &body.bundle_id, managed).await?;
     tx.commit().await.map_err(Error::from)?;
-    app.hub.changed();
+    app.device_changed(id).await?;
     Ok(match lease {
         Ok(lease) => AppCheckInReply {
             registration_id: registration,
+            access_proof: Some(Proof::of(&lease).seal(&app.keys.link)),
             lease: Some(lease::sign(app, &lease)?),
             reason: None,
         },
@@ -52,6 +53,7 @@ async fn answer(app: &App, device: &DeviceRow, body: &AppCheckIn) -> Result<AppC
             registration_id: registration,
             lease: None,
             reason: Some(reason),
+            access_proof: None,
         },
     })
 }
@@ -79,6 +81,8 @@ async fn last_order(app: &App, device: &DeviceRow, body: &AppCheckIn) -> Result<
         registration_id: registration,
         lease,
         reason,
+        // The device is out, and its app with it.
+        access_proof: None,
     })
 }
 
@@ -97,10 +101,12 @@ async fn take_receipt(
             .bind(registration.to_string());
         query.execute(&mut **tx).await?;
     }
-    let query = sqlx::query("UPDATE app_registrations SET wiped_at = $1, wipe_reason = $2 WHERE id = $3");
+    let query =
+        sqlx::query("UPDATE app_registrations SET wiped_at = $1, wipe_reason = $2, wipe_noted_at = $3 WHERE id = $4");
     let query = query
         .bind(receipt.at.min(now()).as_micros())
         .bind(receipt.reason.clone())
+        .bind(now().as_micros())
         .bind(registration.to_string());
     query.execute(&mut **tx).await?;
     let change = audit::Change {

@@ -1,6 +1,6 @@
 //! What one app on one device may do, signed, so that it also knows without the server.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use ed25519_dalek::Signer as _;
 use moat_model::{
@@ -30,51 +30,62 @@ use crate::{
 /// How long a lease answers without asking again.
 const LIFETIME: Duration = Duration::from_secs(15 * 60);
 
-/// A policy with whom it is for.
+/// A policy, ready to be applied.
+#[derive(Debug)]
 pub struct Applying {
     pub id: PolicyId,
     pub name: String,
     pub body: Body,
+    targets: Vec<Target>,
 }
 
-/// The policies that are for this app of this user: assigned to the user's groups, naming the app, for such devices.
+impl Applying {
+    /// Whether it is for this app of a user in these groups: assigned to one of them, naming the app, for such devices.
+    pub fn is_for(&self, user_groups: &[GroupId], bundle_id: &str, managed: bool) -> bool {
+        let subject = Subject {
+            user_groups: Some(user_groups),
+            device_groups: None,
+        };
+        assignment::evaluate(&self.targets, subject).applies()
+            && self.body.app_group_type.covers(&self.body.apps, bundle_id)
+            && self.body.targeted_app_management_levels.cover(managed)
+    }
+}
+
+/// Every app protection policy.
+pub async fn policies(connection: &mut AnyConnection) -> Result<Vec<Applying>> {
+    let mut by_policy: HashMap<String, Vec<Target>> = HashMap::new();
+    for (policy, target) in targets::all(&mut *connection).await? {
+        by_policy.entry(policy).or_default().push(target);
+    }
+    let read = |row: policies::PolicyRow| {
+        Ok(Applying {
+            id: row.id.parse().map_err(Error::internal)?,
+            body: Body::of(&row)?,
+            targets: by_policy.remove(&row.id).unwrap_or_default(),
+            name: row.display_name,
+        })
+    };
+    let rows = policies::store::all(&mut *connection, Kind::AppProtection).await?;
+    rows.into_iter().map(read).collect()
+}
+
+/// The policies that are for this app of this user.
 pub async fn applying(
     connection: &mut AnyConnection,
     user_groups: &[GroupId],
     bundle_id: &str,
     managed: bool,
 ) -> Result<Vec<Applying>> {
-    let mut found = Vec::new();
-    let all_targets: Vec<(String, Target)> = targets::all(&mut *connection).await?;
-    let subject = Subject {
-        user_groups: Some(user_groups),
-        device_groups: None,
-    };
-    for row in policies::store::all(&mut *connection, Kind::AppProtection).await? {
-        let body = Body::of(&row)?;
-        let targets: Vec<Target> = all_targets
-            .iter()
-            .filter(|(policy, _)| *policy == row.id)
-            .map(|(_, target)| *target)
-            .collect();
-        let applies = assignment::evaluate(&targets, subject).applies()
-            && body.app_group_type.covers(&body.apps, bundle_id)
-            && body.targeted_app_management_levels.cover(managed);
-        if applies {
-            found.push(Applying {
-                id: row.id.parse().map_err(Error::internal)?,
-                name: row.display_name,
-                body,
-            });
-        }
-    }
+    let mut found = policies(connection).await?;
+    found.retain(|policy| policy.is_for(user_groups, bundle_id, managed));
     Ok(found)
 }
 
 /// The settings of several policies in one; none without a policy.
-pub fn effective(applying: &[Applying]) -> Option<EffectiveSettings> {
+pub fn effective<'a>(applying: impl IntoIterator<Item = &'a Applying>) -> Option<EffectiveSettings> {
     let policies: Vec<_> = applying
-        .iter()
+        .into_iter()
         .map(|policy| AppliedPolicy {
             id: policy.id,
             name: &policy.name,
@@ -121,7 +132,7 @@ pub async fn lease(
         valid_until: at.saturating_add(LIFETIME),
         policies: applying.iter().map(|policy| policy.id).collect(),
         settings: effective.settings,
-        threats: reports(&threats.partners(&organisation)),
+        threats: reports(&threats.partners(&organisation.connectors)),
         jailbroken: facts.jailbreak == Some(moat_model::JailbreakLevel::Confirmed),
         device_managed: managed,
         account_disabled: columns.user_exists == 0,
@@ -172,7 +183,7 @@ pub fn sign(app: &App, lease: &Lease) -> Result<SignedLease> {
 }
 
 /// Moat's own word, and that of the third party that is used for app protection.
-fn reports(partners: &[Partner<'_>]) -> ThreatReports {
+pub fn reports(partners: &[Partner<'_>]) -> ThreatReports {
     let source = |partner: &Partner<'_>| ThreatSource {
         name: partner.name.to_string(),
         used_for_app_protection: partner.connector.ios_mobile_application_management_enabled,

@@ -2,7 +2,8 @@
 
 pub mod device;
 pub mod graph;
-mod lease;
+pub mod lease;
+pub mod proof;
 pub mod registrations;
 
 use moat_model::{
@@ -79,12 +80,11 @@ pub async fn create(app: &App, caller: &Caller, draft: Draft) -> Result<PolicyRo
     let policy = PolicyRow::new(Kind::AppProtection, name, draft.description, draft.body.checked()?);
     let mut tx = app.db.begin().await?;
     policies::create(&mut tx, caller, &policy).await?;
-    tx.commit().await?;
-    app.hub.changed();
+    app.commit_app_policy(tx).await?;
     Ok(policy)
 }
 
-/// Changes a policy by what `change` makes of it. Apps learn of it at their next check-in.
+/// Changes a policy by what `change` makes of it. Gateways go by it at once, apps from their next check-in on.
 pub async fn update(
     app: &App,
     caller: &Caller,
@@ -103,8 +103,7 @@ pub async fn update(
     after.description = draft.description;
     after.body = draft.body.checked()?;
     policies::update(&mut tx, caller, &before, after).await?;
-    tx.commit().await?;
-    app.hub.changed();
+    app.commit_app_policy(tx).await?;
     policies::get(app, Kind::AppProtection, id).await
 }
 

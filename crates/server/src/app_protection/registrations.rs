@@ -1,5 +1,7 @@
 //! Apps that registered, and orders to wipe their work data.
 
+use std::collections::BTreeSet;
+
 use moat_model::{
     DeviceId,
     app_protection::{AppCheckIn, RegistrationId},
@@ -109,24 +111,27 @@ pub async fn wipe(app: &App, caller: &Caller, user: &str, device_tag: &str) -> R
     caller.require_any(WRITE)?;
     let user = users::find(app, user).await?;
     let mut tx = app.db.begin().await?;
-    let query = "SELECT id FROM app_registrations WHERE user_id = $1 AND device_tag = $2 ORDER BY id";
-    let ids: Vec<String> = sqlx::query_scalar(query)
+    let query = "SELECT id, device_id FROM app_registrations WHERE user_id = $1 AND device_tag = $2 ORDER BY id";
+    let found: Vec<(String, String)> = sqlx::query_as(query)
         .bind(user.id.clone())
         .bind(device_tag.to_string())
         .fetch_all(&mut *tx)
         .await?;
-    if ids.is_empty() || ids.len() > MOST_APPS {
+    if found.is_empty() || found.len() > MOST_APPS {
         return Err(Error::not_found(
             "app registration with that deviceTag of user",
             user.user_principal_name,
         ));
     }
-    for registration in &ids {
+    for (registration, _) in &found {
         order(&mut tx, &caller.actor.to_string(), registration).await?;
     }
     tx.commit().await?;
-    app.hub.changed();
-    Ok(ids.len())
+    let devices: BTreeSet<&String> = found.iter().map(|(_, device)| device).collect();
+    for device in devices {
+        app.device_changed(device.parse().map_err(Error::internal)?).await?;
+    }
+    Ok(found.len())
 }
 
 /// Orders every app on a device to wipe its work data, as when the device is to leave.

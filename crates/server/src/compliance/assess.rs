@@ -172,7 +172,7 @@ fn judge(
         .collect();
     let decision = evaluate(&Inputs {
         device: &facts,
-        partners: &threats.partners(organisation),
+        partners: &threats.partners(&organisation.connectors),
         policies: &policies,
         tenant: &organisation.tenant,
         now: at,

@@ -105,13 +105,9 @@ impl Organisation {
                 name: row.display_name,
             });
         }
-        let connectors = connectors::store::all(&mut *connection).await?;
         Ok(Self {
             tenant: tenant::get(&mut *connection).await?,
-            connectors: connectors
-                .into_iter()
-                .map(|named| (named.display_name, connectors::heard(named.connector)))
-                .collect(),
+            connectors: heard_connectors(connection).await?,
             acting: read
                 .iter()
                 .filter(|policy| actions::act(&policy.body.actions))
@@ -122,10 +118,29 @@ impl Organisation {
     }
 }
 
+/// Every connector by its partner's name, as it stands after what was heard of the partner.
+pub async fn heard_connectors(connection: &mut AnyConnection) -> Result<Vec<(String, Connector)>> {
+    let all = connectors::store::all(&mut *connection).await?;
+    let heard = |named: connectors::Named| (named.display_name, connectors::heard(named.connector));
+    Ok(all.into_iter().map(heard).collect())
+}
+
 impl Fleet {
     /// One device, or every device in use when `only` is none.
     pub async fn load(connection: &mut AnyConnection, only: Option<DeviceId>) -> Result<Self> {
         let only = only.map(|id| id.to_string()).unwrap_or_default();
+        let stored = stored(connection, &only).await?;
+        let apps = apps(connection, &only).await?;
+        Ok(Self {
+            stored,
+            apps,
+            ..Self::threatened(connection, &only).await?
+        })
+    }
+
+    /// The same without what policies said before and without apps; all devices when `only` is empty.
+    pub async fn threatened(connection: &mut AnyConnection, only: &str) -> Result<Self> {
+        let only = only.to_string();
         let devices = devices(connection, &only).await?;
         let groups = match (only.is_empty(), devices.first()) {
             (true, _) => groups::store::closure(&mut *connection).await?,
@@ -135,8 +150,8 @@ impl Fleet {
         Ok(Self {
             alerts: alerts(connection, &only).await?,
             reports: reports(connection, &only).await?,
-            stored: stored(connection, &only).await?,
-            apps: apps(connection, &only).await?,
+            stored: HashMap::new(),
+            apps: HashMap::new(),
             groups,
             devices,
         })
@@ -211,8 +226,10 @@ fn passcode(told: Passcode) -> PasscodeFacts {
 }
 
 /// What partners know of one device.
+#[derive(Debug)]
 pub struct Threats(Vec<Threat>);
 
+#[derive(Debug)]
 struct Threat {
     connector: String,
     agent: AgentState,
@@ -254,7 +271,7 @@ impl Threat {
 
 impl Threats {
     /// Every connector with what its partner knows.
-    pub fn partners<'a>(&'a self, organisation: &'a Organisation) -> Vec<Partner<'a>> {
+    pub fn partners<'a>(&'a self, connectors: &'a [(String, Connector)]) -> Vec<Partner<'a>> {
         let partner = |(name, connector): &'a (String, Connector)| {
             let id = connector.id.to_string();
             let threat = self.0.iter().find(|threat| threat.connector == id);
@@ -268,7 +285,7 @@ impl Threats {
                 alerts: threat.map_or(&[], |threat| &threat.alerts),
             }
         };
-        organisation.connectors.iter().map(partner).collect()
+        connectors.iter().map(partner).collect()
     }
 }
 

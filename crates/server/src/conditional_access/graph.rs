@@ -28,6 +28,7 @@ const READ_ONLY: &[&str] = &[
     "modifiedDateTime",
     "moatUnenforced",
     "moatResults",
+    "moatNotes",
 ];
 
 pub async fn list(State(app): State<App>, caller: Caller, graph: Graph) -> ApiResult {
@@ -84,7 +85,7 @@ pub async fn delete(State(app): State<App>, caller: Caller, graph: Graph, Path(i
 }
 
 /// The Python SDK names the type, though there is only one.
-fn read(mut fields: Map<String, Value>) -> Result<ConditionalAccessPolicy> {
+pub fn read(mut fields: Map<String, Value>) -> Result<ConditionalAccessPolicy> {
     for name in READ_ONLY {
         fields.remove(*name);
     }
@@ -105,6 +106,7 @@ pub fn render(app: &App, row: &PolicyRow) -> Result<Value> {
     };
     value["moatUnenforced"] = json!(unenforced(&policy));
     value["moatResults"] = app.access.results(&row.id);
+    value["moatNotes"] = json!(app.access.notes(&policy));
     Ok(value)
 }
 

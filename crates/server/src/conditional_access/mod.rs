@@ -1,18 +1,21 @@
 //! Conditional access policies and named locations.
 
 pub mod graph;
+pub mod impact;
 pub mod locations;
+mod names;
+pub mod notes;
 pub mod what_if;
 
 use moat_model::{
-    PolicyId, UserId,
+    GroupId, PolicyId, UserId,
     conditional_access::{ConditionalAccessPolicy, LocationId, NamedLocation},
 };
 use moat_policy::conditional_access::{BreakGlassAccount, CompileError, LockedOut, PolicySet, User, validate};
 use sqlx::AnyConnection;
 
 use crate::{
-    App,
+    App, accounts,
     caller::{Caller, Role},
     db::Transaction,
     edition::Expected,
@@ -80,15 +83,30 @@ pub async fn delete(app: &App, caller: &Caller, id: PolicyId, expected: &Expecte
 
 /// Every policy and location, ready to decide.
 pub async fn compile(connection: &mut AnyConnection) -> Result<PolicySet> {
+    let (policies, locations) = stored(connection).await?;
+    put_together(&policies, &locations)
+}
+
+type Policies = Vec<(PolicyId, ConditionalAccessPolicy)>;
+type Locations = Vec<(LocationId, NamedLocation)>;
+
+async fn stored(connection: &mut AnyConnection) -> Result<(Policies, Locations)> {
     let mut all = Vec::new();
     for row in policies::store::all(&mut *connection, Kind::ConditionalAccess).await? {
         all.push((row.id.parse::<PolicyId>().map_err(Error::internal)?, policy_of(&row)?));
     }
-    let mut locations: Vec<(LocationId, NamedLocation)> = Vec::new();
+    let mut locations = Vec::new();
     for row in policies::store::all(&mut *connection, Kind::NamedLocation).await? {
         locations.push((row.id.parse().map_err(Error::internal)?, locations::location_of(&row)?));
     }
-    PolicySet::compile(&all, &locations).map_err(|error| match error {
+    Ok((all, locations))
+}
+
+fn put_together(
+    policies: &[(PolicyId, ConditionalAccessPolicy)],
+    locations: &[(LocationId, NamedLocation)],
+) -> Result<PolicySet> {
+    PolicySet::compile(policies, locations).map_err(|error| match error {
         CompileError::Policy { name, invalid, .. } => {
             Error::invalid("BadRequest", format!("policy {name:?}: {invalid}"))
         }
@@ -102,7 +120,7 @@ pub async fn compile(connection: &mut AnyConnection) -> Result<PolicySet> {
 /// Refuses a policy that is unusable, or that locks out an account for emergencies.
 async fn check(tx: &mut Transaction, policy: &ConditionalAccessPolicy) -> Result<()> {
     validate(policy).map_err(|invalid| Error::invalid("BadRequest", invalid))?;
-    check_groups(tx, policy).await?;
+    names::check(tx, policy).await?;
     check_lock_out(tx).await
 }
 
@@ -123,50 +141,35 @@ pub async fn check_lock_out(tx: &mut Transaction) -> Result<()> {
     ))
 }
 
-async fn check_groups(tx: &mut Transaction, policy: &ConditionalAccessPolicy) -> Result<()> {
-    let Some(users) = &policy.conditions.users else {
-        return Ok(());
-    };
-    for (field, ids) in [
-        ("includeGroups", &users.include_groups),
-        ("excludeGroups", &users.exclude_groups),
-    ] {
-        for id in ids {
-            if groups::store::get(&mut **tx, *id).await?.is_none() {
-                let text = format!("conditions.users.{field}: there is no group {id}");
-                return Err(Error::invalid("BadRequest", text));
-            }
-        }
-    }
-    Ok(())
-}
-
 async fn locked_out(tx: &mut Transaction, set: &PolicySet) -> Result<Vec<LockedOut>> {
     let query = "SELECT id, user_principal_name FROM users WHERE break_glass = 1 AND account_enabled = 1 ORDER BY id";
     let rows: Vec<(String, String)> = sqlx::query_as(query).fetch_all(&mut **tx).await?;
+    let mut roles = accounts::roles_of_users(tx).await?;
     let mut accounts = Vec::with_capacity(rows.len());
     for (id, name) in rows {
-        let groups = groups::store::ids_of(&mut **tx, &id).await?;
-        let groups = groups
-            .iter()
-            .map(|id| id.parse())
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(Error::internal)?;
-        accounts.push((id.parse::<UserId>().map_err(Error::internal)?, name, groups));
+        let groups = groups_of(tx, &id).await?;
+        let user = id.parse::<UserId>().map_err(Error::internal)?;
+        accounts.push((user, name, groups, roles.remove(&id).unwrap_or_default()));
     }
     let accounts: Vec<_> = accounts
         .iter()
-        .map(|(id, name, groups)| BreakGlassAccount {
+        .map(|(id, name, groups, roles)| BreakGlassAccount {
             name,
             user: User {
                 id: *id,
                 groups,
-                roles: &[],
+                roles,
                 guest: false,
             },
         })
         .collect();
     Ok(set.locked_out(&accounts))
+}
+
+/// Every group that a user is in, through other groups too.
+async fn groups_of(connection: &mut AnyConnection, user: &str) -> Result<Vec<GroupId>> {
+    let ids = groups::store::ids_of(connection, user).await?;
+    ids.iter().map(|id| id.parse().map_err(Error::internal)).collect()
 }
 
 fn name(policy: &ConditionalAccessPolicy) -> Result<String> {

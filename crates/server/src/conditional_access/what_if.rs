@@ -11,10 +11,11 @@ use serde_json::{Value, json};
 use super::{READ, graph::render};
 use crate::{
     App,
+    access::Member,
+    accounts,
     caller::Caller,
     error::{Error, Result},
     graph::{self, Graph},
-    groups,
     json::{ApiResult, Body},
     policies::{self, Kind},
     users,
@@ -27,13 +28,13 @@ pub async fn evaluate(State(app): State<App>, caller: Caller, graph: Graph, Body
     let request: WhatIfRequest = serde_json::from_value(Value::Object(fields))
         .map_err(|error| Error::invalid("BadRequest", format!("the request is not understood: {error}")))?;
     let found = match &request.sign_in_identity {
-        SignInIdentity::User { user_id, .. } => Some((*user_id, groups_of(&app, *user_id).await?)),
+        SignInIdentity::User { user_id, .. } => Some(member(&app, *user_id).await?),
         SignInIdentity::ServicePrincipal { .. } => None,
     };
-    let user = found.as_ref().map(|(id, groups)| User {
-        id: *id,
-        groups,
-        roles: &[],
+    let user = found.as_ref().map(|member| User {
+        id: member.id,
+        groups: &member.groups,
+        roles: &member.roles,
         guest: false,
     });
     let mut value = Vec::new();
@@ -48,10 +49,17 @@ pub async fn evaluate(State(app): State<App>, caller: Caller, graph: Graph, Body
     Ok(graph.whole("Collection(microsoft.graph.whatIfAnalysisResult)", value))
 }
 
-async fn groups_of(app: &App, user: UserId) -> Result<Vec<moat_model::GroupId>> {
-    let user = users::find(app, &user.to_string())
+async fn member(app: &App, user: UserId) -> Result<Member> {
+    let row = users::find(app, &user.to_string())
         .await
         .map_err(|_| Error::invalid("BadRequest", format!("signInIdentity.userId: there is no user {user}")))?;
-    let ids = groups::store::ids_of(app.db.read(), &user.id).await?;
-    ids.iter().map(|id| id.parse().map_err(Error::internal)).collect()
+    let mut connection = app.db.read().acquire().await?;
+    Ok(Member {
+        id: user,
+        groups: super::groups_of(&mut connection, &row.id).await?,
+        roles: accounts::roles_of_users(&mut connection)
+            .await?
+            .remove(&row.id)
+            .unwrap_or_default(),
+    })
 }

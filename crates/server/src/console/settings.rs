@@ -5,7 +5,7 @@ use axum::{
     extract::{Path, State},
     response::{IntoResponse as _, Redirect, Response},
 };
-use moat_model::Settings;
+use moat_model::{Settings, conditional_access::OnUnreachable};
 
 use super::{ConsoleError, Frame, Html, Inputs, Shown, Wrong, words};
 use crate::{
@@ -148,7 +148,14 @@ pub async fn disable_client(
 }
 
 pub async fn create_gateway(State(app): State<App>, form: Form) -> Result<Response, ConsoleError> {
-    let made = gateways::create(&app, &form.session.caller(), form.fields.get("name"), None).await;
+    let options = gateways::Options {
+        on_unreachable: match form.fields.get("onUnreachable") {
+            "open" => OnUnreachable::Open,
+            _ => OnUnreachable::Closed,
+        },
+        ..gateways::Options::default()
+    };
+    let made = gateways::create(&app, &form.session.caller(), form.fields.get("name"), None, options).await;
     let shown = made.map(|gateway| Shown {
         what: format!("Gateway {}", gateway.name),
         lines: vec![("Key", gateway.key)],

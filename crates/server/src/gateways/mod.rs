@@ -7,7 +7,7 @@ use axum::{
     extract::{Path, State},
     http::StatusCode,
 };
-use moat_model::conditional_access::ApplicationId;
+use moat_model::conditional_access::{ApplicationId, OnUnreachable};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sqlx::FromRow;
@@ -18,7 +18,7 @@ use crate::{
     app::now,
     audit,
     caller::{Caller, Role},
-    db::Db,
+    db::{Db, Transaction},
     error::{Error, Result},
     json::{ApiError, Body, time, time_or_null},
     secret,
@@ -37,6 +37,30 @@ pub struct GatewayRow {
     pub disabled_at: Option<i64>,
     /// The id by which conditional access policies name what the gateway protects.
     pub application_id: String,
+    pub on_unreachable: String,
+    pub asserts_mfa: i64,
+    pub asserts_country: i64,
+}
+
+/// What may be said of a gateway besides its name and application.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// Moat cannot enforce it: it is what the proxy is configured to do, kept where everybody sees it.
+    pub on_unreachable: OnUnreachable,
+    /// The proxy signs users in: its word counts that one showed a second factor.
+    pub asserts_mfa: bool,
+    /// The proxy knows where requests come from: its word counts for the country.
+    pub asserts_country: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            on_unreachable: OnUnreachable::Closed,
+            asserts_mfa: false,
+            asserts_country: false,
+        }
+    }
 }
 
 /// A gateway's key, shown once.
@@ -47,6 +71,40 @@ pub struct IssuedGateway {
     pub name: String,
     pub key: String,
     pub application_id: String,
+    /// What the proxy asks.
+    pub check_url: String,
+    /// A name in the certificate of this server, for proxies that verify it by name.
+    pub server_name: String,
+    #[serde(flatten)]
+    options: OptionsRecord,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct OptionsRecord {
+    on_unreachable: OnUnreachable,
+    asserts_mfa: bool,
+    asserts_country: bool,
+}
+
+impl From<Options> for OptionsRecord {
+    fn from(options: Options) -> Self {
+        Self {
+            on_unreachable: options.on_unreachable,
+            asserts_mfa: options.asserts_mfa,
+            asserts_country: options.asserts_country,
+        }
+    }
+}
+
+impl GatewayRow {
+    pub fn options(&self) -> Result<Options> {
+        Ok(Options {
+            on_unreachable: self.on_unreachable.parse().map_err(Error::internal)?,
+            asserts_mfa: self.asserts_mfa != 0,
+            asserts_country: self.asserts_country != 0,
+        })
+    }
 }
 
 #[derive(Serialize)]
@@ -55,7 +113,23 @@ struct GatewayRecord<'a> {
     name: &'a str,
     application_id: &'a str,
     disabled: bool,
+    #[serde(flatten)]
+    options: OptionsRecord,
 }
+
+impl<'a> GatewayRecord<'a> {
+    fn of(row: &'a GatewayRow) -> Result<Self> {
+        Ok(Self {
+            name: &row.name,
+            application_id: &row.application_id,
+            disabled: row.disabled_at.is_some(),
+            options: row.options()?.into(),
+        })
+    }
+}
+
+const COLUMNS: &str = "id, name, created_at, created_by, last_used_at, disabled_at, COALESCE(application_id, id) AS application_id, \
+                       on_unreachable, asserts_mfa, asserts_country";
 
 /// Makes a gateway for an application; without an id the gateway's own is the application's.
 pub async fn create(
@@ -63,6 +137,7 @@ pub async fn create(
     caller: &Caller,
     name: &str,
     application: Option<ApplicationId>,
+    options: Options,
 ) -> Result<IssuedGateway> {
     caller.require_any(&[Role::MoatAdministrate])?;
     let name = name.trim();
@@ -80,19 +155,25 @@ pub async fn create(
     if taken.fetch_one(&mut *tx).await? > 0 {
         return Err(Error::Conflict(format!("there is a gateway named {name} already")));
     }
-    sqlx::query("INSERT INTO gateways (id, name, key_hash, created_at, created_by, application_id) VALUES ($1, $2, $3, $4, $5, $6)")
+    let query = "INSERT INTO gateways (id, name, key_hash, created_at, created_by, application_id, on_unreachable, asserts_mfa, \
+                 asserts_country) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    sqlx::query(query)
         .bind(id.clone())
         .bind(name.to_string())
         .bind(secret::hash(&key))
         .bind(now().as_micros())
         .bind(caller.actor.to_string())
         .bind(application_id.clone())
+        .bind(options.on_unreachable.as_str())
+        .bind(i64::from(options.asserts_mfa))
+        .bind(i64::from(options.asserts_country))
         .execute(&mut *tx)
         .await?;
     let record = GatewayRecord {
         name,
         application_id: &application_id,
         disabled: false,
+        options: options.into(),
     };
     let change = audit::Change {
         action: "create",
@@ -109,41 +190,103 @@ pub async fn create(
         name: name.to_string(),
         key,
         application_id,
+        check_url: check_url(app),
+        server_name: server_name(app),
+        options: options.into(),
     })
+}
+
+fn check_url(app: &App) -> String {
+    format!("{}/access/check", app.base_url())
+}
+
+/// The name that others call this server by; `localhost` where it has none.
+fn server_name(app: &App) -> String {
+    let host = app.base_url().parse::<http::Uri>().ok();
+    let host = host.and_then(|url| url.host().map(|host| host.trim_matches(['[', ']']).to_string()));
+    let named = host.into_iter().chain(app.config.names.iter().cloned());
+    let mut named = named.filter(|name| name.parse::<std::net::IpAddr>().is_err());
+    named.next().unwrap_or_else(|| "localhost".into())
 }
 
 pub async fn list(app: &App, caller: &Caller) -> Result<Vec<GatewayRow>> {
     caller.require_any(&[Role::MoatAdministrate])?;
-    let query = "SELECT id, name, created_at, created_by, last_used_at, disabled_at, COALESCE(application_id, id) AS application_id \
-         FROM gateways ORDER BY name LIMIT 1000";
-    Ok(sqlx::query_as(query).fetch_all(app.db.read()).await?)
+    let query = format!("SELECT {COLUMNS} FROM gateways ORDER BY name LIMIT 1000");
+    let query = sqlx::query_as(sqlx::AssertSqlSafe(query));
+    Ok(query.fetch_all(app.db.read()).await?)
+}
+
+/// The gateway with this id or name that is in use.
+async fn find(tx: &mut Transaction, id: &str) -> Result<GatewayRow> {
+    let query = format!("SELECT {COLUMNS} FROM gateways WHERE (id = $1 OR name = $1) AND disabled_at IS NULL");
+    let query = sqlx::query_as(sqlx::AssertSqlSafe(query)).bind(id.to_string());
+    let found: Option<GatewayRow> = query.fetch_optional(&mut **tx).await?;
+    found.ok_or_else(|| Error::not_found("gateway in use", id))
+}
+
+/// Changes a gateway's options, by id or name.
+pub async fn update(
+    app: &App,
+    caller: &Caller,
+    id: &str,
+    change: impl FnOnce(Options) -> Options + Send,
+) -> Result<GatewayRow> {
+    caller.require_any(&[Role::MoatAdministrate])?;
+    let mut tx = app.db.begin().await?;
+    let before = find(&mut tx, id).await?;
+    let options = change(before.options()?);
+    let after = GatewayRow {
+        on_unreachable: options.on_unreachable.to_string(),
+        asserts_mfa: options.asserts_mfa.into(),
+        asserts_country: options.asserts_country.into(),
+        ..before.clone()
+    };
+    let query = "UPDATE gateways SET on_unreachable = $1, asserts_mfa = $2, asserts_country = $3 WHERE id = $4";
+    let query = sqlx::query(query)
+        .bind(after.on_unreachable.clone())
+        .bind(after.asserts_mfa)
+        .bind(after.asserts_country)
+        .bind(after.id.clone());
+    query.execute(&mut *tx).await?;
+    record(&mut tx, caller, "update", &before, &after).await?;
+    tx.commit().await?;
+    app.access.refresh_gateways(&app.db).await?;
+    Ok(after)
 }
 
 /// Switches a gateway off, by id or name.
 pub async fn disable(app: &App, caller: &Caller, id: &str) -> Result<()> {
     caller.require_any(&[Role::MoatAdministrate])?;
     let mut tx = app.db.begin().await?;
-    let query = "SELECT id, name, COALESCE(application_id, id) FROM gateways WHERE (id = $1 OR name = $1) AND disabled_at IS NULL";
-    let query = sqlx::query_as(query).bind(id.to_string());
-    let found: Option<(String, String, String)> = query.fetch_optional(&mut *tx).await?;
-    let (id, name, application_id) = found.ok_or_else(|| Error::not_found("gateway in use", id))?;
+    let before = find(&mut tx, id).await?;
+    let after = GatewayRow {
+        disabled_at: Some(now().as_micros()),
+        ..before.clone()
+    };
     let query = sqlx::query("UPDATE gateways SET disabled_at = $1 WHERE id = $2");
-    query.bind(now().as_micros()).bind(id.clone()).execute(&mut *tx).await?;
-    let state = |disabled| GatewayRecord {
-        name: &name,
-        application_id: &application_id,
-        disabled,
-    };
-    let change = audit::Change {
-        action: "disable",
-        noun: "gateway",
-        id: &id,
-        before: Some(&state(false)),
-        after: Some(&state(true)),
-    };
-    audit::record(&mut tx, &caller.actor, change).await?;
+    let query = query.bind(after.disabled_at).bind(after.id.clone());
+    query.execute(&mut *tx).await?;
+    record(&mut tx, caller, "disable", &before, &after).await?;
     tx.commit().await?;
     app.access.refresh_gateways(&app.db).await
+}
+
+async fn record(
+    tx: &mut Transaction,
+    caller: &Caller,
+    action: &'static str,
+    before: &GatewayRow,
+    after: &GatewayRow,
+) -> Result<()> {
+    let (was, is) = (GatewayRecord::of(before)?, GatewayRecord::of(after)?);
+    let change = audit::Change {
+        action,
+        noun: "gateway",
+        id: &after.id,
+        before: Some(&was),
+        after: Some(&is),
+    };
+    audit::record(tx, &caller.actor, change).await
 }
 
 /// The gateway that a key belongs to. The key is looked up by its hash, so timing tells nothing about it.
@@ -180,6 +323,35 @@ pub struct NewGateway {
     name: String,
     #[serde(default)]
     application_id: Option<ApplicationId>,
+    // Not flattened: unknown fields must be refused.
+    #[serde(default)]
+    on_unreachable: Option<OnUnreachable>,
+    #[serde(default)]
+    asserts_mfa: Option<bool>,
+    #[serde(default)]
+    asserts_country: Option<bool>,
+}
+
+/// What is not given stays.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct GatewayChange {
+    #[serde(default)]
+    on_unreachable: Option<OnUnreachable>,
+    #[serde(default)]
+    asserts_mfa: Option<bool>,
+    #[serde(default)]
+    asserts_country: Option<bool>,
+}
+
+impl GatewayChange {
+    fn apply(self, options: Options) -> Options {
+        Options {
+            on_unreachable: self.on_unreachable.unwrap_or(options.on_unreachable),
+            asserts_mfa: self.asserts_mfa.unwrap_or(options.asserts_mfa),
+            asserts_country: self.asserts_country.unwrap_or(options.asserts_country),
+        }
+    }
 }
 
 pub async fn admin_create(
@@ -187,23 +359,48 @@ pub async fn admin_create(
     caller: Caller,
     Body(new): Body<NewGateway>,
 ) -> Result<Json<IssuedGateway>, ApiError> {
-    Ok(Json(create(&app, &caller, &new.name, new.application_id).await?))
+    let options = GatewayChange {
+        on_unreachable: new.on_unreachable,
+        asserts_mfa: new.asserts_mfa,
+        asserts_country: new.asserts_country,
+    };
+    let options = options.apply(Options::default());
+    Ok(Json(
+        create(&app, &caller, &new.name, new.application_id, options).await?,
+    ))
 }
 
 pub async fn admin_list(State(app): State<App>, caller: Caller) -> Result<Json<Value>, ApiError> {
-    let render = |gateway: GatewayRow| {
-        json!({
-            "id": gateway.id,
-            "name": gateway.name,
-            "applicationId": gateway.application_id,
-            "createdAt": time(gateway.created_at),
-            "createdBy": gateway.created_by,
-            "lastUsedAt": time_or_null(gateway.last_used_at),
-            "disabledAt": time_or_null(gateway.disabled_at),
-        })
-    };
-    let gateways: Vec<Value> = list(&app, &caller).await?.into_iter().map(render).collect();
+    let gateways = list(&app, &caller).await?;
+    let gateways: Vec<Value> = gateways.iter().map(|gateway| render(&app, gateway)).collect();
     Ok(Json(json!({"value": gateways})))
+}
+
+pub async fn admin_update(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Body(change): Body<GatewayChange>,
+) -> Result<Json<Value>, ApiError> {
+    let gateway = update(&app, &caller, &id, |options| change.apply(options)).await?;
+    Ok(Json(render(&app, &gateway)))
+}
+
+fn render(app: &App, gateway: &GatewayRow) -> Value {
+    json!({
+        "id": gateway.id,
+        "name": gateway.name,
+        "applicationId": gateway.application_id,
+        "onUnreachable": gateway.on_unreachable,
+        "assertsMfa": gateway.asserts_mfa != 0,
+        "assertsCountry": gateway.asserts_country != 0,
+        "checkUrl": check_url(app),
+        "serverName": server_name(app),
+        "createdAt": time(gateway.created_at),
+        "createdBy": gateway.created_by,
+        "lastUsedAt": time_or_null(gateway.last_used_at),
+        "disabledAt": time_or_null(gateway.disabled_at),
+    })
 }
 
 pub async fn admin_disable(

@@ -129,6 +129,13 @@ pub async fn get(executor: impl Executor<'_, Database = Any>, kind: Kind, id: Po
         .await?)
 }
 
+/// Names of the conditional access policies whose conditions name this id.
+pub async fn naming(tx: &mut Transaction, id: &str) -> Result<Vec<String>> {
+    let query = "SELECT display_name FROM policies WHERE kind = 'conditionalAccess' AND REPLACE(body, $1, '') <> body ORDER BY 1";
+    let query = sqlx::query_scalar(query).bind(id.to_string());
+    Ok(query.fetch_all(&mut **tx).await?)
+}
+
 pub async fn insert(tx: &mut Transaction, policy: &PolicyRow) -> Result<()> {
     let query = sqlx::query(
         "INSERT INTO policies (id, kind, display_name, description, version, body, created_at, updated_at) \

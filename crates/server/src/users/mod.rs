@@ -13,6 +13,7 @@ use crate::{
     error::{Error, Result},
     notifications::locale::Locale,
     odata::{Page, Query},
+    policies,
 };
 
 pub use store::UserRow;
@@ -115,13 +116,20 @@ pub async fn update(app: &App, caller: &Caller, key: &str, expected: &Expected, 
     Ok(user)
 }
 
-/// Deletes a user. Their devices stay, and are not compliant: their user does not exist.
+/// Deletes a user whom no policy names. Their devices stay, and are not compliant: their user does not exist.
 pub async fn delete(app: &App, caller: &Caller, key: &str, expected: &Expected) -> Result<()> {
     caller.require_any(WRITE)?;
     let mut tx = app.db.begin().await?;
     let user = store::find(&mut *tx, key).await?;
     let user = user.ok_or_else(|| Error::not_found("user", key.chars().take(80).collect::<String>()))?;
     expected.check(user.updated_at)?;
+    let policies = policies::store::naming(&mut tx, &user.id).await?;
+    if !policies.is_empty() {
+        let names = policies.join(", ");
+        return Err(Error::Conflict(format!(
+            "these policies name the user: {names}; change them first"
+        )));
+    }
     let devices = devices_of(&mut tx, &user).await?;
     store::delete(&mut tx, &user.id).await?;
     let change = audit::Change {

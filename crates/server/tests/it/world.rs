@@ -246,20 +246,26 @@ impl World {
 
     /// Enrols a device that then speaks mutual TLS.
     pub async fn device(&self, name: &str, group: &str) -> Device {
+        let new = json!({"lifetimeSeconds": 3600, "maxUses": 1, "management": "managed", "deviceGroup": group});
+        self.device_by(name, new).await
+    }
+
+    /// Enrols a device with such a token.
+    pub async fn device_by(&self, name: &str, new: Value) -> Device {
         let info =
             json!({"name": name, "osPlatform": "Linux", "osVersion": "13", "model": "m", "agentVersion": "0.1.0"});
-        self.enrolled("managed", group, info).await
+        self.enrolled(new, info).await
     }
 
     /// Enrols an iPhone with this build of its system.
     pub async fn iphone(&self, management: &str, build: &str) -> Device {
         let info = json!({"name": "iphone", "osPlatform": "iOS", "osVersion": "18.6", "osBuild": build, "model": "iPhone15,3",
             "agentVersion": "0.1.0"});
-        self.enrolled(management, "", info).await
+        let new = json!({"lifetimeSeconds": 3600, "maxUses": 1, "management": management, "deviceGroup": ""});
+        self.enrolled(new, info).await
     }
 
-    async fn enrolled(&self, management: &str, group: &str, info: Value) -> Device {
-        let new = json!({"lifetimeSeconds": 3600, "maxUses": 1, "management": management, "deviceGroup": group});
+    async fn enrolled(&self, new: Value, info: Value) -> Device {
         let token = self.local(Method::POST, "/admin/enrollment-tokens", new).await;
         let key = rcgen::KeyPair::generate().unwrap();
         let csr = rcgen::CertificateParams::default()

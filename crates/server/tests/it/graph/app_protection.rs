@@ -17,7 +17,7 @@ pub fn app_policy(name: &str, action: &str) -> Value {
     })
 }
 
-const APPS: &str = "/beta/deviceAppManagement/iosManagedAppProtections";
+pub const APPS: &str = "/beta/deviceAppManagement/iosManagedAppProtections";
 
 pub async fn try_app_check_in(device: &Device, wiped: Value) -> Answer {
     let body = json!({"bundleId": "org.example.mail", "appVersion": "1.0", "sdkVersion": "1.0", "osVersion": "18.1",

@@ -1,6 +1,7 @@
 //! The Graph face, spoken to as clients speak.
 
 mod actions;
+mod app_access;
 mod app_protection;
 mod commands;
 mod compliance;

@@ -1,0 +1,229 @@
+//! Apps with app protection as gateways meet them: who the app is comes from its proof, what it may do from memory, now.
+
+use std::collections::HashMap;
+
+use moat_model::{
+    Connector, DeviceId, GroupId, Timestamp, UserId,
+    app_protection::{RegistrationId, WipeOrderId},
+    conditional_access::ClientAppType,
+};
+use moat_policy::{
+    Reason,
+    app_protection::{self as rules, AppFacts, Condition, Jailbreak, LaunchAction},
+    conditional_access::AppProtection,
+};
+
+use crate::{
+    app_protection::{lease, proof::Proof},
+    compliance::facts::Threats,
+};
+
+/// What apps of all devices are judged by.
+#[derive(Debug, Default)]
+pub struct Protection {
+    pub policies: Vec<lease::Applying>,
+    /// By their partners' names.
+    pub connectors: Vec<(String, Connector)>,
+}
+
+/// The apps on one device, and what they are judged by besides policies.
+#[derive(Debug)]
+pub struct Apps {
+    pub threats: Threats,
+    /// The server holds the device for jailbroken.
+    pub jailbroken: bool,
+    pub account_disabled: bool,
+    pub registered: HashMap<RegistrationId, Registered>,
+}
+
+/// An app that checked in.
+#[derive(Debug)]
+pub struct Registered {
+    pub bundle_id: String,
+    pub user: Option<UserId>,
+    pub app_version: String,
+    pub sdk_version: String,
+    pub os_version: String,
+    pub device_model: String,
+    /// The app itself sees a jailbreak.
+    pub flagged: bool,
+    pub last_check_in: Timestamp,
+    /// When the server heard of the last wipe.
+    pub wipe_noted_at: Option<Timestamp>,
+    pub wipe_order: Option<WipeOrderId>,
+}
+
+/// What stands in the header of an app: a proof that this server sealed, or something else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    Proof(Proof),
+    Unreadable,
+}
+
+/// Whose device it is, as far as app protection goes by it.
+#[derive(Debug, Clone, Copy)]
+pub struct Holder<'a> {
+    pub device: DeviceId,
+    pub user: Option<(UserId, &'a [GroupId])>,
+    pub managed: bool,
+}
+
+/// What the request comes from.
+#[derive(Debug)]
+pub struct Client {
+    pub kind: ClientAppType,
+    protected: bool,
+    /// Why the app is not protected.
+    because: Vec<Reason>,
+}
+
+impl Client {
+    /// Nobody showed anything.
+    pub const BROWSER: Self = Self {
+        kind: ClientAppType::Browser,
+        protected: false,
+        because: Vec::new(),
+    };
+
+    /// The client behind a request that shows something in an app's header. What proves nothing counts as a browser, with
+    /// the reason.
+    pub fn judge(
+        shown: Shown,
+        holder: Holder<'_>,
+        apps: Option<&Apps>,
+        protection: &Protection,
+        now: Timestamp,
+    ) -> Self {
+        match identify(shown, holder, apps, now) {
+            Err(reason) => Self {
+                because: vec![reason],
+                ..Self::BROWSER
+            },
+            Ok((apps, app)) => {
+                let because = apps.refuse(app, holder, protection, now);
+                Self {
+                    kind: ClientAppType::MobileAppsAndDesktopClients,
+                    protected: because.is_empty(),
+                    because,
+                }
+            }
+        }
+    }
+
+    /// Any app with app protection on the device: one that is open now, if there is one.
+    pub fn any_app(holder: Holder<'_>, apps: Option<&Apps>, protection: &Protection, now: Timestamp) -> Self {
+        let registered = apps
+            .into_iter()
+            .flat_map(|apps| apps.registered.values().map(move |app| (apps, app)));
+        let mut because = vec![
+            Reason::new("No app with app protection checked in from this device.")
+                .remedy("Use an app that is managed by the organisation."),
+        ];
+        for (apps, app) in registered {
+            because = apps.refuse(app, holder, protection, now);
+            if because.is_empty() {
+                break;
+            }
+        }
+        Self {
+            kind: ClientAppType::MobileAppsAndDesktopClients,
+            protected: because.is_empty(),
+            because,
+        }
+    }
+
+    pub fn protection(&self) -> AppProtection<'_> {
+        match self.protected {
+            true => AppProtection::Protected,
+            false => AppProtection::NotProtected(&self.because),
+        }
+    }
+}
+
+/// The app that a proof is for, if the proof still says so.
+fn identify<'a>(
+    shown: Shown,
+    holder: Holder<'_>,
+    apps: Option<&'a Apps>,
+    now: Timestamp,
+) -> Result<(&'a Apps, &'a Registered), Reason> {
+    let renew = |text: String| Reason::new(text).remedy("Open the app while it can reach Moat.");
+    let Shown::Proof(proof) = shown else {
+        return Err(renew("What the app showed was not issued by this server.".into()));
+    };
+    if proof.device != holder.device {
+        return Err(renew("What the app showed was issued for another device.".into()));
+    }
+    if now >= proof.valid_until {
+        let text = format!("What the app showed was good until {}.", proof.valid_until);
+        return Err(renew(text));
+    }
+    let apps = apps.ok_or_else(|| renew("The app is not registered any more.".into()))?;
+    let app = apps.registered.get(&proof.registration);
+    let app = app.ok_or_else(|| renew("The app is not registered any more.".into()))?;
+    if app.wipe_noted_at.is_some_and(|noted| proof.issued_at < noted) {
+        return Err(renew("The app's work data was wiped since it checked in.".into()));
+    }
+    if app.user != holder.user.map(|(id, _)| id) {
+        return Err(renew(
+            "The device's user is another one since the app checked in.".into(),
+        ));
+    }
+    Ok((apps, app))
+}
+
+impl Apps {
+    /// Why work data would be closed to the app now. Empty: it is protected.
+    fn refuse(&self, app: &Registered, holder: Holder<'_>, protection: &Protection, now: Timestamp) -> Vec<Reason> {
+        let groups = holder.user.map_or(&[][..], |(_, groups)| groups);
+        let applying = protection
+            .policies
+            .iter()
+            .filter(|policy| policy.is_for(groups, &app.bundle_id, holder.managed));
+        let Some(effective) = lease::effective(applying) else {
+            let text = "No app protection policy is for this user and app.";
+            return vec![Reason::new(text).remedy("Use an app that is managed by the organisation.")];
+        };
+        let decision = rules::evaluate(&effective, &self.facts(app, protection), now);
+        let closes = decision
+            .findings
+            .iter()
+            .filter(|finding| finding.action > LaunchAction::Warn);
+        let mut because: Vec<Reason> = closes.clone().map(|finding| finding.reason.clone()).collect();
+        let told = closes
+            .clone()
+            .any(|finding| finding.condition == Condition::DisabledAccount);
+        if self.account_disabled && !told {
+            // Whatever the policy makes of it inside the app: a disabled account gets nowhere.
+            because.push(
+                Reason::new("The work account is disabled or deleted.")
+                    .remedy("Ask your administrator to enable the account."),
+            );
+        }
+        because
+    }
+
+    fn facts(&self, app: &Registered, protection: &Protection) -> AppFacts {
+        let evidence = [
+            (self.jailbroken, "The server holds this device for jailbroken."),
+            (app.flagged, "The app saw a jailbreak when it last checked in."),
+        ];
+        let seen = evidence.into_iter().filter(|(so, _)| *so);
+        AppFacts {
+            app_version: app.app_version.clone(),
+            sdk_version: app.sdk_version.clone(),
+            os_version: app.os_version.clone(),
+            device_model: app.device_model.clone(),
+            jailbreak: Jailbreak {
+                jailbroken: self.jailbroken || app.flagged,
+                evidence: seen.map(|(_, text)| Reason::new(text)).collect(),
+            },
+            failed_pins: 0,
+            last_check_in: app.last_check_in,
+            account_disabled: self.account_disabled,
+            clocked_out_since: None,
+            threats: lease::reports(&self.threats.partners(&protection.connectors)),
+            wipe_order: app.wipe_order,
+        }
+    }
+}
