@@ -47,8 +47,12 @@ async fn serve() -> Result<()> {
         listen: ([127, 0, 0, 1], 0).into(),
         ..Config::default()
     };
-    let app = App::open(DataFolder::open(folder.path())?, config).await?;
+    let app = App::open(DataFolder::open(folder.path())?, config.clone()).await?;
     let certificate = fill(&app).await?;
+    app.close().await;
+    drop(app);
+    // Reads the devices.
+    let app = App::open(DataFolder::open(folder.path())?, config).await?;
     let gateway = post(&app, "/admin/gateways", json!({"name": "bench"})).await?;
     for n in 0..POLICIES {
         let path = "/v1.0/identity/conditionalAccess/policies";
