@@ -258,11 +258,17 @@ fn the_audit_log_is_checked_with_and_without_a_server() {
     let said = data.moat(&["audit", "verify"]);
     let text = String::from_utf8_lossy(&said.stdout).into_owned();
     let note = text.lines().last().unwrap();
-    assert!(said.status.success() && text.contains("rows are as they were written"), "{text}");
+    assert!(
+        said.status.success() && text.contains("rows are as they were written"),
+        "{text}"
+    );
     assert!(data.moat(&["audit", "verify", "--known", note]).status.success());
     let (last, hash) = note.split_once(':').unwrap();
     let other = format!("{last}:{}", hash.chars().rev().collect::<String>());
     let refused = data.moat(&["audit", "verify", "--known", &other]);
     let text = String::from_utf8_lossy(&refused.stderr).into_owned();
-    assert!(!refused.status.success() && text.contains(&format!("row {last}: its hash is not")), "{text}");
+    assert!(
+        !refused.status.success() && text.contains(&format!("row {last}: its hash is not")),
+        "{text}"
+    );
 }
