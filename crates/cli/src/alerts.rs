@@ -1,4 +1,4 @@
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::{Args, Subcommand, ValueEnum};
 use http::Method;
 use serde_json::{Value, json};
@@ -158,12 +158,54 @@ pub async fn run_reports(command: ReportsCommand) -> Result<()> {
 pub struct AuditArgs {
     #[command(flatten)]
     target: Target,
+    /// `verify` checks that no entry was altered, deleted or slipped in, and names the first that was
+    #[arg(value_enum, default_value_t = What::List)]
+    what: What,
     /// How many entries
     #[arg(long, default_value_t = 50)]
     top: u32,
+    /// With verify: an entry as an earlier check printed it, to find out a log that was written anew
+    #[arg(long, value_name = "NUMBER:HASH")]
+    known: Option<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum What {
+    List,
+    Verify,
 }
 
 pub async fn run_audit(args: AuditArgs) -> Result<()> {
+    match args.what {
+        What::List => list_audit(args).await,
+        What::Verify => verify_audit(args).await,
+    }
+}
+
+async fn verify_audit(args: AuditArgs) -> Result<()> {
+    let query = args.known.map(|known| format!("?known={}", path_segment(&known)));
+    let path = format!("/admin/audit/verify{}", query.unwrap_or_default());
+    let answer = args.target.get(&path).await?;
+    if args.target.json {
+        output::json(&answer)?;
+    }
+    let broken = &answer["firstBroken"];
+    if !broken.is_null() {
+        let id = broken["id"].as_str().map(|id| format!(" ({id})")).unwrap_or_default();
+        let problem = broken["problem"].as_str().unwrap_or_default();
+        bail!("the audit log was changed: row {}{id}: {problem}", broken["seq"]);
+    }
+    if args.target.json {
+        return Ok(());
+    }
+    let hash = answer["hash"].as_str().unwrap_or_default();
+    output::line(&format!(
+        "{} rows are as they were written. Note this outside the server, for --known:\n{}:{hash}",
+        answer["rows"], answer["last"]
+    ))
+}
+
+async fn list_audit(args: AuditArgs) -> Result<()> {
     let answer = args.target.get(&format!("/admin/audit?top={}", args.top)).await?;
     if args.target.json {
         return output::json(&answer);

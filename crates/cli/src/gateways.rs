@@ -10,13 +10,14 @@ use anyhow::{Context as _, Result};
 use clap::Subcommand;
 use http::Method;
 use moat_model::conditional_access::OnUnreachable;
+use moat_server::nginx;
 use serde_json::{Value, json};
 
 use crate::{
     admin::{Body, Target},
     clients::list,
     devices::path_segment,
-    nginx, output,
+    output,
 };
 
 #[derive(Subcommand)]

@@ -10,7 +10,6 @@ mod devices;
 mod enroll;
 mod gateways;
 mod indicators;
-mod nginx;
 mod output;
 mod serve;
 mod why;
@@ -72,7 +71,7 @@ enum Command {
     /// Jailbreak rules that devices get
     #[command(subcommand)]
     Rules(config::RulesCommand),
-    /// The audit log, newest first
+    /// The audit log, newest first; `moat audit verify` checks it
     Audit(alerts::AuditArgs),
     /// A new set-up link, while there is no administrator
     SetupLink(clients::SetupLinkArgs),

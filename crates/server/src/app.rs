@@ -65,6 +65,7 @@ impl App {
         let authority = Authority::open(&data)?;
         let keys = Keys::open(&data)?;
         let db = Db::open(&data.database()).await?;
+        crate::audit::chain::adopt(&db).await?;
         let tenant = tenant(&db).await?;
         let revision = crate::settings::revision(&db).await?;
         let last = db::meta(db.read(), "reached").await?;

@@ -102,6 +102,7 @@ roles! {
     SecurityAlertReadWriteAll => "SecurityAlert.ReadWrite.All",
     ThreatAssessmentReadAll => "ThreatAssessment.Read.All",
     ThreatAssessmentReadWriteAll => "ThreatAssessment.ReadWrite.All",
+    AuditLogReadAll => "AuditLog.Read.All",
     /// Everything else that an administrator may do: enrolment tokens, clients, gateways, settings.
     MoatAdministrate => "Moat.Administrate",
 }
@@ -163,6 +164,7 @@ impl AdministratorRole {
                 Role::PolicyReadAll,
                 Role::SecurityAlertReadWriteAll,
                 Role::ThreatAssessmentReadWriteAll,
+                Role::AuditLogReadAll,
             ],
             Self::SecurityReader => &[
                 Role::TiReadAll,
@@ -178,6 +180,7 @@ impl AdministratorRole {
                 Role::PolicyReadAll,
                 Role::SecurityAlertReadAll,
                 Role::ThreatAssessmentReadAll,
+                Role::AuditLogReadAll,
             ],
             Self::Helpdesk => &[
                 Role::MachineReadWriteAll,

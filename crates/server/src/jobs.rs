@@ -9,7 +9,7 @@ use tokio::{sync::watch, time::sleep};
 use crate::{
     App, alerts,
     app::now,
-    compliance,
+    audit, compliance,
     devices::{self, DeviceRow, store},
     error::Result,
     indicators,
@@ -198,7 +198,6 @@ async fn purge(app: &App) -> Result<()> {
     for query in [
         "DELETE FROM device_commands WHERE id IN (SELECT id FROM device_commands \
          WHERE state <> 'pending' AND updated_at < $1 ORDER BY updated_at LIMIT $2)",
-        "DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at < $1 ORDER BY at LIMIT $2)",
         // As rows of pairs, which both databases compare.
         "DELETE FROM device_events WHERE (device_id, seq) IN \
          (SELECT device_id, seq FROM device_events WHERE received_at < $1 ORDER BY received_at LIMIT $2)",
@@ -206,6 +205,7 @@ async fn purge(app: &App) -> Result<()> {
     ] {
         while delete_some(app, query, oldest).await? == PURGE_ROWS.unsigned_abs() {}
     }
+    while audit::chain::purge(&app.db, oldest, PURGE_ROWS).await? > 0 {}
     Ok(())
 }
 
@@ -314,9 +314,15 @@ mod tests {
         }
         tx.commit().await.unwrap();
         for at in [old, new] {
-            let row =
-                "INSERT INTO audit (id, at, actor, action, noun, noun_id) VALUES ('a' || $1, $1, 'a', 'a', 'a', 'a')";
-            change(&app, row, at).await;
+            let mut tx = app.db.begin().await.unwrap();
+            let row = audit::AuditRow {
+                id: at.to_string(),
+                at,
+                noun: "a".into(),
+                ..audit::AuditRow::default()
+            };
+            audit::chain::append(&mut tx, vec![row]).await.unwrap();
+            tx.commit().await.unwrap();
         }
         change(&app, "UPDATE alerts SET created_at = $1", old).await;
         purge(&app).await.unwrap();

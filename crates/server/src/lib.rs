@@ -62,5 +62,6 @@ pub use caller::{Actor, Caller, Role};
 pub use config::Config;
 pub use data_folder::DataFolder;
 pub use error::Error;
+pub use gateways::nginx;
 pub use router::{GRAPH_ROUTES, GraphRoute, graph_coverage};
 pub use serve::{Listeners, check, serve, stop_on_signal};

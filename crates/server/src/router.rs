@@ -16,10 +16,10 @@ use tower_http::{
 };
 
 use crate::{
-    Actor, App, Caller, access, accounts, admin, alerts, app_protection, bundles, clients, conditional_access,
-    connectors, console, devices, enrollment, gateways, graph as face, indicators,
+    Actor, App, Caller, access, accounts, admin, alerts, app_protection, audit, bundles, clients, conditional_access,
+    connectors, console, devices, enrollment, gateways, graph as face, groups, indicators,
     json::{self, MAX_BODY, MAX_JSON},
-    outbox, reports, retire_list, rules,
+    notifications, outbox, reports, retire_list, rules, users,
 };
 
 pub use graph::{ROUTES as GRAPH_ROUTES, Route as GraphRoute, coverage as graph_coverage};
@@ -131,12 +131,100 @@ fn console(app: &App) -> Router<App> {
             get(enrollment::console::list).post(enrollment::console::create),
         )
         .route("/enrollment/{id}/revoke", post(enrollment::console::revoke))
+        .route("/people/users", get(users::console::list).post(users::console::create))
+        .route(
+            "/people/users/{id}",
+            get(users::console::show).post(users::console::update),
+        )
+        .route("/people/users/{id}/wipe", post(users::console::wipe))
+        .route("/people/users/{id}/delete", post(users::console::delete))
+        .route(
+            "/people/groups",
+            get(groups::console::list).post(groups::console::create),
+        )
+        .route(
+            "/people/groups/{id}",
+            get(groups::console::show).post(groups::console::update),
+        )
+        .route("/people/groups/{id}/members", post(groups::console::add_member))
+        .route(
+            "/people/groups/{id}/members/{member}/remove",
+            post(groups::console::remove_member),
+        )
+        .route("/people/groups/{id}/delete", post(groups::console::delete))
+        .route(
+            "/connectors",
+            get(connectors::console::list).post(connectors::console::create),
+        )
+        .route(
+            "/connectors/{id}",
+            get(connectors::console::show).post(connectors::console::update),
+        )
+        .route("/connectors/{id}/client", post(connectors::console::make_client))
+        .route("/connectors/{id}/delete", post(connectors::console::delete))
         .route("/settings", get(console::settings).post(console::save_settings))
-        .route("/settings/clients", post(console::create_client))
-        .route("/settings/clients/{id}/disable", post(console::disable_client))
-        .route("/settings/gateways", post(console::create_gateway))
-        .route("/settings/gateways/{id}/disable", post(console::disable_gateway))
-        .route("/audit", get(console::audit_log))
+        .route(
+            "/settings/notifications",
+            get(notifications::console::list).post(notifications::console::create),
+        )
+        .route(
+            "/settings/notifications/outbox/{id}/retry",
+            post(notifications::console::retry),
+        )
+        .route(
+            "/settings/notifications/{id}",
+            get(notifications::console::show).post(notifications::console::update),
+        )
+        .route(
+            "/settings/notifications/{id}/test",
+            post(notifications::console::send_test),
+        )
+        .route(
+            "/settings/notifications/{id}/delete",
+            post(notifications::console::delete),
+        )
+        .route(
+            "/settings/notifications/{id}/messages/{message}",
+            get(notifications::console::message::show).post(notifications::console::message::save),
+        )
+        .route(
+            "/settings/notifications/{id}/messages/{message}/delete",
+            post(notifications::console::message::delete),
+        )
+        .route(
+            "/settings/administrators",
+            get(accounts::administrators::page).post(accounts::administrators::add),
+        )
+        .route(
+            "/settings/administrators/{id}/role",
+            post(accounts::administrators::set_role),
+        )
+        .route(
+            "/settings/administrators/{id}/reset",
+            post(accounts::administrators::reset),
+        )
+        .route(
+            "/settings/administrators/{id}/remove",
+            post(accounts::administrators::remove),
+        )
+        .route(
+            "/settings/clients",
+            get(clients::console::page).post(clients::console::create),
+        )
+        .route("/settings/clients/{id}/disable", post(clients::console::disable))
+        .route(
+            "/settings/gateways",
+            get(gateways::console::list).post(gateways::console::create),
+        )
+        .route(
+            "/settings/gateways/{id}",
+            get(gateways::console::show).post(gateways::console::update),
+        )
+        .route("/settings/gateways/{id}/disable", post(gateways::console::disable))
+        .route("/settings/health", get(console::health))
+        .route("/audit", get(audit::console::page))
+        .route("/audit/export.csv", get(audit::console::csv))
+        .route("/audit/export.jsonl", get(audit::console::json_lines))
         .fallback(console::not_found)
         .method_not_allowed_fallback(console::only_forms)
         .layer(middleware::from_fn_with_state(app.clone(), console::same_origin))
@@ -207,7 +295,8 @@ fn administration() -> Router<App> {
         .route("/setup-link", post(accounts::admin_setup_link))
         .route("/status", get(admin::status))
         .route("/settings", get(admin::get_settings).put(admin::put_settings))
-        .route("/audit", get(admin::audit_log))
+        .route("/audit", get(audit::admin::list))
+        .route("/audit/verify", get(audit::admin::verify))
         .route("/jailbreak-rules", get(rules::get).put(rules::put))
         .route(
             "/enrollment-tokens",

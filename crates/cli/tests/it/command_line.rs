@@ -246,3 +246,29 @@ fn administrators_are_made_and_reset_from_standard_input() {
     assert_eq!(data.json(&["administrator", "list"])["value"][0]["name"], "ada");
     assert!(data.json(&["setup-link"])["link"].is_null(), "there is one");
 }
+
+#[test]
+fn the_audit_log_is_checked_with_and_without_a_server() {
+    let data = Data::new();
+    let server = data.serve(&[]);
+    data.moat(&["enroll", "token"]);
+    let checked = data.json(&["audit", "verify"]);
+    assert_eq!(checked["intact"], true, "{checked}");
+    server.stop();
+    let said = data.moat(&["audit", "verify"]);
+    let text = String::from_utf8_lossy(&said.stdout).into_owned();
+    let note = text.lines().last().unwrap();
+    assert!(
+        said.status.success() && text.contains("rows are as they were written"),
+        "{text}"
+    );
+    assert!(data.moat(&["audit", "verify", "--known", note]).status.success());
+    let (last, hash) = note.split_once(':').unwrap();
+    let other = format!("{last}:{}", hash.chars().rev().collect::<String>());
+    let refused = data.moat(&["audit", "verify", "--known", &other]);
+    let text = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(
+        !refused.status.success() && text.contains(&format!("row {last}: its hash is not")),
+        "{text}"
+    );
+}

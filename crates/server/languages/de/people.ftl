@@ -1,1 +1,90 @@
 # Personen und Gruppen.
+
+tab-users = Benutzer
+tab-groups = Gruppen
+display-name = Name
+description = Beschreibung
+details = Angaben
+made = Angelegt
+kind = Art
+kind-user = Benutzer
+kind-group = Gruppe
+kind-device = Gerät
+
+users-lead = Personen, um deren Geräte und Anmeldungen es in Richtlinien geht.
+users-search = Nach Name oder Adresse suchen
+users-none = Hier ist kein Benutzer
+users-none-yet = Fügen Sie unten einen hinzu, oder lassen Sie es ein Skript tun: POST /v1.0/users.
+user-add = Benutzer hinzufügen
+user-principal-name = Prinzipalname
+user-principal-name-hint = Prinzipalname, etwa ana@example.com
+user-mail = E-Mail
+user-mail-hint = E-Mail (optional)
+user-language = Sprache
+user-language-hint = Sprache für Nachrichten (optional), etwa de-DE
+user-account = Konto
+user-enabled = Konto aktiviert
+user-enabled-hint = Konto aktiviert: Richtlinien entscheiden über den Zugriff; sonst wird er verweigert
+user-break-glass = Notfallzugriff
+user-break-glass-hint = Notfallzugriff: Keine Richtlinie darf diese Person aussperren
+user-is-enabled = aktiviert
+user-is-disabled = deaktiviert
+user-is-break-glass = Notfallzugriff
+user-filter-disabled = Deaktiviert
+user-filter-break-glass = Notfallzugriff
+user-devices = Geräte
+user-devices-none = Für diesen Benutzer ist kein Gerät registriert.
+user-device-risk = Risiko
+user-device-seen = Zuletzt gesehen
+user-groups-none = In keiner Gruppe.
+user-group-through = über eine andere Gruppe
+user-apps = Apps mit Arbeitsdaten
+user-apps-none = Für diesen Benutzer hat sich keine App registriert.
+user-app = App
+user-app-device = Gerät
+user-app-version = Version
+user-app-sync = Letzte Meldung
+user-app-data = Arbeitsdaten
+user-app-flagged = sieht einen Jailbreak
+user-app-wiping = Löschung angeordnet
+user-app-wiped = gelöscht
+user-app-there = vorhanden
+user-wipe = Arbeitsdaten löschen
+user-wipe-means = Jede App dieses Benutzers auf dem Gerät löscht bei ihrer nächsten Meldung ihre Arbeitsdaten. Persönliche Daten bleiben.
+user-wipe-device = Gerät
+user-delete = Benutzer löschen
+user-delete-means = Die Geräte bleiben registriert und sind nicht mehr konform. Ein Benutzer, den eine Richtlinie nennt, kann nicht gelöscht werden.
+user-delete-really = Diesen Benutzer löschen
+
+groups-lead = Benutzer, Geräte und andere Gruppen, denen Richtlinien zugewiesen werden.
+groups-search = Nach Name suchen
+groups-none = Hier ist keine Gruppe
+groups-none-yet = Fügen Sie unten eine hinzu, und weisen Sie ihr eine Richtlinie zu.
+group-add = Gruppe hinzufügen
+group-lead = Wem unter diesem Namen Richtlinien zugewiesen werden.
+group-members = Mitglieder
+group-all-members =
+    { $count ->
+        [one] { $count } Mitglied, samt denen enthaltener Gruppen.
+       *[other] { $count } Mitglieder, samt denen enthaltener Gruppen.
+    }
+group-members-none = Noch kein Mitglied.
+group-remove-name = { $name } entfernen
+group-add-member = Mitglied hinzufügen
+group-add-search = Name eines Benutzers, Geräts oder einer Gruppe
+group-add-none = Nichts hat das in seinem Namen.
+group-add-name = { $name } hinzufügen
+group-is-member = ist Mitglied
+group-policies = Richtlinien
+group-policies-none = Keine Richtlinie nennt diese Gruppe.
+group-is-in = Ist enthalten in
+group-is-in-none = In keiner anderen Gruppe.
+group-delete = Gruppe löschen
+group-delete-means = Die Mitglieder bleiben. Eine Gruppe, die eine Richtlinie nennt, kann nicht gelöscht werden.
+group-delete-really = Diese Gruppe löschen
+policy-compliance = Konformitätsrichtlinie
+policy-app-protection = App-Schutzrichtlinie
+policy-conditional-access = Richtlinie für bedingten Zugriff
+policy-includes = schließt sie ein
+policy-excludes = schließt sie aus
+policy-names = nennt sie in ihren Bedingungen

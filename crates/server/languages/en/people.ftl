@@ -1,1 +1,90 @@
 # Users and groups.
+
+tab-users = Users
+tab-groups = Groups
+display-name = Name
+description = Description
+details = Details
+made = Made
+kind = Kind
+kind-user = user
+kind-group = group
+kind-device = device
+
+users-lead = People whose devices and sign-ins policies are about.
+users-search = Search by name or address
+users-none = No user here
+users-none-yet = Add one below, or let a script do it: POST /v1.0/users.
+user-add = Add user
+user-principal-name = Principal name
+user-principal-name-hint = Principal name, such as ana@example.com
+user-mail = Mail
+user-mail-hint = Mail (optional)
+user-language = Language
+user-language-hint = Language for messages (optional), such as de-DE
+user-account = Account
+user-enabled = Account enabled
+user-enabled-hint = Account enabled: access is decided by policies; without, it is refused
+user-break-glass = Break glass
+user-break-glass-hint = Break glass: no policy may lock this person out
+user-is-enabled = enabled
+user-is-disabled = disabled
+user-is-break-glass = break glass
+user-filter-disabled = Disabled
+user-filter-break-glass = Break glass
+user-devices = Devices
+user-devices-none = No device is enrolled for this user.
+user-device-risk = Risk
+user-device-seen = Last seen
+user-groups-none = In no group.
+user-group-through = through another group
+user-apps = Apps with work data
+user-apps-none = No app registered for this user.
+user-app = App
+user-app-device = Device
+user-app-version = Version
+user-app-sync = Last check-in
+user-app-data = Work data
+user-app-flagged = sees a jailbreak
+user-app-wiping = wipe ordered
+user-app-wiped = wiped
+user-app-there = there
+user-wipe = Wipe work data
+user-wipe-means = Every app of this user on the device deletes its work data at its next check-in. Personal data stays.
+user-wipe-device = Device
+user-delete = Delete user
+user-delete-means = The user's devices stay enrolled and are not compliant any more. A user whom a policy names cannot be deleted.
+user-delete-really = Delete this user
+
+groups-lead = Users, devices and other groups that policies are assigned to.
+groups-search = Search by name
+groups-none = No group here
+groups-none-yet = Add one below, then assign a policy to it.
+group-add = Add group
+group-lead = Whom policies are assigned to by this name.
+group-members = Members
+group-all-members =
+    { $count ->
+        [one] { $count } member, with those of groups within.
+       *[other] { $count } members, with those of groups within.
+    }
+group-members-none = No member yet.
+group-remove-name = Remove { $name }
+group-add-member = Add a member
+group-add-search = Name of a user, device or group
+group-add-none = Nothing has that in its name.
+group-add-name = Add { $name }
+group-is-member = is a member
+group-policies = Policies
+group-policies-none = No policy names this group.
+group-is-in = Is in
+group-is-in-none = In no other group.
+group-delete = Delete group
+group-delete-means = Members stay. A group that a policy names cannot be deleted.
+group-delete-really = Delete this group
+policy-compliance = compliance policy
+policy-app-protection = app protection policy
+policy-conditional-access = conditional access policy
+policy-includes = includes it
+policy-excludes = excludes it
+policy-names = names it in its conditions

@@ -1,5 +1,5 @@
 //! Administrators, as whoever may open the data folder manages them: over the admin socket alone, so that no token and no
-//! session of another can set a password.
+//! session of another can set a password. The console gives links instead, with which their owners choose one.
 
 use axum::{
     Json,

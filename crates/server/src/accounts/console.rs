@@ -10,7 +10,7 @@ use axum::{
 };
 use serde::Deserialize;
 
-use super::{FieldError, Session, check_new, session::read_fields, set_up, setup_is_open, sign_in};
+use super::{FieldError, Session, SetupLink, check_new, session::read_fields, set_up, setup_is_open, sign_in};
 use crate::{
     App,
     accounts::session::Form,
@@ -23,17 +23,26 @@ use crate::{
 #[derive(Template)]
 #[template(path = "setup.html")]
 struct SetupPage {
-    open: bool,
+    language: Arc<Language>,
+    /// None when the link does not work.
+    link: Option<SetupLink>,
     name: String,
     errors: Vec<FieldError>,
 }
 
 impl SetupPage {
-    fn error(&self, field: &str) -> Option<&str> {
-        self.errors
-            .iter()
-            .find(|error| error.field == field)
-            .map(|error| error.message.as_str())
+    fn error(&self, field: &str) -> Option<String> {
+        let error = self.errors.iter().find(|error| error.field == field)?;
+        Some(self.language.t(error.say))
+    }
+
+    fn closed(language: Arc<Language>) -> Self {
+        Self {
+            language,
+            link: None,
+            name: String::new(),
+            errors: Vec::new(),
+        }
     }
 }
 
@@ -52,40 +61,53 @@ pub struct Next {
     next: String,
 }
 
-pub async fn setup_page(State(app): State<App>, Path(token): Path<String>) -> Result<Response, ConsoleError> {
-    let open = setup_is_open(&app, &token).await?;
+pub async fn setup_page(
+    State(app): State<App>,
+    Reader(language): Reader,
+    Path(token): Path<String>,
+) -> Result<Response, ConsoleError> {
+    let link = setup_is_open(&app, &token).await?;
     Html(SetupPage {
-        open,
-        name: String::new(),
-        errors: Vec::new(),
+        name: name_in(link.as_ref(), ""),
+        link,
+        ..SetupPage::closed(language)
     })
     .respond()
 }
 
+/// The name that a link is for, else the one that was typed.
+fn name_in(link: Option<&SetupLink>, typed: &str) -> String {
+    match link {
+        Some(SetupLink::Of { name, .. }) => name.clone(),
+        _ => typed.to_string(),
+    }
+}
+
 pub async fn setup(
     State(app): State<App>,
+    Reader(language): Reader,
     Path(token): Path<String>,
     request: Request,
 ) -> Result<Response, ConsoleError> {
     let fields = read_fields(request).await?;
-    let (name, password) = (fields.get("name"), fields.get("password"));
-    let errors = check_new(name, password, fields.get("again"));
+    let link = setup_is_open(&app, &token).await?;
+    if link.is_none() {
+        return Html(SetupPage::closed(language)).respond();
+    }
+    let (name, password) = (name_in(link.as_ref(), fields.get("name")), fields.get("password"));
+    let errors = check_new(&name, password, fields.get("again"));
     if !errors.is_empty() {
         return Html(SetupPage {
-            open: true,
-            name: name.to_string(),
+            language,
+            link,
+            name,
             errors,
         })
         .respond();
     }
-    match set_up(&app, &token, name, password).await {
+    match set_up(&app, &token, &name, password).await {
         Ok(session) => Ok((session.cookie(), Redirect::to("/")).into_response()),
-        Err(Error::Forbidden(_)) => Html(SetupPage {
-            open: false,
-            name: String::new(),
-            errors: Vec::new(),
-        })
-        .respond(),
+        Err(Error::Forbidden(_)) => Html(SetupPage::closed(language)).respond(),
         Err(error) => Err(error.into()),
     }
 }

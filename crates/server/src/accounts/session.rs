@@ -65,6 +65,17 @@ impl Fields {
         Self(query.and_then(decode_pairs).unwrap_or_default())
     }
 
+    /// The same with one more.
+    #[must_use]
+    pub fn and(mut self, name: &str, value: &str) -> Self {
+        self.0.push((name.to_string(), value.to_string()));
+        self
+    }
+
+    pub fn has(&self, name: &str, value: &str) -> bool {
+        self.0.iter().any(|(field, typed)| field == name && typed == value)
+    }
+
     pub fn get(&self, name: &str) -> &str {
         self.0
             .iter()

@@ -1,6 +1,7 @@
 use moat_model::Timestamp;
 use sqlx::{AnyConnection, FromRow};
 
+use super::SetupLink;
 use crate::{
     app::now,
     caller::AdministratorRole,
@@ -85,10 +86,62 @@ pub async fn insert(tx: &mut Transaction, id: &str, name: &str, role: Administra
     Ok(())
 }
 
-pub async fn replace_setup_link(tx: &mut Transaction, hash: &str, expires: Timestamp) -> Result<()> {
-    sqlx::query("DELETE FROM setup_links").execute(&mut **tx).await?;
-    sqlx::query("INSERT INTO setup_links (token_hash, created_at, expires_at) VALUES ($1, $2, $3)")
+pub async fn get(tx: &mut Transaction, id: &str) -> Result<Option<AdministratorRow>> {
+    let query =
+        "SELECT id, name, password_hash, role, created_at FROM administrators WHERE id = $1 AND disabled_at IS NULL";
+    Ok(sqlx::query_as(query)
+        .bind(id.to_string())
+        .fetch_optional(&mut **tx)
+        .await?)
+}
+
+pub async fn set_role(tx: &mut Transaction, id: &str, role: AdministratorRole) -> Result<()> {
+    let query = sqlx::query("UPDATE administrators SET role = $1 WHERE id = $2");
+    query
+        .bind(role.as_str())
+        .bind(id.to_string())
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+pub async fn delete(tx: &mut Transaction, id: &str) -> Result<()> {
+    let query = sqlx::query("DELETE FROM administrators WHERE id = $1");
+    query.bind(id.to_string()).execute(&mut **tx).await?;
+    Ok(())
+}
+
+/// How many besides one have this role and a password.
+pub async fn count_with_role(tx: &mut Transaction, role: AdministratorRole, besides: &str) -> Result<i64> {
+    let query = "SELECT COUNT(*) FROM administrators WHERE role = $1 AND id <> $2 AND disabled_at IS NULL AND password_hash <> ''";
+    let query = sqlx::query_scalar(query).bind(role.as_str()).bind(besides.to_string());
+    Ok(query.fetch_one(&mut **tx).await?)
+}
+
+/// Links for the first administrator stop working.
+pub async fn delete_open_links(tx: &mut Transaction) -> Result<()> {
+    let query = sqlx::query("DELETE FROM setup_links WHERE administrator_id IS NULL");
+    query.execute(&mut **tx).await?;
+    Ok(())
+}
+
+pub async fn delete_links_of(tx: &mut Transaction, administrator: &str) -> Result<()> {
+    let query = sqlx::query("DELETE FROM setup_links WHERE administrator_id = $1");
+    query.bind(administrator.to_string()).execute(&mut **tx).await?;
+    Ok(())
+}
+
+pub async fn insert_link(
+    tx: &mut Transaction,
+    hash: &str,
+    administrator: Option<&str>,
+    expires: Timestamp,
+) -> Result<()> {
+    let query =
+        "INSERT INTO setup_links (token_hash, administrator_id, created_at, expires_at) VALUES ($1, $2, $3, $4)";
+    sqlx::query(query)
         .bind(hash.to_string())
+        .bind(administrator.map(String::from))
         .bind(now().as_micros())
         .bind(expires.as_micros())
         .execute(&mut **tx)
@@ -96,15 +149,21 @@ pub async fn replace_setup_link(tx: &mut Transaction, hash: &str, expires: Times
     Ok(())
 }
 
-pub async fn setup_link_is_valid(db: &Db, hash: &str) -> Result<bool> {
-    let query =
-        sqlx::query_scalar::<_, i64>("SELECT COUNT(*) FROM setup_links WHERE token_hash = $1 AND expires_at > $2");
-    Ok(query
-        .bind(hash.to_string())
-        .bind(now().as_micros())
-        .fetch_one(db.read())
-        .await?
-        == 1)
+/// Whom a link that still works is for.
+pub async fn setup_link(db: &Db, hash: &str) -> Result<Option<SetupLink>> {
+    let query = "SELECT a.id, a.name, a.role FROM setup_links l LEFT JOIN administrators a ON a.id = l.administrator_id \
+                 WHERE l.token_hash = $1 AND l.expires_at > $2";
+    let query = sqlx::query_as(query).bind(hash.to_string()).bind(now().as_micros());
+    let row: Option<(Option<String>, Option<String>, Option<String>)> = query.fetch_optional(db.read()).await?;
+    row.map(|row| match row {
+        (Some(id), Some(name), Some(role)) => Ok(SetupLink::Of {
+            id,
+            name,
+            role: role.parse()?,
+        }),
+        _ => Ok(SetupLink::First),
+    })
+    .transpose()
 }
 
 pub async fn use_setup_link(tx: &mut Transaction, hash: &str) -> Result<bool> {

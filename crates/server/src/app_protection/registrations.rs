@@ -106,6 +106,18 @@ pub async fn flagged_users(app: &App, caller: &Caller) -> Result<Vec<String>> {
     Ok(sqlx::query_scalar(query).fetch_all(app.db.read()).await?)
 }
 
+/// Apps of a user that were ordered to wipe their work data and did not say yet that they did.
+pub async fn wiping(app: &App, caller: &Caller, user: &str) -> Result<BTreeSet<String>> {
+    caller.require_any(READ)?;
+    let query = "SELECT r.id FROM app_registrations r JOIN app_wipe_orders o ON o.registration_id = r.id \
+                 WHERE r.user_id = $1 AND o.done_at IS NULL";
+    let ids: Vec<String> = sqlx::query_scalar(query)
+        .bind(user.to_string())
+        .fetch_all(app.db.read())
+        .await?;
+    Ok(ids.into_iter().collect())
+}
+
 /// Orders the apps of a user that carry this device tag to wipe their work data. Each order stands until the app's receipt.
 pub async fn wipe(app: &App, caller: &Caller, user: &str, device_tag: &str) -> Result<usize> {
     caller.require_any(WRITE)?;

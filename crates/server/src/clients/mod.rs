@@ -1,6 +1,7 @@
 //! API clients: programs that come with a client id and a secret, and get access tokens for their roles.
 
 pub mod admin;
+pub mod console;
 mod extract;
 pub mod oauth;
 mod store;

@@ -1,5 +1,6 @@
 //! Connectors to threat-defence partners. Moat's own detection is one of them, always there and always responsive.
 
+pub mod console;
 pub mod graph;
 pub mod partner;
 pub mod store;

@@ -1,8 +1,14 @@
 //! What was wrong with a form that was sent, for the page that shows it again.
 
-use crate::error::{Error, Result};
+use super::Frame;
+use crate::{
+    accounts::session::Fields,
+    edition::Expected,
+    error::{Error, Result},
+};
 
-/// The inputs of a form: the field of the operation that each fills, its name in the form, and its label.
+/// The inputs of a form: the field of the operation that each fills, its name in the form, and its label, which may be a
+/// message.
 pub type Inputs = &'static [(&'static str, &'static str, &'static str)];
 
 /// Which form of the page was wrong, and why, by input; the input `""` is the form as a whole.
@@ -22,6 +28,27 @@ impl Wrong {
 
     /// What an operation refused, in the words of the form. An error that no other input can mend comes back.
     pub fn of(form: &'static str, error: Error, inputs: Inputs) -> Result<Self> {
+        Self::labelled(form, error, inputs, str::to_string)
+    }
+
+    /// The same where labels are messages.
+    pub fn said(frame: &Frame, form: &'static str, error: Error, inputs: Inputs) -> Result<Self> {
+        match error {
+            Error::Changed => {
+                let mut wrong = Self::new(form);
+                wrong.add("", frame.t("changed-meanwhile"));
+                Ok(wrong)
+            }
+            error => Self::labelled(form, error, inputs, |label| frame.t(label)),
+        }
+    }
+
+    fn labelled(
+        form: &'static str,
+        error: Error,
+        inputs: Inputs,
+        said: impl Fn(&'static str) -> String,
+    ) -> Result<Self> {
         let mut wrong = Self::new(form);
         match error {
             Error::Invalid {
@@ -31,7 +58,7 @@ impl Wrong {
             } => match inputs.iter().find(|(name, ..)| *name == field) {
                 Some((_, input, label)) => {
                     let rule = message.strip_prefix(field).unwrap_or(&message);
-                    wrong.add(input, format!("{label}{rule}"));
+                    wrong.add(input, format!("{}{rule}", said(label)));
                 }
                 None => wrong.add("", sentence(&message)),
             },
@@ -85,6 +112,34 @@ impl Wrong {
     /// Whether the input is where a person goes on: the first that is wrong.
     pub fn is_first(&self, form: &str, input: &str) -> bool {
         self.form == form && self.texts.first().is_some_and(|(name, _)| *name == input)
+    }
+}
+
+/// The edition of a thing that a form was filled from.
+pub fn version(fields: &Fields) -> Expected {
+    Expected::OneOf(fields.get("version").parse().into_iter().collect())
+}
+
+/// An input that two people changed at once.
+pub struct Clash {
+    pub label: String,
+    /// As somebody else saved it meanwhile.
+    pub stored: String,
+    pub typed: String,
+}
+
+impl Clash {
+    /// Where what was typed is not what is stored.
+    pub fn between(frame: &Frame, inputs: Inputs, stored: &Fields, typed: &Fields) -> Vec<Self> {
+        let clash = |(_, input, label): &(&str, &str, &str)| {
+            let (stored, typed) = (stored.get(input).to_string(), typed.get(input).trim().to_string());
+            (stored != typed).then(|| Self {
+                label: frame.t(label),
+                stored,
+                typed,
+            })
+        };
+        inputs.iter().filter_map(clash).collect()
     }
 }
 

@@ -2,8 +2,8 @@
 
 mod address;
 mod assets;
-mod audit_log;
 mod form;
+mod health;
 mod live;
 mod once;
 mod overview;
@@ -31,14 +31,12 @@ use crate::{
 
 pub use address::{Chip, Pager, address, back_to, escape, here, local};
 pub use assets::{asset, asset_version};
-pub use audit_log::page as audit_log;
-pub use form::{Inputs, Wrong};
+pub use form::{Clash, Inputs, Wrong, version};
+pub use health::page as health;
 pub use live::events;
 pub use once::{Shown, ShownOnce};
 pub use overview::page as overview;
-pub use settings::{
-    create_client, create_gateway, disable_client, disable_gateway, page as settings, save as save_settings,
-};
+pub use settings::{page as settings, save as save_settings};
 
 /// A section of the console: its message, and its pages, each with its address. The first page is where the section opens.
 pub struct Section {
@@ -62,7 +60,22 @@ pub const SECTIONS: &[Section] = &[
         "nav-web-protection",
         &[("tab-indicators", "/indicators"), ("tab-reports", "/reports")],
     ),
-    section("nav-settings", &[("nav-settings", "/settings")]),
+    section(
+        "nav-people",
+        &[("tab-users", "/people/users"), ("tab-groups", "/people/groups")],
+    ),
+    section("nav-connectors", &[("nav-connectors", "/connectors")]),
+    section(
+        "nav-settings",
+        &[
+            ("tab-general", "/settings"),
+            ("tab-notifications", "/settings/notifications"),
+            ("tab-administrators", "/settings/administrators"),
+            ("tab-clients", "/settings/clients"),
+            ("tab-gateways", "/settings/gateways"),
+            ("tab-health", "/settings/health"),
+        ],
+    ),
     section("nav-audit", &[("nav-audit", "/audit")]),
 ];
 
@@ -112,6 +125,11 @@ impl Frame {
 
     pub fn n(&self, message: &str, count: impl std::borrow::Borrow<i64>) -> String {
         self.language.n(message, count)
+    }
+
+    /// A message with one variable, as templates call it.
+    pub fn say(&self, message: &str, name: &str, value: &str) -> String {
+        self.with(message, [(name, value)])
     }
 
     pub fn with<const N: usize>(&self, message: &str, variables: [(&str, &str); N]) -> String {
@@ -164,6 +182,11 @@ pub async fn only_forms(method: Method, uri: Uri) -> Response {
     let parts: Vec<&str> = uri.path().split('/').skip(1).collect();
     let page = match parts.as_slice() {
         ["devices", id, _] => format!("/devices/{id}"),
+        ["people", list @ ("users" | "groups"), id, ..] => format!("/people/{list}/{id}"),
+        ["connectors", id, _] => format!("/connectors/{id}"),
+        ["settings", "notifications", "outbox", ..] => "/settings/notifications".into(),
+        ["settings", list @ ("notifications" | "gateways"), id, _, ..] => format!("/settings/{list}/{id}"),
+        ["settings", list @ ("administrators" | "clients"), ..] => format!("/settings/{list}"),
         [
             list @ ("alerts" | "indicators" | "reports" | "enrollment" | "settings"),
             ..,

@@ -29,3 +29,28 @@ pub async fn counts(db: &Db) -> Result<Counts> {
         (SELECT COUNT(*) FROM indicators) AS indicators";
     Ok(sqlx::query_as(query).fetch_one(db.read()).await?)
 }
+
+/// What waits, and how long the audit log is.
+#[derive(Debug, FromRow)]
+pub struct Queues {
+    pub orders: i64,
+    pub retire_list: i64,
+    pub wipes: i64,
+    pub judgements: i64,
+    pub actions: i64,
+    pub audit_rows: i64,
+    pub audit_last: i64,
+}
+
+pub async fn queues(db: &Db) -> Result<Queues> {
+    let query = "SELECT \
+        (SELECT COUNT(*) FROM device_commands WHERE state = 'pending') AS orders, \
+        (SELECT COUNT(*) FROM retire_list) AS retire_list, \
+        (SELECT COUNT(*) FROM app_wipe_orders WHERE done_at IS NULL) AS wipes, \
+        (SELECT COUNT(*) FROM devices WHERE revoked_at IS NULL AND compliance_next_at <= $1) AS judgements, \
+        (SELECT COUNT(*) FROM device_policy_states WHERE actions_at <= $1) AS actions, \
+        (SELECT h.seq - a.seq FROM audit_chain h, audit_chain a WHERE h.name = 'head' AND a.name = 'anchor') AS audit_rows, \
+        (SELECT seq FROM audit_chain WHERE name = 'head') AS audit_last";
+    let query = sqlx::query_as(query).bind(crate::app::now().as_micros());
+    Ok(query.fetch_one(db.read()).await?)
+}

@@ -31,10 +31,6 @@ pub fn end_at(at: &Timestamp) -> String {
     end(&at.as_micros())
 }
 
-pub fn ago_at(at: &Timestamp) -> String {
-    ago(&at.as_micros())
-}
-
 pub fn exact_at(at: &Timestamp) -> String {
     exact(&at.as_micros())
 }

@@ -91,6 +91,19 @@ pub fn placeholders(rows: usize, columns: usize) -> String {
     (0..rows).map(row).collect::<Vec<_>>().join(", ")
 }
 
+/// What to compare texts in small letters with, to find those that have a text: `LIKE … ESCAPE '!'`.
+pub fn containing(text: &str) -> String {
+    let mut pattern = String::from("%");
+    for c in text.to_lowercase().chars() {
+        if matches!(c, '%' | '_' | '!') {
+            pattern.push('!');
+        }
+        pattern.push(c);
+    }
+    pattern.push('%');
+    pattern
+}
+
 /// Reads one value of the `meta` table.
 pub async fn meta<'e>(executor: impl sqlx::Executor<'e, Database = Any>, name: &str) -> Result<Option<String>> {
     Ok(sqlx::query_scalar("SELECT value FROM meta WHERE name = $1")

@@ -129,6 +129,12 @@ pub async fn by_ids(app: &App, caller: &Caller, ids: &[String]) -> Result<Vec<Ob
     store::by_ids(&app.db, ids).await
 }
 
+/// Users, groups and devices in use whose names have a text, by name.
+pub async fn named(app: &App, caller: &Caller, text: &str, most: u32) -> Result<Vec<ObjectRow>> {
+    caller.require_any(READ)?;
+    store::named(&app.db, text, most).await
+}
+
 /// For each of these groups its first members, by name.
 pub async fn first_members(app: &App, groups: &[&str], most: usize) -> Result<HashMap<String, Vec<ObjectRow>>> {
     store::first(&app.db, true, groups, most).await

@@ -4,7 +4,7 @@ use sqlx::{AssertSqlSafe, FromRow};
 
 use super::{Kind, Of};
 use crate::{
-    db::Db,
+    db::{self, Db},
     error::Result,
     odata::{self, Clause, Page, Property, Query, Table},
 };
@@ -121,6 +121,19 @@ pub async fn by_ids(db: &Db, ids: &[String]) -> Result<Vec<ObjectRow>> {
         found.extend(query.fetch_all(db.read()).await?);
     }
     Ok(found)
+}
+
+/// Objects whose names have a text.
+pub async fn named(db: &Db, text: &str, most: u32) -> Result<Vec<ObjectRow>> {
+    let query = format!(
+        "SELECT {COLUMNS} FROM (SELECT id FROM users WHERE LOWER(display_name) LIKE $1 ESCAPE '!' OR principal_key LIKE $1 ESCAPE '!' \
+         UNION SELECT id FROM directory_groups WHERE LOWER(display_name) LIKE $1 ESCAPE '!' \
+         UNION SELECT id FROM devices WHERE revoked_at IS NULL AND LOWER(name) LIKE $1 ESCAPE '!') {JOINS} ORDER BY {ORDER} LIMIT $2"
+    );
+    let query = sqlx::query_as(AssertSqlSafe(query))
+        .bind(db::containing(text))
+        .bind(i64::from(most));
+    Ok(query.fetch_all(db.read()).await?)
 }
 
 #[derive(FromRow)]

@@ -1,5 +1,8 @@
 //! Gateways: reverse proxies that ask whether a device may come in, each with a key of its own.
 
+pub mod console;
+pub mod nginx;
+
 use std::sync::{Arc, atomic::Ordering};
 
 use axum::{

@@ -1,5 +1,6 @@
 //! Groups of users, devices and other groups: what policies are assigned to.
 
+pub mod console;
 pub mod graph;
 pub mod store;
 
@@ -106,6 +107,12 @@ async fn commit(app: &App, mut tx: Transaction, members: &[Uuid]) -> Result<()> 
     tx.commit().await?;
     app.hub.changed();
     Ok(())
+}
+
+/// Policies that say something of a group.
+pub async fn policies(app: &App, caller: &Caller, id: GroupId) -> Result<Vec<store::NamingRow>> {
+    caller.require_any(READ)?;
+    store::naming(app.db.read(), id).await
 }
 
 /// Deletes a group that no policy names.

@@ -126,6 +126,24 @@ pub async fn policies_naming(tx: &mut Transaction, id: GroupId) -> Result<Vec<St
         .await?)
 }
 
+/// A policy that names a group.
+#[derive(Debug, Clone, FromRow)]
+pub struct NamingRow {
+    pub kind: String,
+    pub display_name: String,
+    /// group, excludedGroup, or nothing where another part of the policy names it.
+    pub target: String,
+}
+
+/// The policies of [`policies_naming`], with how they name the group.
+pub async fn naming(executor: impl Executor<'_, Database = Any>, id: GroupId) -> Result<Vec<NamingRow>> {
+    let query = "SELECT p.kind, p.display_name, COALESCE(t.kind, '') AS target FROM policies p \
+                 LEFT JOIN policy_targets t ON t.policy_id = p.id AND t.group_id = $1 WHERE t.id IS NOT NULL \
+                 OR (p.kind IN ('compliance', 'conditionalAccess') AND REPLACE(p.body, $1, '') <> p.body) \
+                 ORDER BY p.display_name, p.id LIMIT 1000";
+    Ok(sqlx::query_as(query).bind(id.to_string()).fetch_all(executor).await?)
+}
+
 /// The groups that contain a member, directly or through others.
 const UP: &str = "WITH RECURSIVE up AS (SELECT group_id AS id FROM group_members WHERE member_id = $1 \
                   UNION SELECT x.group_id FROM group_members x JOIN up ON x.member_id = up.id)";
@@ -178,6 +196,26 @@ pub async fn devices_below(tx: &mut Transaction, member: Uuid) -> Result<Vec<Dev
         .await?;
     let ids = ids.iter().map(|id| id.parse()).collect::<Result<_, _>>();
     ids.map_err(Error::internal)
+}
+
+/// Which of these ids are direct members.
+pub async fn direct(
+    executor: impl Executor<'_, Database = Any>,
+    group: GroupId,
+    ids: &[String],
+) -> Result<BTreeSet<String>> {
+    if ids.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let mut clause = Clause::new("SELECT member_id FROM group_members WHERE group_id = ");
+    clause.bind_text(group.to_string());
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    clause.push(" AND member_id IN ").bind_list(&ids);
+    let arguments = clause.arguments()?;
+    let found: Vec<String> = sqlx::query_scalar_with(sqlx::AssertSqlSafe(clause.sql), arguments)
+        .fetch_all(executor)
+        .await?;
+    Ok(found.into_iter().collect())
 }
 
 /// What an id names.

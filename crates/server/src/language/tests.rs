@@ -64,7 +64,7 @@ fn every_message_is_used_and_every_message_that_is_used_is_there() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let used = texts(&root.join("templates")) + &texts(&root.join("src"));
     let english = messages(ENGLISH);
-    for call in [".t(\"", ".n(\"", ".with(\""] {
+    for call in [".t(\"", ".n(\"", ".with(\"", ".say(\""] {
         for rest in used.split(call).skip(1) {
             let name = rest.split('"').next().unwrap_or_default();
             assert!(english.contains_key(name), "no message {name}");

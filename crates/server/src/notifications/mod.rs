@@ -1,6 +1,7 @@
 //! Message templates: what is written to people whose devices are not compliant, in their languages.
 
 pub mod branding;
+pub mod console;
 pub mod graph;
 pub mod letter;
 pub mod locale;
@@ -292,16 +293,7 @@ pub async fn send_test_message(app: &App, caller: &Caller, id: Uuid) -> Result<(
     let messages = store::messages(&mut *tx, id).await?;
     let message = messages.iter().find(|message| message.is_default);
     let message = message.ok_or_else(|| Error::Conflict("the template has no message yet".into()))?;
-    let about = About {
-        user: "UserName".into(),
-        device: "DeviceName".into(),
-        device_id: Uuid::nil().to_string(),
-        os: "iOS 18.7".into(),
-        model: "iPhone".into(),
-    };
-    let mut letter = Letter::new(&template, message, &about, &sender(&mut tx).await?);
-    // There is no such device.
-    letter.link_to = None;
+    let letter = sample(&template, message, &sender(&mut tx).await?);
     let to = mail.from_address().map(|address| address.to_string());
     let mail = Mail {
         to: Some(to.map_err(Error::internal)?),
@@ -321,6 +313,34 @@ pub async fn send_test_message(app: &App, caller: &Caller, id: Uuid) -> Result<(
     tx.commit().await?;
     app.hub.changed();
     Ok(())
+}
+
+/// How a message reads that is not kept, with made-up values.
+pub async fn preview(app: &App, caller: &Caller, id: Uuid, change: MessageChange) -> Result<Letter> {
+    let template = get(app, caller, id).await?;
+    let mut message = LocalizedMessage::default();
+    apply_message(&mut message, &change)?;
+    check_message(&message, &[])?;
+    let settings = settings::get(&app.db).await?;
+    let sender = Sender {
+        organisation: settings.organisation,
+        contact: settings.help_url,
+    };
+    Ok(sample(&template, &message, &sender))
+}
+
+fn sample(template: &Template, message: &LocalizedMessage, sender: &Sender) -> Letter {
+    let about = About {
+        user: "UserName".into(),
+        device: "DeviceName".into(),
+        device_id: Uuid::nil().to_string(),
+        os: "iOS 18.7".into(),
+        model: "iPhone".into(),
+    };
+    let mut letter = Letter::new(template, message, &about, sender);
+    // There is no such device.
+    letter.link_to = None;
+    letter
 }
 
 /// Checks what actions of a policy name: templates that have a message, and groups.

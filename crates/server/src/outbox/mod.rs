@@ -64,6 +64,13 @@ pub struct Summary {
     pub last_error: Option<String>,
 }
 
+impl Summary {
+    pub fn count(&self, state: State) -> i64 {
+        let found = self.counts.iter().find(|(of, _)| *of == state);
+        found.map_or(0, |(_, count)| *count)
+    }
+}
+
 /// Queues a mail. It leaves after the transaction is committed.
 pub async fn queue_mail(tx: &mut Transaction, mail: &mail::Mail) -> Result<()> {
     let id = uuid::Uuid::now_v7().to_string();

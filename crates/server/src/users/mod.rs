@@ -1,5 +1,6 @@
 //! Users: the people whose devices and sign-ins policies are about.
 
+pub mod console;
 pub mod graph;
 pub mod store;
 
@@ -26,6 +27,7 @@ pub const WRITE: &[Role] = &[Role::UserReadWriteAll];
 pub struct Change {
     pub user_principal_name: Option<String>,
     pub display_name: Option<String>,
+    /// Empty for none.
     pub mail: Option<String>,
     /// A language tag; empty for none.
     pub preferred_language: Option<String>,
@@ -156,7 +158,10 @@ fn apply(user: &mut UserRow, change: Change) -> Result<()> {
         user.display_name = checked("displayName", &name, 256)?;
     }
     if let Some(mail) = change.mail {
-        user.mail = Some(checked("mail", &mail, 320)?);
+        user.mail = match mail.trim() {
+            "" => None,
+            mail => Some(checked("mail", mail, 320)?),
+        };
     }
     if let Some(language) = change.preferred_language {
         user.preferred_language = checked_language(&language)?;
@@ -187,16 +192,20 @@ fn checked_principal(name: &str) -> Result<String> {
     let name = checked("userPrincipalName", name, 320)?;
     match name.split_once('@') {
         Some((local, domain)) if !local.is_empty() && !domain.is_empty() && !domain.contains('@') => Ok(name),
-        _ => Err(Error::invalid("BadRequest", "userPrincipalName must be NAME@DOMAIN")),
+        _ => Err(Error::invalid_field(
+            "BadRequest",
+            "userPrincipalName",
+            " must be NAME@DOMAIN",
+        )),
     }
 }
 
 /// A text of 1 to `most` bytes without control characters.
-pub fn checked(field: &str, text: &str, most: usize) -> Result<String> {
+pub fn checked(field: &'static str, text: &str, most: usize) -> Result<String> {
     let text = text.trim();
     if text.is_empty() || text.len() > most || text.chars().any(char::is_control) {
-        let rule = format!("{field} must have 1 to {most} bytes and no control characters");
-        return Err(Error::invalid("BadRequest", rule));
+        let rule = format!(" must have 1 to {most} bytes and no control characters");
+        return Err(Error::invalid_field("BadRequest", field, rule));
     }
     Ok(text.to_string())
 }

@@ -69,6 +69,10 @@ const TABLE: Table = Table(&[
         name: "createdDateTime",
         kind: Kind::Time("u.created_at"),
     },
+    Property {
+        name: "moatBreakGlass",
+        kind: Kind::Flag("u.break_glass"),
+    },
 ]);
 
 pub async fn page(db: &Db, query: &Query) -> Result<Page<UserRow>> {

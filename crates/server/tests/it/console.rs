@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use crate::world::{Answer, EVENT_TIME, World};
 
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
-const PASSWORD: &str = "correct horse battery";
+pub const PASSWORD: &str = "correct horse battery";
 
 async fn post(world: &World, path: &str, headers: &[(&str, &str)], fields: &str) -> Answer {
     let headers = [&[FORM], headers].concat();
@@ -126,18 +126,18 @@ async fn every_page_has_the_headers_and_a_way_back() {
 }
 
 /// A signed-in browser, as far as a program is one.
-struct Browser<'a> {
+pub struct Browser<'a> {
     world: &'a World,
     cookie: String,
 }
 
 impl Browser<'_> {
-    async fn start(world: &World) -> Browser<'_> {
+    pub async fn start(world: &World) -> Browser<'_> {
         set_up(world).await;
         Self::of(world, "ana").await
     }
 
-    async fn of<'a>(world: &'a World, name: &str) -> Browser<'a> {
+    pub async fn of<'a>(world: &'a World, name: &str) -> Browser<'a> {
         let answer = sign_in(world, name, PASSWORD).await;
         let cookie = answer.headers["set-cookie"].to_str().unwrap();
         Browser {
@@ -146,13 +146,13 @@ impl Browser<'_> {
         }
     }
 
-    async fn get(&self, path: &str) -> Answer {
+    pub async fn get(&self, path: &str) -> Answer {
         self.world
             .send(Method::GET, path, &[("cookie", &self.cookie)], "")
             .await
     }
 
-    async fn post(&self, path: &str, fields: &str) -> Answer {
+    pub async fn post(&self, path: &str, fields: &str) -> Answer {
         let page = self.get("/devices").await.text;
         let csrf = page
             .split("name=\"csrf\" value=\"")
@@ -209,10 +209,10 @@ async fn a_secret_is_shown_once_and_made_once() {
         (
             "/settings/clients",
             "name=siem&role=Alert.Read.All",
-            "/settings",
+            "/settings/clients",
             "Client secret",
         ),
-        ("/settings/gateways", "name=intranet", "/settings", "<dt>Key"),
+        ("/settings/gateways", "name=intranet", "/settings/gateways", "<dt>Key"),
     ] {
         let made = browser.post(form, fields).await;
         assert_eq!(
@@ -247,9 +247,7 @@ async fn what_was_typed_stays_and_the_error_stands_at_its_field() {
     assert!(refused.text.contains("value=\"many\"") && refused.text.contains("value=\"kept\""));
     let refused = browser.post("/settings/clients", "name=siem").await;
     assert_eq!(wrong(&refused), ["client-role"]);
-    assert!(
-        refused.text.contains("<details open><summary>Make an API client") && refused.text.contains("value=\"siem\"")
-    );
+    assert!(refused.text.contains("<details open><summary>Make API client") && refused.text.contains("value=\"siem\""));
     let settings =
         "organisation=Acme&helpUrl=javascript:x&checkInSeconds=often&postureIntervalSeconds=60&bypassDurationHours=24";
     let refused = browser.post("/settings", settings).await;
@@ -264,7 +262,7 @@ async fn what_was_typed_stays_and_the_error_stands_at_its_field() {
 }
 
 /// The inputs that a page says are wrong; the first of them must have the focus.
-fn wrong(page: &Answer) -> Vec<&str> {
+pub fn wrong(page: &Answer) -> Vec<&str> {
     let texts: Vec<_> = page.text.split("class=\"wrong\" id=\"wrong-").skip(1).collect();
     let names: Vec<_> = texts.iter().filter_map(|text| text.split('"').next()).collect();
     let mark = format!("aria-describedby=\"wrong-{}\" autofocus", names[0]);
@@ -389,7 +387,9 @@ async fn lists_are_come_back_to_and_nowhere_else() {
         ("/alerts/resolve", "/alerts"),
         ("/indicators/7/delete", "/indicators"),
         ("/reports/abc/decide", "/reports"),
-        ("/settings/clients", "/settings"),
+        ("/settings/clients/abc/disable", "/settings/clients"),
+        ("/people/users/abc/wipe", "/people/users/abc"),
+        ("/connectors/abc/delete", "/connectors/abc"),
         ("/enrollment/abc/revoke", "/enrollment"),
     ] {
         let answer = browser.get(form).await;

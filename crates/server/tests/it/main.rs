@@ -5,6 +5,8 @@ mod alerts;
 mod audit;
 mod check_in;
 mod console;
+mod console_people;
+mod console_settings;
 mod devices;
 mod first_start;
 mod graph;

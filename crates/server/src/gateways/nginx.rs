@@ -1,4 +1,4 @@
-//! What nginx needs to ask Moat, for one gateway.
+//! What nginx needs to ask Moat, for one gateway in its JSON form.
 
 use std::path::Path;
 
