@@ -74,6 +74,14 @@ pub struct AuditRow {
     pub after: Option<String>,
 }
 
+/// What happened to one thing, newest first.
+pub async fn of(db: &db::Db, noun: &str, id: &str, top: i64, skip: i64) -> Result<Vec<AuditRow>> {
+    let query = "SELECT id, at, actor, action, noun, noun_id, before, after FROM audit WHERE noun = $1 AND noun_id = $2 \
+                 ORDER BY at DESC, id DESC LIMIT $3 OFFSET $4";
+    let query = sqlx::query_as(query).bind(noun.to_string()).bind(id.to_string());
+    Ok(query.bind(top).bind(skip).fetch_all(db.read()).await?)
+}
+
 /// A page of the audit log, newest first.
 pub async fn list(db: &db::Db, top: i64, skip: i64) -> Result<Vec<AuditRow>> {
     let query = "SELECT id, at, actor, action, noun, noun_id, before, after FROM audit ORDER BY at DESC, id DESC LIMIT $1 OFFSET $2";

@@ -62,6 +62,15 @@ pub const SECTIONS: &[Section] = &[
         "nav-web-protection",
         &[("tab-indicators", "/indicators"), ("tab-reports", "/reports")],
     ),
+    section(
+        "nav-policies",
+        &[
+            ("tab-compliance", "/policies/compliance"),
+            ("tab-app-protection", "/policies/apps"),
+            ("tab-access", "/policies/access"),
+            ("tab-locations", "/policies/locations"),
+        ],
+    ),
     section("nav-settings", &[("nav-settings", "/settings")]),
     section("nav-audit", &[("nav-audit", "/audit")]),
 ];
@@ -163,6 +172,8 @@ pub async fn not_found() -> ConsoleError {
 pub async fn only_forms(method: Method, uri: Uri) -> Response {
     let parts: Vec<&str> = uri.path().split('/').skip(1).collect();
     let page = match parts.as_slice() {
+        ["policies", list, id, "delete" | "restore"] => format!("/policies/{list}/{id}"),
+        ["policies", list, ..] => format!("/policies/{list}"),
         ["devices", id, _] => format!("/devices/{id}"),
         [
             list @ ("alerts" | "indicators" | "reports" | "enrollment" | "settings"),
