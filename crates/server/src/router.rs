@@ -16,8 +16,8 @@ use tower_http::{
 };
 
 use crate::{
-    Actor, App, Caller, access, accounts, admin, alerts, app_protection, audit, bundles, clients, conditional_access,
-    connectors, console, devices, enrollment, gateways, graph as face, groups, indicators,
+    Actor, App, Caller, access, accounts, admin, alerts, app_protection, audit, bundles, clients, compliance,
+    conditional_access, connectors, console, devices, enrollment, gateways, graph as face, groups, indicators,
     json::{self, MAX_BODY, MAX_JSON},
     notifications, outbox, reports, retire_list, rules, users,
 };
@@ -131,6 +131,7 @@ fn console(app: &App) -> Router<App> {
             get(enrollment::console::list).post(enrollment::console::create),
         )
         .route("/enrollment/{id}/revoke", post(enrollment::console::revoke))
+        .merge(policies())
         .route("/people/users", get(users::console::list).post(users::console::create))
         .route(
             "/people/users/{id}",
@@ -229,6 +230,48 @@ fn console(app: &App) -> Router<App> {
         .method_not_allowed_fallback(console::only_forms)
         .layer(middleware::from_fn_with_state(app.clone(), console::same_origin))
         .layer(middleware::from_fn(console::secure_headers))
+}
+
+/// The console's pages of policies.
+fn policies() -> Router<App> {
+    use app_protection::console as apps;
+    use compliance::console as devices;
+    use conditional_access::{console as access, locations::console as locations};
+    Router::new()
+        .route("/policies/apps", get(apps::list).post(apps::create))
+        .route("/policies/apps/new", get(apps::blank))
+        .route("/policies/apps/preview", post(apps::preview))
+        .route("/policies/apps/{id}", get(apps::edit).post(apps::save))
+        .route("/policies/apps/{id}/delete", post(apps::delete))
+        .route("/policies/apps/{id}/registrations", get(apps::registrations))
+        .route("/policies/apps/{id}/versions", get(apps::versions))
+        .route("/policies/apps/{id}/restore", post(apps::restore))
+        .route("/policies/apps/{id}/export", get(apps::export))
+        .route("/policies/access", get(access::list).post(access::create))
+        .route("/policies/access/new", get(access::blank))
+        .route("/policies/access/what-if", get(access::what_if))
+        .route("/policies/access/preview", post(access::preview))
+        .route("/policies/access/{id}", get(access::edit).post(access::save))
+        .route("/policies/access/{id}/delete", post(access::delete))
+        .route("/policies/access/{id}/versions", get(access::versions))
+        .route("/policies/access/{id}/restore", post(access::restore))
+        .route("/policies/access/{id}/export", get(access::export))
+        .route("/policies/locations", get(locations::list).post(locations::create))
+        .route("/policies/locations/new", get(locations::blank))
+        .route("/policies/locations/{id}", get(locations::edit).post(locations::save))
+        .route("/policies/locations/{id}/delete", post(locations::delete))
+        .route("/policies/locations/{id}/versions", get(locations::versions))
+        .route("/policies/locations/{id}/restore", post(locations::restore))
+        .route("/policies/locations/{id}/export", get(locations::export))
+        .route("/policies/compliance", get(devices::list).post(devices::create))
+        .route("/policies/compliance/new", get(devices::blank))
+        .route("/policies/compliance/preview", post(devices::preview))
+        .route("/policies/compliance/{id}", get(devices::edit).post(devices::save))
+        .route("/policies/compliance/{id}/delete", post(devices::delete))
+        .route("/policies/compliance/{id}/devices", get(devices::devices))
+        .route("/policies/compliance/{id}/versions", get(devices::versions))
+        .route("/policies/compliance/{id}/restore", post(devices::restore))
+        .route("/policies/compliance/{id}/export", get(devices::export))
 }
 
 /// JSON APIs: Defender's paths, with and without version, and Moat's own administration.

@@ -9,7 +9,7 @@ use moat_model::{
 };
 use moat_policy::{
     Reason,
-    app_protection::{self as rules, AppFacts, Condition, Jailbreak, LaunchAction},
+    app_protection::{self as rules, AppFacts, Condition, Jailbreak, LaunchAction, LaunchDecision},
     conditional_access::AppProtection,
 };
 
@@ -173,6 +173,23 @@ fn identify<'a>(
 }
 
 impl Apps {
+    /// What one policy alone makes of an app now; none where it does not reach it.
+    pub fn under(
+        &self,
+        app: &Registered,
+        holder: Holder<'_>,
+        policy: &lease::Applying,
+        protection: &Protection,
+        now: Timestamp,
+    ) -> Option<LaunchDecision> {
+        let (_, groups) = holder.user?;
+        if !policy.is_for(groups, &app.bundle_id, holder.managed) {
+            return None;
+        }
+        let effective = lease::effective([policy])?;
+        Some(rules::evaluate(&effective, &self.facts(app, protection), now))
+    }
+
     /// Why work data would be closed to the app now. Empty: it is protected.
     fn refuse(&self, app: &Registered, holder: Holder<'_>, protection: &Protection, now: Timestamp) -> Vec<Reason> {
         let groups = holder.user.map_or(&[][..], |(_, groups)| groups);

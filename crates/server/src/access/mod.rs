@@ -30,7 +30,7 @@ use crate::{
     json::ApiError,
 };
 
-pub use memory::{Asked, Decision, Gateway, Member, Memory};
+pub use memory::{Asked, Decision, Gateway, Known, Member, Memory};
 
 const CLIENT_CERTIFICATE: &str = "x-client-cert";
 /// The client's address, as the gateway saw it.

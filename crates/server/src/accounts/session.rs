@@ -58,6 +58,12 @@ impl<const N: usize> From<[(&str, String); N]> for Fields {
     }
 }
 
+impl FromIterator<(String, String)> for Fields {
+    fn from_iter<I: IntoIterator<Item = (String, String)>>(fields: I) -> Self {
+        Self(fields.into_iter().collect())
+    }
+}
+
 impl Fields {
     /// The parameters of an address.
     pub fn of_address(address: &str) -> Self {

@@ -82,7 +82,7 @@ pub async fn create(
     json::Body(body): json::Body<Value>,
 ) -> ApiResult {
     let draft = draft(&graph::object(body)?, None)?;
-    let policy = super::create(&app, &caller, draft).await?;
+    let policy = super::create(&app, &caller, policies::new_id(), draft).await?;
     Ok(graph.created(SET, render(&app, &graph, &policy, &[]).await?))
 }
 
@@ -122,6 +122,7 @@ pub async fn target_apps(
             display_name: row.display_name.clone(),
             description: row.description.clone(),
             body,
+            targets: None,
         })
     };
     super::update(&app, &caller, parse(&id)?, &graph.expected, change).await?;
@@ -272,6 +273,7 @@ fn draft(fields: &Map<String, Value>, before: Option<(&PolicyRow, Body)>) -> Res
         display_name,
         description,
         body,
+        targets: None,
     })
 }
 
@@ -326,6 +328,24 @@ async fn render(app: &App, graph: &Graph, policy: &PolicyRow, expand: &[String])
         }
     }
     Ok(entity)
+}
+
+/// What Graph takes to make the same policy again.
+pub fn portable(policy: &PolicyRow, targets: &[moat_model::Target]) -> Result<Value> {
+    let body = Body::of(policy)?;
+    let mut value = json!({
+        "@odata.type": TYPE,
+        "displayName": policy.display_name,
+        "description": policy.description,
+        "apps": body.apps.iter().map(|app| json!({"mobileAppIdentifier": app})).collect::<Vec<_>>(),
+        "appGroupType": body.app_group_type,
+        "targetedAppManagementLevels": body.targeted_app_management_levels,
+        "assignments": targets.iter().map(|target| json!({"target": target})).collect::<Vec<_>>(),
+    });
+    if let (Some(fields), Value::Object(settings)) = (value.as_object_mut(), json!(body.settings)) {
+        fields.extend(settings);
+    }
+    Ok(value)
 }
 
 fn render_apps(policy: &PolicyRow, body: &Body) -> Vec<Value> {

@@ -40,6 +40,15 @@ pub struct Applying {
 }
 
 impl Applying {
+    pub fn new(id: PolicyId, name: String, body: Body, targets: Vec<Target>) -> Self {
+        Self {
+            id,
+            name,
+            body,
+            targets,
+        }
+    }
+
     /// Whether it is for this app of a user in these groups: assigned to one of them, naming the app, for such devices.
     pub fn is_for(&self, user_groups: &[GroupId], bundle_id: &str, managed: bool) -> bool {
         let subject = Subject {

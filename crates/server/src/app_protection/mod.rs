@@ -1,13 +1,15 @@
 //! App protection: policies for apps with work data, the apps that registered, and what each of them may do.
 
+pub mod console;
 pub mod device;
 pub mod graph;
+pub mod impact;
 pub mod lease;
 pub mod proof;
 pub mod registrations;
 
 use moat_model::{
-    PolicyId,
+    PolicyId, Target,
     app_protection::{AppGroup, AppIdentifier, AppManagementLevels, IosAppProtectionSettings},
 };
 use moat_policy::app_protection as rules;
@@ -67,6 +69,8 @@ pub struct Draft {
     pub display_name: String,
     pub description: Option<String>,
     pub body: Body,
+    /// None: the assignments stay as they are.
+    pub targets: Option<Vec<Target>>,
 }
 
 pub async fn get(app: &App, caller: &Caller, id: PolicyId) -> Result<PolicyRow> {
@@ -74,12 +78,15 @@ pub async fn get(app: &App, caller: &Caller, id: PolicyId) -> Result<PolicyRow> 
     policies::get(app, Kind::AppProtection, id).await
 }
 
-pub async fn create(app: &App, caller: &Caller, draft: Draft) -> Result<PolicyRow> {
+pub async fn create(app: &App, caller: &Caller, id: PolicyId, draft: Draft) -> Result<PolicyRow> {
     caller.require_any(WRITE)?;
     let name = checked("displayName", &draft.display_name, 256)?;
-    let policy = PolicyRow::new(Kind::AppProtection, name, draft.description, draft.body.checked()?);
+    let policy = PolicyRow::new(Kind::AppProtection, id, name, draft.description, draft.body.checked()?);
     let mut tx = app.db.begin().await?;
     policies::create(&mut tx, caller, &policy).await?;
+    if let Some(targets) = &draft.targets {
+        policies::set_targets(&mut tx, caller, Kind::AppProtection, id, targets).await?;
+    }
     app.commit_app_policy(tx).await?;
     Ok(policy)
 }
@@ -103,6 +110,9 @@ pub async fn update(
     after.description = draft.description;
     after.body = draft.body.checked()?;
     policies::update(&mut tx, caller, &before, after).await?;
+    if let Some(targets) = &draft.targets {
+        policies::set_targets(&mut tx, caller, Kind::AppProtection, id, targets).await?;
+    }
     app.commit_app_policy(tx).await?;
     policies::get(app, Kind::AppProtection, id).await
 }

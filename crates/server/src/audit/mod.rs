@@ -21,7 +21,7 @@ use crate::{
 };
 
 pub use chain::Verdict;
-pub use store::{AuditRow, Filter, Words};
+pub use store::{AuditRow, Filter, Words, of};
 
 /// Who may read it.
 pub const READ: &[Role] = &[Role::AuditLogReadAll, Role::MoatAdministrate];

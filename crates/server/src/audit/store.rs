@@ -86,6 +86,17 @@ pub async fn list(db: &Db, filter: &Filter, below: Option<i64>, top: i64, skip: 
     Ok(rows.fetch_all(db.read()).await?)
 }
 
+/// What happened to one thing, newest first.
+pub async fn of(db: &Db, noun: &str, id: &str, top: i64, skip: i64) -> Result<Vec<AuditRow>> {
+    let query = format!(
+        "SELECT {COLUMNS} FROM audit WHERE noun = $1 AND noun_id = $2 ORDER BY seq DESC, at DESC, id DESC LIMIT $3 OFFSET $4"
+    );
+    let query = sqlx::query_as(AssertSqlSafe(query))
+        .bind(noun.to_string())
+        .bind(id.to_string());
+    Ok(query.bind(top).bind(skip).fetch_all(db.read()).await?)
+}
+
 pub async fn words(db: &Db) -> Result<Words> {
     let distinct = async |query: &'static str| -> Result<Vec<String>> {
         let query = sqlx::query_scalar(query).bind(MOST_WORDS);

@@ -3,7 +3,6 @@
 use moat_model::{DeviceId, PolicyId, Timestamp, compliance::ComplianceState};
 use moat_policy::{
     Reason,
-    assignment::{self, Subject},
     compliance::{AssignedPolicy, ComplianceDecision, Inputs, PolicyDecision, evaluate},
 };
 use serde_json::{Value, json};
@@ -148,18 +147,27 @@ fn judge(
     device: &DeviceColumns,
     at: Timestamp,
 ) -> Result<Option<Verdict>> {
+    let applies = |policy: &super::facts::Policy| policy.reaches(fleet, device);
+    let decision = decide(organisation, fleet, device, at, applies)?;
+    let stored = fleet.stored.get(&device.id).map_or(&[][..], Vec::as_slice);
+    note(changes, organisation, device, stored, decision)
+}
+
+/// What the policies that apply say of a device. Nothing is stored by it.
+pub fn decide(
+    organisation: &Organisation,
+    fleet: &Fleet,
+    device: &DeviceColumns,
+    at: Timestamp,
+    applies: impl Fn(&super::facts::Policy) -> bool,
+) -> Result<ComplianceDecision> {
     let stored = fleet.stored.get(&device.id).map_or(&[][..], Vec::as_slice);
     let facts = fleet.facts(device)?;
     let threats = fleet.threats(device)?;
-    let subject = Subject {
-        user_groups: device.user_id.as_ref().map(|user| fleet.groups_of(user)),
-        device_groups: Some(fleet.groups_of(&device.id)),
-    };
-    let applies = |policy: &&super::facts::Policy| assignment::evaluate(&policy.targets, subject).applies();
     let policies: Vec<AssignedPolicy<'_>> = organisation
         .policies
         .iter()
-        .filter(applies)
+        .filter(|policy| applies(policy))
         .map(|policy| AssignedPolicy {
             id: policy.id,
             name: &policy.name,
@@ -170,14 +178,13 @@ fn judge(
                 .unwrap_or_default(),
         })
         .collect();
-    let decision = evaluate(&Inputs {
+    Ok(evaluate(&Inputs {
         device: &facts,
         partners: &threats.partners(&organisation.connectors),
         policies: &policies,
         tenant: &organisation.tenant,
         now: at,
-    });
-    note(changes, organisation, device, stored, decision)
+    }))
 }
 
 fn find(stored: &[Stored], policy: PolicyId) -> Option<&Stored> {

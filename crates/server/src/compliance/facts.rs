@@ -8,6 +8,7 @@ use moat_model::{
     Timestamp, compliance::ComplianceTenantSettings,
 };
 use moat_policy::{
+    assignment::{self, Subject},
     compliance::{AgentState, DeviceFacts, InstalledApp, Partner, PasscodeFacts, Previous, ThreatReport},
     risk::ActiveAlert,
 };
@@ -30,6 +31,17 @@ pub struct Policy {
     pub targets: Vec<Target>,
 }
 
+impl Policy {
+    /// Whether it is assigned to a device or its user.
+    pub fn reaches(&self, fleet: &Fleet, device: &DeviceColumns) -> bool {
+        let subject = Subject {
+            user_groups: device.user_id.as_ref().map(|user| fleet.groups_of(user)),
+            device_groups: Some(fleet.groups_of(&device.id)),
+        };
+        assignment::evaluate(&self.targets, subject).applies()
+    }
+}
+
 /// What holds for every device.
 pub struct Organisation {
     pub tenant: ComplianceTenantSettings,
@@ -43,6 +55,7 @@ pub struct Organisation {
 #[derive(Debug, Clone, FromRow)]
 pub struct DeviceColumns {
     pub id: String,
+    pub name: String,
     os_platform: String,
     os_version: String,
     os_build: String,
@@ -128,13 +141,28 @@ pub async fn heard_connectors(connection: &mut AnyConnection) -> Result<Vec<(Str
 impl Fleet {
     /// One device, or every device in use when `only` is none.
     pub async fn load(connection: &mut AnyConnection, only: Option<DeviceId>) -> Result<Self> {
+        let forbidden = match only {
+            None => Some(forbidden_apps(connection).await?),
+            Some(_) => None,
+        };
         let only = only.map(|id| id.to_string()).unwrap_or_default();
-        let stored = stored(connection, &only).await?;
-        let apps = apps(connection, &only).await?;
+        Self::with_apps(connection, &only, forbidden).await
+    }
+
+    /// Every device in use, with those apps that a draft forbids too.
+    pub async fn for_draft(connection: &mut AnyConnection, draft: &Body) -> Result<Self> {
+        let mut forbidden = forbidden_apps(connection).await?;
+        forbidden.extend(forbidden_by(draft));
+        Self::with_apps(connection, "", Some(forbidden)).await
+    }
+
+    async fn with_apps(connection: &mut AnyConnection, only: &str, forbidden: Option<HashSet<String>>) -> Result<Self> {
+        let stored = stored(connection, only).await?;
+        let apps = apps(connection, only, forbidden).await?;
         Ok(Self {
             stored,
             apps,
-            ..Self::threatened(connection, &only).await?
+            ..Self::threatened(connection, only).await?
         })
     }
 
@@ -290,7 +318,7 @@ impl Threats {
 }
 
 async fn devices(connection: &mut AnyConnection, only: &str) -> Result<Vec<DeviceColumns>> {
-    let query = "SELECT d.id, d.os_platform, d.os_version, d.os_build, d.configuration, d.jailbreak_level, \
+    let query = "SELECT d.id, d.name, d.os_platform, d.os_version, d.os_build, d.configuration, d.jailbreak_level, \
                  CASE WHEN d.posture IS NULL THEN 0 ELSE 1 END AS has_posture, d.last_seen_at, d.silent_since, d.web_protection, \
                  d.risk, d.user_id, COALESCE(u.account_enabled, 0) AS user_exists, d.compliance_state, d.compliance_reasons, \
                  d.compliance_grace_until, d.compliance_next_at FROM devices d LEFT JOIN users u ON u.id = d.user_id \
@@ -302,11 +330,12 @@ async fn devices(connection: &mut AnyConnection, only: &str) -> Result<Vec<Devic
 }
 
 /// The apps of devices, read one device after the other: a fleet's lists are much longer than what of them matters.
-async fn apps(connection: &mut AnyConnection, only: &str) -> Result<HashMap<String, Vec<InstalledApp>>> {
-    let forbidden = match only.is_empty() {
-        true => Some(forbidden_apps(connection).await?),
-        false => None,
-    };
+/// None of `forbidden`: all of them matter.
+async fn apps(
+    connection: &mut AnyConnection,
+    only: &str,
+    forbidden: Option<HashSet<String>>,
+) -> Result<HashMap<String, Vec<InstalledApp>>> {
     let mut found = HashMap::new();
     if forbidden.as_ref().is_some_and(HashSet::is_empty) {
         return Ok(found);
@@ -336,10 +365,14 @@ async fn apps(connection: &mut AnyConnection, only: &str) -> Result<HashMap<Stri
 async fn forbidden_apps(connection: &mut AnyConnection) -> Result<HashSet<String>> {
     let mut forbidden = HashSet::new();
     for row in policies::store::all(connection, Kind::Compliance).await? {
-        let ids = Body::of(&row)?.settings.restricted_apps.into_iter();
-        forbidden.extend(ids.filter_map(|app| Some(app.app_id?.trim().to_ascii_lowercase())));
+        forbidden.extend(forbidden_by(&Body::of(&row)?));
     }
     Ok(forbidden)
+}
+
+fn forbidden_by(body: &Body) -> impl Iterator<Item = String> + '_ {
+    let ids = body.settings.restricted_apps.iter();
+    ids.filter_map(|app| Some(app.app_id.as_deref()?.trim().to_ascii_lowercase()))
 }
 
 async fn alerts(connection: &mut AnyConnection, only: &str) -> Result<HashMap<String, Vec<(bool, ActiveAlert)>>> {

@@ -74,7 +74,7 @@ pub async fn create(
 ) -> ApiResult {
     let fields = graph::object(body)?;
     let draft = draft(&fields, None)?;
-    let policy = super::create(&app, &caller, draft).await?;
+    let policy = super::create(&app, &caller, policies::new_id(), draft).await?;
     Ok(graph.created(SET, render(&graph, &policy)?))
 }
 
@@ -149,6 +149,7 @@ pub async fn schedule_actions(
             display_name: row.display_name.clone(),
             description: row.description.clone(),
             body: Body { actions, ..before },
+            targets: None,
         })
     };
     super::update(&app, &caller, parse(&id)?, &graph.expected, change).await?;
@@ -245,6 +246,7 @@ fn draft(fields: &Map<String, Value>, before: Option<(&PolicyRow, Body)>) -> Res
         display_name,
         description,
         body: Body { settings, actions },
+        targets: None,
     })
 }
 
@@ -298,6 +300,25 @@ fn render(graph: &Graph, policy: &PolicyRow) -> Result<Value> {
     graph.only_beta(&mut entity, IosComplianceSettings::BETA_ONLY);
     graph.only_beta(&mut entity, &["roleScopeTagIds"]);
     Ok(entity)
+}
+
+/// What Graph takes to make the same policy again.
+pub fn portable(policy: &PolicyRow, targets: &[moat_model::Target]) -> Result<Value> {
+    let mut body = Body::of(policy)?;
+    for action in &mut body.actions {
+        action.id.clear();
+    }
+    let mut value = json!({
+        "@odata.type": TYPE,
+        "displayName": policy.display_name,
+        "description": policy.description,
+        "scheduledActionsForRule": [{"ruleName": "PasswordRequired", "scheduledActionConfigurations": body.actions}],
+        "assignments": targets.iter().map(|target| json!({"target": target})).collect::<Vec<_>>(),
+    });
+    if let (Some(fields), Value::Object(settings)) = (value.as_object_mut(), json!(body.settings)) {
+        fields.extend(settings);
+    }
+    Ok(value)
 }
 
 fn rule(policy: &PolicyRow, body: &Body) -> Value {

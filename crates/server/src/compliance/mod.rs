@@ -2,16 +2,18 @@
 
 pub mod actions;
 pub mod assess;
+pub mod console;
 pub mod facts;
 pub mod graph;
+pub mod impact;
 mod outcome;
 pub mod states;
 pub mod store;
 pub mod tenant;
 
 use moat_model::{
-    PolicyId,
-    compliance::{IosComplianceSettings, NoncomplianceAction},
+    PolicyId, Target,
+    compliance::{IosComplianceSettings, NoncomplianceAction, NoncomplianceActionType},
 };
 use moat_policy::compliance as rules;
 use serde::{Deserialize, Serialize};
@@ -34,6 +36,22 @@ pub const WRITE: &[Role] = &[Role::ConfigurationReadWriteAll];
 pub struct Body {
     pub settings: IosComplianceSettings,
     pub actions: Vec<NoncomplianceAction>,
+}
+
+impl Default for Body {
+    /// Nothing is asked for, and what is not met is marked at once.
+    fn default() -> Self {
+        Self {
+            settings: IosComplianceSettings::default(),
+            actions: vec![NoncomplianceAction {
+                id: String::new(),
+                grace_period_hours: 0,
+                action_type: NoncomplianceActionType::Block,
+                notification_template_id: String::new(),
+                notification_message_cc_list: Vec::new(),
+            }],
+        }
+    }
 }
 
 impl Body {
@@ -80,16 +98,21 @@ pub struct Draft {
     pub display_name: String,
     pub description: Option<String>,
     pub body: Body,
+    /// None: the assignments stay as they are.
+    pub targets: Option<Vec<Target>>,
 }
 
-pub async fn create(app: &App, caller: &Caller, draft: Draft) -> Result<PolicyRow> {
+pub async fn create(app: &App, caller: &Caller, id: PolicyId, draft: Draft) -> Result<PolicyRow> {
     caller.require_any(WRITE)?;
     let name = checked("displayName", &draft.display_name, 256)?;
     let body = draft.body.checked(&[])?;
-    let policy = PolicyRow::new(Kind::Compliance, name, draft.description, body.text()?);
+    let policy = PolicyRow::new(Kind::Compliance, id, name, draft.description, body.text()?);
     let mut tx = app.db.begin().await?;
     check_actions(&mut tx, &body.actions).await?;
     policies::create(&mut tx, caller, &policy).await?;
+    if let Some(targets) = &draft.targets {
+        policies::set_targets(&mut tx, caller, Kind::Compliance, id, targets).await?;
+    }
     app.commit_policy(tx).await?;
     Ok(policy)
 }
@@ -118,6 +141,9 @@ pub async fn update(
     policies::update(&mut tx, caller, &before, after).await?;
     if body.actions != was.actions {
         actions::changed(&mut tx, &before.id, &body.actions).await?;
+    }
+    if let Some(targets) = &draft.targets {
+        policies::set_targets(&mut tx, caller, Kind::Compliance, id, targets).await?;
     }
     app.commit_policy(tx).await?;
     policies::get(app, Kind::Compliance, id).await

@@ -21,6 +21,7 @@ pub struct StatusRow {
     pub status: String,
     pub settings: String,
     pub grace_until: Option<i64>,
+    pub noncompliant_since: Option<i64>,
     pub updated_at: i64,
 }
 
@@ -55,15 +56,101 @@ const TABLE: Table = Table(&[
 ]);
 
 const COLUMNS: &str = "s.device_id, d.name AS device_name, d.model, u.display_name AS user_name, u.user_principal_name, \
-                       s.status, s.settings, d.compliance_grace_until AS grace_until, s.updated_at";
+                       s.status, s.settings, d.compliance_grace_until AS grace_until, s.noncompliant_since, s.updated_at";
 
 pub async fn statuses(db: &Db, policy: &str, query: &Query) -> Result<Page<StatusRow>> {
+    TABLE.page(db, COLUMNS, &of_policy(policy), query, "d.name, d.id").await
+}
+
+fn of_policy(policy: &str) -> Clause {
     let mut from = Clause::new(
         "FROM device_policy_states s JOIN devices d ON d.id = s.device_id LEFT JOIN users u ON u.id = d.user_id \
          WHERE d.revoked_at IS NULL AND s.policy_id = ",
     );
     from.bind_text(policy);
+    from
+}
+
+/// Devices that a list shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    All,
+    Compliant,
+    InGrace,
+    NotCompliant,
+    NotApplicable,
+    Error,
+}
+
+/// How many devices are in which state of a policy, with those in grace apart.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub compliant: i64,
+    pub in_grace: i64,
+    pub not_compliant: i64,
+    pub not_applicable: i64,
+    pub error: i64,
+}
+
+impl Counts {
+    pub fn of(&self, shown: Shown) -> i64 {
+        match shown {
+            Shown::All => self.compliant + self.in_grace + self.not_compliant + self.not_applicable + self.error,
+            Shown::Compliant => self.compliant,
+            Shown::InGrace => self.in_grace,
+            Shown::NotCompliant => self.not_compliant,
+            Shown::NotApplicable => self.not_applicable,
+            Shown::Error => self.error,
+        }
+    }
+}
+
+/// The same of each device. Those that stopped being compliant after `grace_since` are in grace.
+pub async fn statuses_of(
+    db: &Db,
+    policy: &str,
+    shown: Shown,
+    grace_since: i64,
+    query: &Query,
+) -> Result<Page<StatusRow>> {
+    let mut from = of_policy(policy);
+    match shown {
+        Shown::All => {}
+        Shown::Compliant => drop(from.push(" AND s.status IN ('compliant', 'remediated')")),
+        Shown::InGrace => {
+            from.push(" AND s.status = 'nonCompliant' AND s.noncompliant_since > ")
+                .bind_number(grace_since);
+        }
+        Shown::NotCompliant => {
+            from.push(" AND s.status = 'nonCompliant' AND (s.noncompliant_since IS NULL OR s.noncompliant_since <= ")
+                .bind_number(grace_since)
+                .push(")");
+        }
+        Shown::NotApplicable => drop(from.push(" AND s.status IN ('unknown', 'notApplicable', 'notAssigned')")),
+        Shown::Error => drop(from.push(" AND s.status IN ('error', 'conflict')")),
+    }
     TABLE.page(db, COLUMNS, &from, query, "d.name, d.id").await
+}
+
+/// How many devices are in which state, as [`statuses_of`] has them.
+pub async fn counts(db: &Db, policy: &str, grace_since: i64) -> Result<Counts> {
+    let query = "SELECT s.status, CASE WHEN s.noncompliant_since > $2 THEN 1 ELSE 0 END AS recent, COUNT(*) \
+                 FROM device_policy_states s JOIN devices d ON d.id = s.device_id \
+                 WHERE d.revoked_at IS NULL AND s.policy_id = $1 GROUP BY 1, 2";
+    let query = sqlx::query_as(query).bind(policy.to_string()).bind(grace_since);
+    let rows: Vec<(String, i64, i64)> = query.fetch_all(db.read()).await?;
+    let mut counts = Counts::default();
+    for (status, recent, devices) in rows {
+        let place = match (status.as_str(), recent) {
+            ("compliant" | "remediated", _) => &mut counts.compliant,
+            ("nonCompliant", 1) => &mut counts.in_grace,
+            ("nonCompliant", _) => &mut counts.not_compliant,
+            ("error" | "conflict", _) => &mut counts.error,
+            _ => &mut counts.not_applicable,
+        };
+        *place += devices;
+    }
+    Ok(counts)
 }
 
 /// How many devices are in which state of a policy.

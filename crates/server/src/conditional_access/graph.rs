@@ -52,7 +52,7 @@ pub async fn get(State(app): State<App>, caller: Caller, graph: Graph, Path(id):
 
 pub async fn create(State(app): State<App>, caller: Caller, graph: Graph, Body(body): Body<Value>) -> ApiResult {
     let policy = read(graph::object(body)?)?;
-    let row = super::create(&app, &caller, policy).await?;
+    let row = super::create(&app, &caller, policies::new_id(), policy).await?;
     Ok(graph.created(SET, render(&app, &row)?))
 }
 

@@ -57,16 +57,61 @@ pub struct Request {
 }
 
 pub async fn impact(State(app): State<App>, caller: Caller, Body(request): Body<Request>) -> ApiResult<Json<Value>> {
-    caller.require_any(READ)?;
-    let assumed = assumed(&request)?;
     let most = request.first.unwrap_or(FIRST);
     if most > MOST {
         return Err(Error::invalid("BadRequest", format!("first: at most {MOST}")).into());
     }
-    let draft = request.policy.as_ref().map(draft).transpose()?;
+    let question = Question {
+        assumed: assumed(&request)?,
+        draft: request
+            .policy
+            .as_ref()
+            .map(|fields| super::graph::read(fields.clone()))
+            .transpose()?,
+        replaces: request.replaces,
+        application: request.application_id,
+        most,
+    };
+    let found = compare(&app, &caller, question).await?;
+    let applications: Vec<Value> = found
+        .applications
+        .iter()
+        .map(|(id, impact)| render(*id, impact))
+        .collect();
+    Ok(Json(json!({
+        "devices": found.devices, "milliseconds": found.milliseconds, "moatNotes": found.notes, "applications": applications,
+    })))
+}
+
+/// A draft, and what is assumed of requests.
+pub struct Question {
+    /// Judged as if it were enabled. None: without the policy that is replaced.
+    pub draft: Option<ConditionalAccessPolicy>,
+    pub replaces: Option<PolicyId>,
+    /// None: all that gateways protect.
+    pub application: Option<ApplicationId>,
+    pub assumed: Assumed,
+    /// Devices named each way.
+    pub most: usize,
+}
+
+/// What the draft would change.
+pub struct Found {
+    pub devices: usize,
+    pub milliseconds: f64,
+    /// What keeps the draft from doing at gateways what it says.
+    pub notes: Vec<String>,
+    pub applications: Vec<(ApplicationId, Impact)>,
+}
+
+/// Compares what devices may do now with what they might do by the draft; stores nothing.
+pub async fn compare(app: &App, caller: &Caller, question: Question) -> Result<Found> {
+    caller.require_any(READ)?;
+    let Question { assumed, most, .. } = question;
+    let draft = question.draft.map(enabled).transpose()?;
     let notes = draft.as_ref().map(|draft| app.access.notes(draft)).unwrap_or_default();
-    let after = changed(&app, draft, request.replaces).await?;
-    let applications = match request.application_id {
+    let after = changed(app, draft, question.replaces).await?;
+    let applications = match question.application {
         Some(id) => vec![id],
         None => app.access.applications(),
     };
@@ -78,11 +123,12 @@ pub async fn impact(State(app): State<App>, caller: Caller, Body(request): Body<
         applications.iter().map(of).collect::<Vec<_>>()
     };
     let found = tokio::task::spawn_blocking(compare).await.map_err(Error::internal)?;
-    let milliseconds = start.elapsed().as_secs_f64() * 1e3;
-    let applications: Vec<Value> = found.iter().map(|(id, impact)| render(*id, impact)).collect();
-    Ok(Json(json!({
-        "devices": devices, "milliseconds": milliseconds, "moatNotes": notes, "applications": applications,
-    })))
+    Ok(Found {
+        devices,
+        milliseconds: start.elapsed().as_secs_f64() * 1e3,
+        notes,
+        applications: found,
+    })
 }
 
 fn assumed(request: &Request) -> Result<Assumed> {
@@ -106,8 +152,7 @@ fn assumed(request: &Request) -> Result<Assumed> {
     })
 }
 
-fn draft(fields: &Map<String, Value>) -> Result<ConditionalAccessPolicy> {
-    let mut policy = super::graph::read(fields.clone())?;
+fn enabled(mut policy: ConditionalAccessPolicy) -> Result<ConditionalAccessPolicy> {
     policy.state = PolicyState::Enabled;
     validate(&policy).map_err(|invalid| Error::invalid("BadRequest", invalid))?;
     Ok(policy)

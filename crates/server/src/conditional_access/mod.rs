@@ -1,5 +1,6 @@
 //! Conditional access policies and named locations.
 
+pub mod console;
 pub mod graph;
 pub mod impact;
 pub mod locations;
@@ -28,6 +29,9 @@ use crate::{
 pub const READ: &[Role] = &[Role::PolicyReadAll];
 pub const WRITE: &[Role] = &[Role::PolicyReadWriteConditionalAccess];
 
+/// The field that mends a policy which would lock out an account for emergencies.
+pub const LOCK_OUT: &str = "conditions.users.excludeUsers";
+
 pub fn policy_of(row: &PolicyRow) -> Result<ConditionalAccessPolicy> {
     serde_json::from_str(&row.body).map_err(Error::internal)
 }
@@ -37,10 +41,11 @@ pub async fn get(app: &App, caller: &Caller, id: PolicyId) -> Result<PolicyRow> 
     policies::get(app, Kind::ConditionalAccess, id).await
 }
 
-pub async fn create(app: &App, caller: &Caller, policy: ConditionalAccessPolicy) -> Result<PolicyRow> {
+pub async fn create(app: &App, caller: &Caller, id: PolicyId, policy: ConditionalAccessPolicy) -> Result<PolicyRow> {
     caller.require_any(WRITE)?;
     let row = PolicyRow::new(
         Kind::ConditionalAccess,
+        id,
         name(&policy)?,
         policy.description.clone(),
         text(&policy)?,
@@ -132,10 +137,11 @@ pub async fn check_lock_out(tx: &mut Transaction) -> Result<()> {
         return Ok(());
     }
     let names: Vec<_> = locked_out.into_iter().map(|account| account.name).collect();
-    Err(Error::invalid(
+    Err(Error::invalid_field(
         "BadRequest",
+        LOCK_OUT,
         format!(
-            "this would lock out accounts for emergencies: {}; exclude them with conditions.users.excludeUsers",
+            ": this would lock out accounts for emergencies: {}; exclude them here",
             names.join(", ")
         ),
     ))

@@ -61,6 +61,15 @@ pub const SECTIONS: &[Section] = &[
         &[("tab-indicators", "/indicators"), ("tab-reports", "/reports")],
     ),
     section(
+        "nav-policies",
+        &[
+            ("tab-compliance", "/policies/compliance"),
+            ("tab-app-protection", "/policies/apps"),
+            ("tab-access", "/policies/access"),
+            ("tab-locations", "/policies/locations"),
+        ],
+    ),
+    section(
         "nav-people",
         &[("tab-users", "/people/users"), ("tab-groups", "/people/groups")],
     ),
@@ -181,6 +190,8 @@ pub async fn not_found() -> ConsoleError {
 pub async fn only_forms(method: Method, uri: Uri) -> Response {
     let parts: Vec<&str> = uri.path().split('/').skip(1).collect();
     let page = match parts.as_slice() {
+        ["policies", list, id, "delete" | "restore"] => format!("/policies/{list}/{id}"),
+        ["policies", list, ..] => format!("/policies/{list}"),
         ["devices", id, _] => format!("/devices/{id}"),
         ["people", list @ ("users" | "groups"), id, ..] => format!("/people/{list}/{id}"),
         ["connectors", id, _] => format!("/connectors/{id}"),

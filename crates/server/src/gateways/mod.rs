@@ -219,6 +219,14 @@ pub async fn list(app: &App, caller: &Caller) -> Result<Vec<GatewayRow>> {
     Ok(query.fetch_all(app.db.read()).await?)
 }
 
+/// What gateways in use protect, as policies name it: application, name. Several may protect the same.
+pub async fn applications(app: &App, caller: &Caller) -> Result<Vec<(String, String)>> {
+    caller.require_any(&[Role::PolicyReadAll, Role::MoatAdministrate])?;
+    let query =
+        "SELECT COALESCE(application_id, id), name FROM gateways WHERE disabled_at IS NULL ORDER BY name LIMIT 1000";
+    Ok(sqlx::query_as(query).fetch_all(app.db.read()).await?)
+}
+
 /// The gateway with this id or name that is in use.
 async fn find(tx: &mut Transaction, id: &str) -> Result<GatewayRow> {
     let query = format!("SELECT {COLUMNS} FROM gateways WHERE (id = $1 OR name = $1) AND disabled_at IS NULL");

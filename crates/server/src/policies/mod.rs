@@ -1,8 +1,12 @@
 //! What policies of every kind share: a name, a body, a version, and whom they are assigned to.
 
+pub mod console;
 pub mod graph;
 pub mod store;
 pub mod targets;
+pub mod versions;
+
+use std::collections::HashSet;
 
 use moat_model::{PolicyId, Target};
 use serde::Serialize;
@@ -46,8 +50,16 @@ pub async fn get(app: &App, kind: Kind, id: PolicyId) -> Result<PolicyRow> {
         .ok_or_else(|| unknown(kind, id))
 }
 
-/// Stores a new policy with its audit row.
+/// The id of a policy that is to be made.
+pub fn new_id() -> PolicyId {
+    PolicyId(uuid::Uuid::now_v7())
+}
+
+/// Stores a new policy with its audit row. A form that is sent twice carries the same id: the second makes nothing.
 pub async fn create(tx: &mut Transaction, caller: &Caller, policy: &PolicyRow) -> Result<()> {
+    if store::exists(tx, &policy.id).await? {
+        return Err(Error::Conflict(format!("there is a policy {} already", policy.id)));
+    }
     store::insert(tx, policy).await?;
     record(tx, caller, "create", None, Some(policy)).await
 }
@@ -75,9 +87,39 @@ pub async fn assign(app: &App, caller: &Caller, kind: Kind, id: PolicyId, target
     let mut tx = app.db.begin().await?;
     let policy = store::get(&mut *tx, kind, id).await?.ok_or_else(|| unknown(kind, id))?;
     let before = targets::of_policy(&mut *tx, id).await?;
+    replace_targets(&mut tx, caller, &policy, &before, targets).await?;
+    app.commit_policy(tx).await
+}
+
+/// Gives a policy these assignments within the transaction that changes it, unless it has them already.
+pub async fn set_targets(
+    tx: &mut Transaction,
+    caller: &Caller,
+    kind: Kind,
+    id: PolicyId,
+    targets: &[Target],
+) -> Result<()> {
+    let policy = store::get(&mut **tx, kind, id)
+        .await?
+        .ok_or_else(|| unknown(kind, id))?;
+    let before = targets::of_policy(&mut **tx, id).await?;
+    if before.iter().collect::<HashSet<_>>() == targets.iter().collect() {
+        return Ok(());
+    }
+    replace_targets(tx, caller, &policy, &before, targets).await
+}
+
+async fn replace_targets(
+    tx: &mut Transaction,
+    caller: &Caller,
+    policy: &PolicyRow,
+    before: &[Target],
+    targets: &[Target],
+) -> Result<()> {
+    let id = policy.id.parse().map_err(Error::internal)?;
     for target in targets {
         if let Target::Group { group_id } | Target::ExcludedGroup { group_id } = target
-            && crate::groups::store::get(&mut *tx, *group_id).await?.is_none()
+            && crate::groups::store::get(&mut **tx, *group_id).await?.is_none()
         {
             return Err(Error::invalid(
                 "BadRequest",
@@ -85,19 +127,18 @@ pub async fn assign(app: &App, caller: &Caller, kind: Kind, id: PolicyId, target
             ));
         }
     }
-    targets::replace(&mut tx, id, targets).await?;
-    store::touch(&mut tx, &policy).await?;
-    let (mut was, mut is) = (Record::of(&policy), Record::of(&policy));
-    (was.targets, is.targets) = (Some(before.as_slice()), Some(targets));
+    targets::replace(tx, id, targets).await?;
+    store::touch(tx, policy).await?;
+    let (mut was, mut is) = (Record::of(policy), Record::of(policy));
+    (was.targets, is.targets) = (Some(before), Some(targets));
     let change = audit::Change {
         action: "assign",
-        noun: kind.noun(),
+        noun: policy.kind().noun(),
         id: &policy.id,
         before: Some(&was),
         after: Some(&is),
     };
-    audit::record(&mut tx, &caller.actor, change).await?;
-    app.commit_policy(tx).await
+    audit::record(tx, &caller.actor, change).await
 }
 
 async fn record(

@@ -52,11 +52,11 @@ pub struct PolicyRow {
 }
 
 impl PolicyRow {
-    /// A first version, with an id of its own.
-    pub fn new(kind: Kind, display_name: String, description: Option<String>, body: String) -> Self {
+    /// A first version.
+    pub fn new(kind: Kind, id: PolicyId, display_name: String, description: Option<String>, body: String) -> Self {
         let at = now().as_micros();
         Self {
-            id: uuid::Uuid::now_v7().to_string(),
+            id: id.to_string(),
             kind: kind.as_str().to_string(),
             display_name,
             description,
@@ -127,6 +127,11 @@ pub async fn get(executor: impl Executor<'_, Database = Any>, kind: Kind, id: Po
         .bind(kind.as_str())
         .fetch_optional(executor)
         .await?)
+}
+
+pub async fn exists(tx: &mut Transaction, id: &str) -> Result<bool> {
+    let query = sqlx::query_scalar::<_, i64>("SELECT COUNT(*) FROM policies WHERE id = $1").bind(id.to_string());
+    Ok(query.fetch_one(&mut **tx).await? > 0)
 }
 
 /// Names of the conditional access policies whose conditions name this id.
