@@ -262,6 +262,8 @@ pub async fn delete(State(app): State<App>, Path(id): Path<String>, form: Form) 
     if form.fields.get("confirm").trim() == named.display_name {
         match super::delete(&app, &caller, named.connector.id, &Expected::Any).await {
             Ok(()) => return Ok(Redirect::to(LIST).into_response()),
+            // Its page has no such form.
+            Err(error) if named.is_own() => return Err(error.into()),
             Err(error) => wrong = Wrong::said(&frame, "delete", error, INPUTS)?,
         }
     } else {
