@@ -17,6 +17,8 @@ pub struct Explanation {
     pub reason: String,
     /// Every live indicator that matches, the one that decides first.
     pub candidates: Vec<Candidate>,
+    /// The path was not looked at: over HTTPS only the host is seen.
+    pub path_unseen: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,8 +32,8 @@ pub struct Candidate {
 /// when that matters.
 pub fn explain(set: &IndicatorSet, input: &str, now: Timestamp) -> Result<Explanation, InvalidUrl> {
     let input = input.trim();
-    let (mut matches, note) = match input.parse::<IpAddr>() {
-        Ok(ip) => (set.matches_ip(ip, now), ""),
+    let (mut matches, path_unseen) = match input.parse::<IpAddr>() {
+        Ok(ip) => (set.matches_ip(ip, now), false),
         Err(_) => matches_of_url(set, &UrlPattern::parse(input)?, is_https(input), now),
     };
     matches.sort_by(|a, b| {
@@ -48,11 +50,17 @@ pub fn explain(set: &IndicatorSet, input: &str, now: Timestamp) -> Result<Explan
             indicator,
         })
         .collect();
+    let note = if path_unseen {
+        " Over HTTPS only the host is seen, so the path was not looked at."
+    } else {
+        ""
+    };
     Ok(match candidates.first() {
         None => Explanation {
             action: Action::Allowed,
             reason: format!("No indicator matches, so it is allowed.{note}"),
             candidates,
+            path_unseen,
         },
         Some(first) => {
             let m = &first.indicator;
@@ -61,25 +69,23 @@ pub fn explain(set: &IndicatorSet, input: &str, now: Timestamp) -> Result<Explan
                 action: m.action,
                 reason,
                 candidates,
+                path_unseen,
             }
         }
     })
 }
 
-/// What matches a URL, and what must be said about its path.
-fn matches_of_url(set: &IndicatorSet, url: &UrlPattern, https: bool, now: Timestamp) -> (Vec<Match>, &'static str) {
-    let (mut matches, note) = match url.path() {
-        "" => (set.matches_host(url.host(), now), ""),
-        _ if https => (
-            set.matches_host(url.host(), now),
-            " Over HTTPS only the host is seen, so the path was not looked at.",
-        ),
-        path => (set.matches_url(url.host(), path, now), ""),
+/// What matches a URL, and whether its path could not be looked at.
+fn matches_of_url(set: &IndicatorSet, url: &UrlPattern, https: bool, now: Timestamp) -> (Vec<Match>, bool) {
+    let (mut matches, path_unseen) = match url.path() {
+        "" => (set.matches_host(url.host(), now), false),
+        _ if https => (set.matches_host(url.host(), now), true),
+        path => (set.matches_url(url.host(), path, now), false),
     };
     if let Ok(ip) = url.host().parse() {
         matches.extend(set.matches_ip(ip, now));
     }
-    (matches, note)
+    (matches, path_unseen)
 }
 
 fn because(m: &Match) -> String {

@@ -11,6 +11,7 @@ use crate::{
     app::now,
     audit, compliance,
     devices::{self, DeviceRow, store},
+    enforcement,
     error::Result,
     indicators,
     outbox::{self, mail::Mailer},
@@ -37,6 +38,7 @@ pub async fn run(app: App, mailer: Option<Mailer>, mut stop: watch::Receiver<boo
             every(SILENCE_SCAN, || find_silent(&app, started)),
             every(PURGE, || purge(&app)),
             every(RESULTS, || store_results(&app)),
+            every(RESULTS, || enforcement::flush(&app)),
             every(RECOVERY, || app.access.recover(&app.db)),
             judge_in_time(&app),
             act_in_time(&app),
@@ -194,7 +196,9 @@ async fn purge(app: &App) -> Result<()> {
         .execute(&mut *tx)
         .await?;
     tx.commit().await?;
-    let oldest = now().saturating_sub(app.config.retention()).as_micros();
+    let oldest = now().saturating_sub(app.config.retention());
+    enforcement::purge(&app.db, oldest).await?;
+    let oldest = oldest.as_micros();
     for query in [
         "DELETE FROM device_commands WHERE id IN (SELECT id FROM device_commands \
          WHERE state <> 'pending' AND updated_at < $1 ORDER BY updated_at LIMIT $2)",

@@ -25,6 +25,7 @@ mod db;
 mod devices;
 mod directory;
 mod edition;
+mod enforcement;
 mod enrollment;
 mod error;
 mod gateways;
@@ -53,6 +54,7 @@ mod rules;
 mod secret;
 mod serve;
 mod settings;
+mod starter;
 mod users;
 
 pub use access::Asked;

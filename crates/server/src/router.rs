@@ -19,7 +19,7 @@ use crate::{
     Actor, App, Caller, access, accounts, admin, alerts, app_protection, audit, bundles, clients, compliance,
     conditional_access, connectors, console, devices, enrollment, gateways, graph as face, groups, indicators,
     json::{self, MAX_BODY, MAX_JSON},
-    notifications, outbox, reports, retire_list, rules, users,
+    notifications, outbox, reports, retire_list, rules, starter, users,
 };
 
 pub use graph::{ROUTES as GRAPH_ROUTES, Route as GraphRoute, coverage as graph_coverage};
@@ -102,6 +102,8 @@ fn console(app: &App) -> Router<App> {
         .route("/", get(console::overview))
         .route("/static/{version}/{name}", get(console::asset))
         .route("/events", get(console::events))
+        .route("/go", get(console::go))
+        .route("/start/{what}", post(starter::console::start))
         .route(
             "/setup/{token}",
             get(accounts::console::setup_page).post(accounts::console::setup),
@@ -114,9 +116,19 @@ fn console(app: &App) -> Router<App> {
         .route("/devices", get(devices::console::list))
         .route("/devices/{id}", get(devices::console::show))
         .route("/devices/{id}/check", post(devices::console::check))
+        .route("/devices/{id}/sync", post(devices::console::sync))
+        .route("/devices/{id}/lock", post(devices::console::lock))
+        .route("/devices/{id}/retire", post(devices::console::retire))
+        .route("/devices/{id}/wipe", post(devices::console::wipe))
+        .route("/devices/{id}/user", post(devices::console::set_user))
         .route("/devices/{id}/revoke", post(devices::console::revoke))
         .route("/alerts", get(alerts::console::list))
-        .route("/alerts/resolve", post(alerts::console::resolve_many))
+        .route(
+            "/retire-list",
+            get(retire_list::console::list).post(retire_list::console::decide),
+        )
+        .route("/alerts/triage", post(alerts::console::triage_many))
+        .route("/alerts.csv", get(alerts::console::export))
         .route("/alerts/{id}", get(alerts::console::show).post(alerts::console::update))
         .route(
             "/indicators",

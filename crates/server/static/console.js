@@ -49,14 +49,45 @@ for (const chooser of document.querySelectorAll("[data-reads]")) {
   });
 }
 
-// `/` searches; `j` and `k` walk through rows.
+// A box that ticks all others of its name.
+for (const all of document.querySelectorAll("[data-all]")) {
+  all.hidden = false;
+  all.addEventListener("change", () => {
+    for (const one of document.querySelectorAll(`input[type=checkbox][name="${all.dataset.all}"]`)) one.checked = all.checked;
+  });
+}
+
+// The palette: what `/go` finds, over the page. Enter takes what has the focus, else the first.
+const palette = document.getElementById("palette");
+const openPalette = (event) => { event.preventDefault(); palette.showModal(); palette.querySelector("input").select(); };
+if (palette) {
+  const hits = () => [...palette.querySelectorAll(".hit")];
+  document.querySelector("[data-palette]")?.addEventListener("click", openPalette);
+  palette.addEventListener("click", (event) => { if (event.target === palette) palette.close(); });
+  palette.querySelector("form").addEventListener("submit", (event) => {
+    if (hits().length) { event.preventDefault(); hits()[0].click(); }
+  });
+  palette.addEventListener("keydown", (event) => {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (!step || !hits().length) return;
+    event.preventDefault();
+    const at = hits().indexOf(document.activeElement) + step;
+    (at < 0 ? palette.querySelector("input") : hits()[Math.min(at, hits().length - 1)]).focus();
+  });
+}
+
+// `Ctrl-K` opens the palette, `?` the help, `/` searches; `j` and `k` walk through rows.
 document.addEventListener("keydown", (event) => {
+  if (palette && (event.ctrlKey || event.metaKey) && event.key === "k") return openPalette(event);
   if (event.target.matches("input,textarea,select") || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (document.querySelector("dialog[open]")) return;
   const rows = [...document.querySelectorAll("a.row")];
   const at = rows.indexOf(document.activeElement);
   if (event.key === "/") {
     const search = document.querySelector("[data-search]");
     if (search) { event.preventDefault(); search.focus(); }
+  } else if (event.key === "?") {
+    document.getElementById("keys")?.showModal();
   } else if (event.key === "j" && rows.length) {
     rows[Math.min(at + 1, rows.length - 1)].focus();
   } else if (event.key === "k" && rows.length) {

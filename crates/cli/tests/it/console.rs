@@ -115,7 +115,7 @@ async fn set_up_and_sign_in(browser: &Browser, data: &Data, server: &Server) {
         .unwrap();
     assert_eq!(kept.as_deref(), Some("ada"), "what was typed stays");
     create_administrator(browser).await;
-    browser.shows("Enrol the first device").await;
+    browser.shows("Enrol a device").await;
     browser.client.goto(&link).await.unwrap();
     browser.shows("was used or has expired").await;
 }
@@ -178,7 +178,7 @@ async fn triage(browser: &Browser, server: &Server, device: &client::Device) {
     browser.shows("/var/jb is there (symlink)").await;
     browser
         .client
-        .find(Locator::LinkText("this alert"))
+        .find(Locator::LinkText("because of this alert"))
         .await
         .unwrap()
         .click()
@@ -208,13 +208,13 @@ async fn reported_sites(browser: &Browser, server: &Server) {
     browser.open(server, "/reports").await;
     browser.shows("https://odd.example/login").await;
     browser.press("Block").await;
-    browser.shows("https://odd.example/login was blocked: indicator").await;
+    browser.shows("https://odd.example/login was blocked: Indicator").await;
     browser
-        .shows("for odd.example. Over HTTPS devices see only the host")
+        .shows("(odd.example). Over HTTPS devices see only the host")
         .await;
     browser.shows("Nothing waits for a decision.").await;
     browser.open(server, "/reports?show=decided").await;
-    browser.shows("blocked (indicator").await;
+    browser.shows("blocked (Indicator").await;
 }
 
 async fn sign_out(browser: &Browser, server: &Server) {

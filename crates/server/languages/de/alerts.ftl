@@ -1,1 +1,76 @@
 # Warnungen.
+
+alerts-lead = Was auf Geräten geschah und einen Blick verdient, das Neueste zuerst.
+alerts-search = Titel, Gerät oder Benutzer suchen
+alerts-export = Als CSV exportieren
+alerts-open = Offen
+alerts-resolved = Gelöst
+alerts-all = Alle
+group-none = Einzeln
+group-title = Nach Titel
+group-device = Nach Gerät
+alerts-has = Titel, Gerät oder Benutzer enthält „{ $text }“
+alerts-titled = Titel ist „{ $text }“
+alerts-of-kind = Art { $text }
+alerts-of-device = Eines Geräts
+alerts-of-indicator = Indikator { $text }
+alerts-of-days =
+    { $count ->
+        [one] Letzter Tag
+       *[other] Letzte { $count } Tage
+    }
+alerts-none = Hier sind keine Warnungen
+alerts-none-text = Warnungen kommen von Indikatoren mit eingeschalteter Warnung, von Jailbreaks und von Geräten, die verstummen.
+alerts-choose = Wählen Sie die Warnungen aus, um die es geht.
+alerts-choose-all = Alle auf dieser Seite auswählen
+alerts-choose-one = { $title } auf { $device } auswählen
+alerts-say-what = Sagen Sie, was aus ihnen werden soll: ein Status, eine Beurteilung, wer sie übernimmt, oder ein Kommentar.
+alerts-with-chosen = Mit den ausgewählten
+alerts-resolve = Ausgewählte lösen
+alerts-more = Status, Beurteilung, Kommentar
+as-it-is = wie es ist
+col-indicator = Indikator
+alert-new = Neu
+alert-in-progress = In Bearbeitung
+alert-resolved = Gelöst
+alert-unknown = Unbekannt
+alert-assigned-to = Zugewiesen an
+alert-assign-to-me = Mir zuweisen
+alert-judgement = Klassifizierung und Bestimmung
+alert-comment = Kommentar
+alert-last = zuletzt
+alert-about = Worum es geht
+alert-more = Mehr
+alert-of-device = alle dieses Geräts
+alert-of-title = alle mit diesem Titel
+alert-what-happened = Was geschah
+alert-what-to-do = Was zu tun ist:
+alert-evidence = Beweise
+alert-no-evidence = Keine aufbewahrt; Namen bleiben auf dem Gerät, wenn die Einstellungen es so wollen.
+alert-history = Verlauf
+alert-triage = Bearbeiten
+alert-changed-meanwhile = Jemand hat dies inzwischen geändert; es ist jetzt „{ $value }“. Nichts wurde gespeichert.
+evidence-site = { $site }, gesehen in { $where }
+evidence-at = { $seen }, unter { $address }
+evidence-rule = { $detail } (Regel { $rule }, Gruppe { $group }, Gewicht { $weight })
+history-created = Erstellt
+history-comment = Kommentar
+history-resolved = Gelöst
+history-repeated = Wiederholt
+history-reopened = Wieder geöffnet
+history-changed = Geändert
+classification-true-positive = Richtig positiv
+classification-expected = Information, erwartete Aktivität
+classification-false-positive = Falsch positiv
+determination-multi-staged = Mehrstufiger Angriff
+determination-malicious-user = Schädliche Benutzeraktivität
+determination-compromised = Kompromittiertes Konto
+determination-malware = Schadsoftware
+determination-phishing = Phishing
+determination-unwanted = Unerwünschte Software
+determination-testing = Sicherheitstest
+determination-business = Branchenanwendung
+determination-confirmed = Bestätigte Aktivität
+determination-not-malicious = Nicht schädlich
+determination-insufficient = Nicht genügend Daten zur Überprüfung
+determination-other = Sonstiges

@@ -51,3 +51,52 @@ setup-wrong-name = Geben Sie einen Namen mit höchstens 100 Zeichen an.
 setup-wrong-short = Verwenden Sie mindestens 12 Zeichen.
 setup-wrong-long = Verwenden Sie höchstens 1.000 Zeichen.
 setup-wrong-again = Die beiden Passwörter sind verschieden.
+just-now = gerade eben
+seconds-ago = vor { $count } s
+minutes-ago = vor { $count } Min.
+hours-ago = vor { $count } Std.
+days-ago =
+    { $count ->
+        [one] vor { $count } Tag
+       *[other] vor { $count } Tagen
+    }
+in-seconds = in { $count } s
+in-minutes = in { $count } Min.
+in-hours = in { $count } Std.
+in-days =
+    { $count ->
+        [one] in { $count } Tag
+       *[other] in { $count } Tagen
+    }
+ended = beendet { $ago }
+previous-page = Vorige Seite
+next-page = Nächste Seite
+do-search = Suchen
+list-all = Alle anzeigen
+unknown-filter = Unbekannter Filter „{ $filter }“, nicht angewendet
+do-save = Speichern
+close = Schließen
+as-table = Als Tabelle
+
+severity-high = Hoch
+severity-medium = Mittel
+severity-low = Niedrig
+severity-informational = Information
+severity-none = Keine
+
+go-to = Gehe zu
+go-label = Was suchen Sie?
+go-hint = Eine Seite, ein Gerät, „block evil.example“, „why NAME“
+keys = Tastatur
+key-palette = Zu einer Seite oder einem Gerät gehen oder eine Website blockieren
+key-search = In dieser Liste suchen
+key-rows = Nächste und vorige Zeile
+key-open = Zeile öffnen
+key-help = Diese Hilfe
+go-lead = Geben Sie den Namen einer Seite oder eines Geräts ein, „block evil.example“, „check evil.example“ oder „why NAME“.
+go-nothing = Nichts passt.
+go-block = { $site } auf allen Geräten blockieren
+go-allow = { $site } auf allen Geräten zulassen
+go-warn = Auf allen Geräten vor { $site } warnen
+go-audit = { $site } auf allen Geräten beobachten
+go-explain = Würde { $site } blockiert, und warum?

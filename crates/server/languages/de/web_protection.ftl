@@ -1,1 +1,95 @@
 # Indikatoren und gemeldete Seiten.
+
+indicators-lead = Was Geräte blockieren, wovor sie warnen, was sie beobachten oder zulassen. Eine Änderung gilt auf verbundenen Geräten binnen einer Sekunde.
+indicators-add = Hinzufügen
+indicators-search = Wert oder Titel suchen
+indicators-has = Wert oder Titel enthält „{ $text }“
+indicators-none = Hier sind keine Indikatoren
+indicators-none-yet = Fügen Sie oben einen hinzu, oder auf dem Server:
+indicators-none-fits = Keiner passt: Er wurde gelöscht, ist beendet oder war nie da.
+indicator-value = Domäne, URL, IP-Adresse oder Bereich
+indicator-value-short = Wert
+indicator-title = Titel
+indicator-title-hint = steht auf Blockseiten
+indicator-more = Mehr
+indicator-ends = Endet
+indicator-ends-hint = etwa 2027-01-31T12:00:00Z
+indicator-groups = Gerätegruppen
+indicator-groups-hint = mit Kommas; leer heißt alle
+indicator-bypass = Umgehung gilt, Stunden
+indicator-alert = Bei einem Treffer warnen
+indicator-do-add = Indikator hinzufügen
+action-block = Blockieren
+action-warn = Warnen
+action-audit = Überwachen
+action-allow = Zugelassen
+col-action = Aktion
+col-hits = Treffer
+col-for = Für
+col-type = Typ
+ends-never = nie
+for-all = alle
+delete = Löschen
+really-delete = Wirklich löschen
+hits =
+    { $count ->
+        [one] { $count } Treffer
+       *[other] { $count } Treffer
+    }
+explain-title = Würde das blockiert?
+explain-site = Host, URL oder IP-Adresse
+explain-group = Auf einem Gerät der Gruppe
+explain-group-hint = leer heißt keine
+explain-do = Erklären
+explain-nothing = Kein Indikator passt, also ist es zugelassen.
+explain-decides = Indikator { $id } ({ $value }) entscheidet, { $action }: { $because }.
+explain-https = Über HTTPS ist nur der Host zu sehen, deshalb wurde der Pfad nicht betrachtet.
+tier-custom = eigener Indikator
+tier-path = er nennt den Pfad oder einen darüber, der nur über einfaches HTTP zu sehen ist
+tier-host = er nennt genau diesen Host
+tier-parent = er nennt die übergeordnete Domäne { $value }
+tier-range = sein Bereich { $value } enthält die Adresse
+import-title = CSV importieren
+import-done = { $good } Zeilen sind in Kraft, { $refused } wurden abgelehnt.
+import-line = Zeile
+import-others = … und { $count } weitere
+import-too-long = Der Text ist zu lang, um ihn noch einmal zu zeigen: Berichtigen Sie diese Zeilen in Ihrer Datei.
+import-again = Berichtigen Sie diese Zeilen und importieren Sie noch einmal: Zeilen, die schon in Kraft sind, bleiben, wie sie sind.
+import-file = Aus einer Datei
+import-rows = Zeilen mit den Spalten von Defender
+import-limit = Bis 64 MiB, Kommas und Zeilenenden dreifach gezählt. Größere Dateien:
+import-do = Importieren
+
+reports-lead = Was Benutzer von Blockseiten und Geräten meldeten, nach Website. Blockieren oder Zulassen legt einen Indikator an.
+reports-open = Offen
+reports-decided = Entschieden
+reports-all = Alle
+reports-none = Hier sind keine Meldungen
+reports-none-open = Nichts wartet auf eine Entscheidung.
+reports-none-text = Benutzer melden mit der Schaltfläche auf einer Blockseite oder mit
+reports-count =
+    { $count ->
+        [one] { $count } Meldung
+       *[other] { $count } Meldungen
+    }
+reports-reporters =
+    { $count ->
+        [one] von { $count } Gerät
+       *[other] von { $count } Geräten
+    }
+col-site = Website
+col-decision = Entscheidung
+col-as = Als
+col-when = Wann
+report-open = offen
+report-blocked = blockiert
+report-allowed = zugelassen
+report-dismissed = verworfen
+report-unsafe = unsicher
+report-mistake = irrtümlich blockiert
+report-block = Blockieren
+report-allow = Zulassen
+report-dismiss = Verwerfen
+report-was = { $site } wurde { $status }
+report-whole-host = Über HTTPS sehen Geräte nur den Host, deshalb gilt der Indikator für den Host.
+report-no-indicator = Aus dieser Adresse lässt sich kein Indikator machen: { $why }.

@@ -1,1 +1,76 @@
 # Alerts.
+
+alerts-lead = What happened on devices and deserves a look, newest first.
+alerts-search = Search title, device or user
+alerts-export = Export CSV
+alerts-open = Open
+alerts-resolved = Resolved
+alerts-all = All
+group-none = One by one
+group-title = By title
+group-device = By device
+alerts-has = Title, device or user has “{ $text }”
+alerts-titled = Title is “{ $text }”
+alerts-of-kind = Kind { $text }
+alerts-of-device = Of one device
+alerts-of-indicator = Indicator { $text }
+alerts-of-days =
+    { $count ->
+        [one] Last day
+       *[other] Last { $count } days
+    }
+alerts-none = No alerts here
+alerts-none-text = Alerts come from indicators with alerts switched on, from jailbreaks, and from devices that fall silent.
+alerts-choose = Tick the alerts that this is about.
+alerts-choose-all = Choose all on this page
+alerts-choose-one = Choose { $title } on { $device }
+alerts-say-what = Say what is to become of them: a status, a judgement, who takes them, or a comment.
+alerts-with-chosen = With the chosen ones
+alerts-resolve = Resolve chosen
+alerts-more = Status, judgement, comment
+as-it-is = as it is
+col-indicator = Indicator
+alert-new = New
+alert-in-progress = In progress
+alert-resolved = Resolved
+alert-unknown = Unknown
+alert-assigned-to = Assigned to
+alert-assign-to-me = Assign to me
+alert-judgement = Classification and determination
+alert-comment = Comment
+alert-last = last
+alert-about = What it is about
+alert-more = More
+alert-of-device = all of this device
+alert-of-title = all with this title
+alert-what-happened = What happened
+alert-what-to-do = What to do:
+alert-evidence = Evidence
+alert-no-evidence = None was kept; names stay on the device when settings say so.
+alert-history = History
+alert-triage = Triage
+alert-changed-meanwhile = Somebody changed this meanwhile; it is “{ $value }” now. Nothing was saved.
+evidence-site = { $site }, seen in { $where }
+evidence-at = { $seen }, at { $address }
+evidence-rule = { $detail } (rule { $rule }, group { $group }, weight { $weight })
+history-created = Created
+history-comment = Comment
+history-resolved = Resolved
+history-repeated = Repeated
+history-reopened = Reopened
+history-changed = Changed
+classification-true-positive = True positive
+classification-expected = Informational, expected activity
+classification-false-positive = False positive
+determination-multi-staged = Multi-staged attack
+determination-malicious-user = Malicious user activity
+determination-compromised = Compromised account
+determination-malware = Malware
+determination-phishing = Phishing
+determination-unwanted = Unwanted software
+determination-testing = Security testing
+determination-business = Line-of-business application
+determination-confirmed = Confirmed activity
+determination-not-malicious = Not malicious
+determination-insufficient = Not enough data to validate
+determination-other = Other

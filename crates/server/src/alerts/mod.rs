@@ -4,6 +4,7 @@ pub mod console;
 pub mod defender;
 pub mod domains;
 pub mod graph;
+pub mod list;
 mod search;
 pub mod store;
 pub mod triage;

@@ -21,6 +21,8 @@ pub struct AlertRow {
     pub device_id: String,
     pub device_name: String,
     pub device_group: String,
+    pub user_id: Option<String>,
+    pub user_principal_name: Option<String>,
     pub kind: String,
     pub subject: String,
     pub title: String,
@@ -56,10 +58,11 @@ pub struct HistoryRow {
     pub text: String,
 }
 
-const COLUMNS: &str = "a.id, a.device_id, d.name AS device_name, d.device_group, a.kind, a.subject, a.title, a.description, \
+pub(super) const COLUMNS: &str = "a.id, a.device_id, d.name AS device_name, d.device_group, d.user_id, u.user_principal_name, a.kind, a.subject, a.title, a.description, \
     a.recommended_action, a.severity, a.status, a.category, a.detection_source, a.indicator_id, a.count, a.first_event_at, \
     a.last_event_at, a.created_at, a.updated_at, a.resolved_at, a.assigned_to, a.classification, a.determination";
-const FROM: &str = "FROM alerts a JOIN devices d ON d.id = a.device_id";
+pub(super) const FROM: &str =
+    "FROM alerts a JOIN devices d ON d.id = a.device_id LEFT JOIN users u ON u.id = d.user_id";
 
 /// What `$filter` and `$orderby` know, with the documented misspelling.
 const TABLE: Table = Table(&[

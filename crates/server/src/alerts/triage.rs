@@ -6,7 +6,11 @@ use moat_model::{AlertKind, AlertStatus, Classification, Determination, DeviceId
 use serde::Serialize;
 
 pub use super::search::{AlertRow, EvidenceRow, HistoryRow, comments_of, evidence_of, history};
-use super::{Incident, note, raise, search};
+use super::{
+    Incident,
+    list::{self, GroupBy, GroupRow, Narrowed},
+    note, raise, search,
+};
 use crate::{
     App,
     app::now,
@@ -18,11 +22,11 @@ use crate::{
     odata::{Page, Query},
 };
 
-const READ: &[Role] = &[Role::AlertReadAll, Role::AlertReadWriteAll];
+pub const READ: &[Role] = &[Role::AlertReadAll, Role::AlertReadWriteAll];
 const MAX_TEXT: usize = 4_000;
 
 /// A change of an alert. What is none stays as it is.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Change {
     pub status: Option<AlertStatus>,
     pub assigned_to: Option<String>,
@@ -35,6 +39,24 @@ pub struct Change {
 pub async fn list(app: &App, caller: &Caller, query: &Query, device: Option<&str>) -> Result<Page<AlertRow>> {
     caller.require_any(READ)?;
     search::page(&app.db, query, device).await
+}
+
+/// A page of the alerts that fit, newest first, and whether there are more.
+pub async fn find(
+    app: &App,
+    caller: &Caller,
+    narrowed: &Narrowed,
+    skip: u64,
+    length: usize,
+) -> Result<(Vec<AlertRow>, bool)> {
+    caller.require_any(READ)?;
+    list::page(&app.db, narrowed, skip, length).await
+}
+
+/// The alerts that fit in groups, the worst first.
+pub async fn groups(app: &App, caller: &Caller, narrowed: &Narrowed, by: GroupBy) -> Result<Vec<GroupRow>> {
+    caller.require_any(READ)?;
+    list::groups(&app.db, narrowed, by).await
 }
 
 /// The open alerts that somebody should look at first.
@@ -227,10 +249,14 @@ fn check_pair(classification: Option<Classification>, determination: Option<Dete
     }
 }
 
-/// The documented pairs, in both documented spellings.
 fn fits(classification: Classification, determination: Determination) -> bool {
+    determinations(classification).contains(&determination)
+}
+
+/// The documented pairs, in both documented spellings.
+pub const fn determinations(classification: Classification) -> &'static [Determination] {
     use Determination as D;
-    let fitting: &[Determination] = match classification {
+    match classification {
         Classification::TruePositive => &[
             D::MultiStagedAttack,
             D::MaliciousUserActivity,
@@ -248,8 +274,7 @@ fn fits(classification: Classification, determination: Determination) -> bool {
             D::Other,
         ],
         Classification::FalsePositive => &[D::NotMalicious, D::Clean, D::InsufficientData, D::Other],
-    };
-    fitting.contains(&determination)
+    }
 }
 
 /// What [`create`] is told of an event.

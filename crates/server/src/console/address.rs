@@ -1,5 +1,7 @@
 //! Addresses of pages. Filters stand in them, so that what one sees can be linked, and loading again shows the same.
 
+use super::Frame;
+
 /// The address of a page with those of its parameters that are set.
 pub fn address(path: &str, parameters: &[(&str, &str)]) -> String {
     let set = parameters.iter().filter(|(_, value)| !value.is_empty());
@@ -62,6 +64,14 @@ impl Chip {
             on: true,
             removable: true,
         }
+    }
+}
+
+/// The same in the reader's language.
+pub fn unknown_filter(frame: &Frame, filter: &str, without: String) -> Chip {
+    Chip {
+        label: frame.with("unknown-filter", [("filter", filter)]),
+        ..Chip::unknown(filter, without)
     }
 }
 

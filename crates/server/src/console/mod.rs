@@ -2,7 +2,9 @@
 
 mod address;
 mod assets;
+pub mod chart;
 mod form;
+mod go;
 mod health;
 mod live;
 mod once;
@@ -29,9 +31,10 @@ use crate::{
     language::Language,
 };
 
-pub use address::{Chip, Pager, address, back_to, escape, here, local};
+pub use address::{Chip, Pager, address, back_to, escape, here, local, unknown_filter};
 pub use assets::{asset, asset_version};
 pub use form::{Clash, Inputs, Wrong, version};
+pub use go::page as go;
 pub use health::page as health;
 pub use live::events;
 pub use once::{Shown, ShownOnce};
@@ -53,7 +56,11 @@ pub const SECTIONS: &[Section] = &[
     section("nav-overview", &[("nav-overview", "/")]),
     section(
         "nav-devices",
-        &[("tab-devices", "/devices"), ("tab-enrollment", "/enrollment")],
+        &[
+            ("tab-devices", "/devices"),
+            ("tab-retire-list", "/retire-list"),
+            ("tab-enrollment", "/enrollment"),
+        ],
     ),
     section("nav-alerts", &[("nav-alerts", "/alerts")]),
     section(
@@ -141,8 +148,18 @@ impl Frame {
         self.with(message, [(name, value)])
     }
 
+    /// The same for how many there are of something.
+    pub fn count(&self, message: &str, count: impl std::borrow::Borrow<usize>) -> String {
+        self.n(message, i64::try_from(*count.borrow()).unwrap_or(i64::MAX))
+    }
+
     pub fn with<const N: usize>(&self, message: &str, variables: [(&str, &str); N]) -> String {
         self.language.with(message, variables)
+    }
+
+    /// The same for templates, which pass what they make by reference.
+    pub fn tell<const N: usize>(&self, message: &str, variables: &[(&str, &str); N]) -> String {
+        self.language.with(message, *variables)
     }
 }
 
@@ -199,9 +216,10 @@ pub async fn only_forms(method: Method, uri: Uri) -> Response {
         ["settings", list @ ("notifications" | "gateways"), id, _, ..] => format!("/settings/{list}/{id}"),
         ["settings", list @ ("administrators" | "clients"), ..] => format!("/settings/{list}"),
         [
-            list @ ("alerts" | "indicators" | "reports" | "enrollment" | "settings"),
+            list @ ("alerts" | "indicators" | "reports" | "enrollment" | "settings" | "retire-list"),
             ..,
         ] => format!("/{list}"),
+        ["start", _] => "/".into(),
         _ => return not_found().await.into_response(),
     };
     match method {

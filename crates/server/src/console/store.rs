@@ -8,11 +8,14 @@ use crate::{db::Db, error::Result};
 #[derive(Debug, FromRow)]
 pub struct Counts {
     pub devices: i64,
-    pub high_risk: i64,
     pub jailbroken: i64,
     pub unprotected: i64,
     pub silent: i64,
+    pub without_policy: i64,
+    pub retire: i64,
+    pub failed_orders: i64,
     pub open_alerts: i64,
+    pub high_alerts: i64,
     pub open_reports: i64,
     pub indicators: i64,
 }
@@ -20,11 +23,16 @@ pub struct Counts {
 pub async fn counts(db: &Db) -> Result<Counts> {
     let query = "SELECT \
         (SELECT COUNT(*) FROM devices WHERE revoked_at IS NULL) AS devices, \
-        (SELECT COUNT(*) FROM devices WHERE revoked_at IS NULL AND risk = 'High') AS high_risk, \
         (SELECT COUNT(*) FROM devices WHERE revoked_at IS NULL AND jailbreak_level <> 'none') AS jailbroken, \
         (SELECT COUNT(*) FROM devices WHERE revoked_at IS NULL AND silent_since IS NULL AND web_protection <> 'on') AS unprotected, \
         (SELECT COUNT(*) FROM devices WHERE revoked_at IS NULL AND silent_since IS NOT NULL) AS silent, \
+        (SELECT COUNT(*) FROM devices d WHERE d.revoked_at IS NULL AND NOT EXISTS \
+            (SELECT 1 FROM device_policy_states s WHERE s.device_id = d.id)) AS without_policy, \
+        (SELECT COUNT(DISTINCT r.device_id) FROM retire_list r JOIN devices d ON d.id = r.device_id WHERE d.revoked_at IS NULL) AS retire, \
+        (SELECT COUNT(*) FROM devices d WHERE d.revoked_at IS NULL AND (SELECT c.state FROM device_commands c \
+            WHERE c.device_id = d.id ORDER BY c.id DESC LIMIT 1) IN ('failed', 'notSupported')) AS failed_orders, \
         (SELECT COUNT(*) FROM alerts WHERE resolved_at IS NULL) AS open_alerts, \
+        (SELECT COUNT(*) FROM alerts WHERE resolved_at IS NULL AND severity = 'High') AS high_alerts, \
         (SELECT COUNT(*) FROM site_reports WHERE status = 'open') AS open_reports, \
         (SELECT COUNT(*) FROM indicators) AS indicators";
     Ok(sqlx::query_as(query).fetch_one(db.read()).await?)
@@ -53,4 +61,21 @@ pub async fn queues(db: &Db) -> Result<Queues> {
         (SELECT seq FROM audit_chain WHERE name = 'head') AS audit_last";
     let query = sqlx::query_as(query).bind(crate::app::now().as_micros());
     Ok(query.fetch_one(db.read()).await?)
+}
+
+/// Microseconds of a day.
+pub const DAY: i64 = 86_400_000_000;
+
+/// How many devices in use have which risk.
+pub async fn risks(db: &Db) -> Result<Vec<(String, i64)>> {
+    let query = "SELECT risk, COUNT(*) FROM devices WHERE revoked_at IS NULL GROUP BY risk";
+    Ok(sqlx::query_as(query).fetch_all(db.read()).await?)
+}
+
+/// Alerts since a day, by kind and day since 1970-01-01.
+pub async fn threats(db: &Db, first_day: i64) -> Result<Vec<(String, i64, i64)>> {
+    let query = "SELECT kind, created_at / 86400000000 AS day, COUNT(*) FROM alerts WHERE created_at >= $1 \
+                 GROUP BY kind, created_at / 86400000000";
+    let query = sqlx::query_as(query).bind(first_day * DAY);
+    Ok(query.fetch_all(db.read()).await?)
 }

@@ -2,33 +2,62 @@
 
 use moat_model::Timestamp;
 
+use super::Frame;
 use crate::{app::now, caller::Role};
 
-/// How long ago, in one unit: `5 min ago`.
-pub fn ago(micros: &i64) -> String {
-    match now().since(Timestamp::from_micros(*micros)).as_secs() {
-        ..=4 => "just now".into(),
-        seconds @ ..60 => format!("{seconds} s ago"),
-        seconds @ ..3_600 => format!("{} min ago", seconds / 60),
-        seconds @ ..86_400 => format!("{} h ago", seconds / 3_600),
-        seconds => format!("{} d ago", seconds / 86_400),
+/// Times in one unit, in the reader's language.
+impl Frame {
+    /// How long ago: `5 min ago`.
+    pub fn ago(&self, micros: &i64) -> String {
+        let (message, count) = ago(now().since(Timestamp::from_micros(*micros)).as_secs());
+        self.n(message, count)
+    }
+
+    pub fn ago_at(&self, at: &Timestamp) -> String {
+        self.ago(&at.as_micros())
+    }
+
+    /// When something ends: `in 3 d`, or `ended 2 h ago`.
+    pub fn end(&self, micros: &i64) -> String {
+        match Timestamp::from_micros(*micros).since(now()).as_secs() {
+            0 => self.with("ended", [("ago", &self.ago(micros))]),
+            seconds => {
+                let (message, count) = within(seconds);
+                self.n(message, count)
+            }
+        }
+    }
+
+    pub fn end_at(&self, at: &Timestamp) -> String {
+        self.end(&at.as_micros())
     }
 }
 
-/// When something ends, in one unit: `in 3 d`, or `ended 2 h ago`.
-pub fn end(micros: &i64) -> String {
-    let rounded = |seconds: u64, unit: u64| (seconds + unit / 2) / unit;
-    match Timestamp::from_micros(*micros).since(now()).as_secs() {
-        0 => format!("ended {}", ago(micros)),
-        seconds @ ..90 => format!("in {seconds} s"),
-        seconds @ ..5_400 => format!("in {} min", rounded(seconds, 60)),
-        seconds @ ..172_800 => format!("in {} h", rounded(seconds, 3_600)),
-        seconds => format!("in {} d", rounded(seconds, 86_400)),
-    }
+/// The message for so many seconds ago, and its count.
+fn ago(seconds: u64) -> (&'static str, i64) {
+    let (message, unit) = match seconds {
+        ..=4 => ("just-now", 1),
+        5..60 => ("seconds-ago", 1),
+        60..3_600 => ("minutes-ago", 60),
+        3_600..86_400 => ("hours-ago", 3_600),
+        _ => ("days-ago", 86_400),
+    };
+    (message, whole(seconds / unit))
 }
 
-pub fn end_at(at: &Timestamp) -> String {
-    end(&at.as_micros())
+/// The message for in so many seconds, and its count, rounded.
+fn within(seconds: u64) -> (&'static str, i64) {
+    let (message, unit) = match seconds {
+        ..90 => ("in-seconds", 1),
+        90..5_400 => ("in-minutes", 60),
+        5_400..172_800 => ("in-hours", 3_600),
+        _ => ("in-days", 86_400),
+    };
+    (message, whole((seconds + unit / 2) / unit))
+}
+
+fn whole(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 pub fn exact_at(at: &Timestamp) -> String {
@@ -60,7 +89,18 @@ pub fn shape(severity: &str) -> &'static str {
     }
 }
 
-/// A state as people see it: the class of its colour, a shape and a word.
+/// The message that names a severity or risk.
+pub fn severity(severity: &str) -> &'static str {
+    match severity {
+        "High" => "severity-high",
+        "Medium" => "severity-medium",
+        "Low" => "severity-low",
+        "Informational" => "severity-informational",
+        _ => "severity-none",
+    }
+}
+
+/// A state as people see it: the class of its colour, a shape and the message that names it.
 pub struct Mark {
     pub class: &'static str,
     pub shape: &'static str,
@@ -73,27 +113,82 @@ const fn mark(class: &'static str, shape: &'static str, word: &'static str) -> M
 
 pub fn protection(state: &str) -> Mark {
     match state {
-        "on" => mark("good", "✓", "on"),
-        "off" => mark("medium", "◆", "off"),
-        "otherVpn" => mark("medium", "◆", "another VPN is active"),
-        _ => mark("medium", "◆", "not running"),
+        "on" => mark("good", "✓", "protection-on"),
+        "off" => mark("medium", "◆", "protection-off"),
+        "otherVpn" => mark("medium", "◆", "protection-other-vpn"),
+        _ => mark("medium", "◆", "protection-stopped"),
     }
 }
 
 pub fn compliance(state: &str) -> Mark {
     match state {
-        "compliant" => mark("good", "✓", "compliant"),
-        "inGracePeriod" => mark("medium", "◆", "not compliant, in its grace period"),
-        "unknown" => mark("quiet", "○", "not judged yet"),
-        _ => mark("high", "▲", "not compliant"),
+        "compliant" => mark("good", "✓", "compliance-compliant"),
+        "inGracePeriod" => mark("medium", "◆", "compliance-grace"),
+        "unknown" => mark("quiet", "○", "compliance-unknown"),
+        _ => mark("high", "▲", "compliance-noncompliant"),
+    }
+}
+
+/// What a policy or one of its settings says of a device.
+pub fn policy_status(status: &str) -> Mark {
+    match status {
+        "compliant" | "remediated" => mark("good", "✓", "compliance-compliant"),
+        "nonCompliant" => mark("high", "▲", "compliance-noncompliant"),
+        "error" => mark("high", "▲", "compliance-error"),
+        "conflict" => mark("high", "▲", "compliance-conflict"),
+        "notApplicable" | "notAssigned" => mark("quiet", "–", "compliance-not-applicable"),
+        _ => mark("quiet", "○", "compliance-unknown"),
     }
 }
 
 pub fn jailbreak(level: &str) -> Mark {
     match level {
-        "confirmed" => mark("high", "▲", "confirmed"),
-        "suspected" => mark("medium", "◆", "suspected"),
-        _ => mark("none", "–", "none"),
+        "confirmed" => mark("high", "▲", "jailbreak-confirmed"),
+        "suspected" => mark("medium", "◆", "jailbreak-suspected"),
+        _ => mark("none", "–", "jailbreak-none"),
+    }
+}
+
+/// What came of an order.
+pub fn order_state(state: &str) -> Mark {
+    match state {
+        "pending" => mark("medium", "◆", "order-pending"),
+        "done" => mark("good", "✓", "order-done"),
+        "notSupported" => mark("high", "▲", "order-not-supported"),
+        "canceled" => mark("quiet", "–", "order-canceled"),
+        _ => mark("high", "▲", "order-failed"),
+    }
+}
+
+/// The message that names an order.
+pub fn order_name(action: &str) -> &'static str {
+    match action {
+        "remoteLock" => "order-lock",
+        "retire" => "order-retire",
+        "wipe" => "order-wipe",
+        _ => "order-notify",
+    }
+}
+
+/// How far somebody is with an alert.
+pub fn alert_status(status: &str) -> &'static str {
+    match status {
+        "New" => "alert-new",
+        "InProgress" => "alert-in-progress",
+        "Resolved" => "alert-resolved",
+        _ => "alert-unknown",
+    }
+}
+
+/// The state of a connector.
+pub fn connector(state: &str) -> Mark {
+    match state {
+        "enabled" => mark("good", "✓", "health-enabled"),
+        "available" => mark("quiet", "○", "health-available"),
+        "notSetUp" => mark("quiet", "○", "health-not-set-up"),
+        "unresponsive" => mark("high", "▲", "health-unresponsive"),
+        "error" => mark("high", "▲", "health-error"),
+        _ => mark("medium", "◆", "health-unavailable"),
     }
 }
 
@@ -112,19 +207,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_in_words() {
-        let before = |seconds: i64| now().as_micros() - seconds * 1_000_000;
-        for (seconds, text) in [
-            (0, "just now"),
-            (30, "30 s ago"),
-            (120, "2 min ago"),
-            (7_200, "2 h ago"),
-            (200_000, "2 d ago"),
+    fn times_in_one_unit() {
+        for (seconds, expected) in [
+            (0, ("just-now", 0)),
+            (30, ("seconds-ago", 30)),
+            (120, ("minutes-ago", 2)),
+            (7_200, ("hours-ago", 2)),
+            (200_000, ("days-ago", 2)),
         ] {
-            assert_eq!(ago(&before(seconds)), text);
+            assert_eq!(ago(seconds), expected);
         }
-        assert_eq!(end(&before(-7_230)), "in 2 h");
-        assert_eq!(end(&before(120)), "ended 2 min ago");
+        for (seconds, expected) in [
+            (80, ("in-seconds", 80)),
+            (100, ("in-minutes", 2)),
+            (7_230, ("in-hours", 2)),
+            (260_000, ("in-days", 3)),
+        ] {
+            assert_eq!(within(seconds), expected);
+        }
         assert_eq!(fingerprint("ab01ff"), "AB:01:FF");
         assert_eq!(exact(&0), "1970-01-01 00:00:00 UTC");
     }

@@ -9,7 +9,7 @@ use crate::{
     app::now,
     connectors,
     db::Transaction,
-    enrollment,
+    enforcement, enrollment,
     error::{Error, Result},
 };
 
@@ -17,6 +17,8 @@ use crate::{
 pub async fn check_in(app: &App, device: &DeviceRow, mut check_in: CheckIn, peer: &str) -> Result<CheckInReply> {
     check(&mut check_in)?;
     let id = device.device_id()?;
+    let detected = enforcement::detected(&check_in.events, device.acknowledged_seq);
+    let detected = detected.filter(|_| app.access.standing(id).allowed);
     let mut tx = app.db.begin().await?;
     let app_inventory = connectors::app_inventory(&mut tx, &device.management).await?;
     let told = check_in.state.configuration.take();
@@ -41,6 +43,9 @@ pub async fn check_in(app: &App, device: &DeviceRow, mut check_in: CheckIn, peer
     let is_news = spoke_again || judged_otherwise || reported || after.compliance_changed;
     if is_news || shows_otherwise(device, &check_in) || after.risk.risk.as_str() != device.risk {
         app.device_changed(id).await?;
+        if let Some(detected) = detected.filter(|_| !app.access.standing(id).allowed) {
+            enforcement::closed(app, detected);
+        }
     }
     Ok(CheckInReply {
         acknowledged,

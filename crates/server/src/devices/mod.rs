@@ -10,6 +10,7 @@ pub mod device;
 pub mod graph;
 pub mod group;
 mod incidents;
+pub mod list;
 pub mod managed;
 pub mod search;
 pub mod store;

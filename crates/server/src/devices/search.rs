@@ -73,13 +73,7 @@ const fn property(name: &'static str, kind: Kind) -> Property {
     Property { name, kind }
 }
 
-/// A page of devices; the one seen last comes first unless the query says otherwise.
-pub async fn page(db: &Db, query: &Query) -> Result<Page<DeviceRow>> {
-    let from = Clause::new("FROM devices d WHERE 1 = 1");
-    TABLE.page(db, "d.*", &from, query, "d.last_seen_at DESC, d.id").await
-}
-
-/// The same in the order of ids: a device that checks in between two pages moves no other from one to the next.
+/// A page of devices in the order of ids: a device that checks in between two pages moves no other from one to the next.
 pub async fn page_by_id(db: &Db, query: &Query) -> Result<Page<DeviceRow>> {
     let from = Clause::new("FROM devices d WHERE 1 = 1");
     TABLE.page(db, "d.*", &from, query, "d.id").await

@@ -6,7 +6,7 @@ use axum::{
     http::Uri,
     response::{IntoResponse as _, Redirect, Response},
 };
-use moat_indicators::Explanation;
+use moat_indicators::{Candidate, Explanation, Specificity};
 use moat_model::IndicatorId;
 
 use super::{Indicator, Submission, create_or_update, csv, explain};
@@ -16,7 +16,10 @@ use crate::{
         Session,
         session::{Fields, Form},
     },
-    console::{Chip, ConsoleError, Frame, Html, Inputs, Pager, Wrong, address, back_to, escape, here, words},
+    caller::Role,
+    console::{
+        Chip, ConsoleError, Frame, Html, Inputs, Pager, Wrong, address, back_to, escape, here, unknown_filter, words,
+    },
     error::{Error, Result},
     odata,
 };
@@ -42,7 +45,8 @@ const INPUTS: Inputs = &[
 #[template(path = "indicators.html")]
 struct ListPage {
     frame: Frame,
-    rows: Vec<Indicator>,
+    /// Each with how often it was hit.
+    rows: Vec<(Indicator, i64)>,
     search: String,
     /// What narrows the list, each to be taken away.
     chips: Vec<Chip>,
@@ -53,9 +57,23 @@ struct ListPage {
     wrong: Wrong,
     asked: Asked,
     imported: Option<Imported>,
+    may_edit: bool,
 }
 
 impl ListPage {
+    fn action(&self, action: &str) -> &'static str {
+        action_name(action)
+    }
+
+    /// What the explain box says.
+    fn answer(&self, answer: &Explanation) -> String {
+        said(&self.frame, answer)
+    }
+
+    fn because(&self, candidate: &Candidate) -> String {
+        because(&self.frame, candidate)
+    }
+
     /// Whether the box is ticked: as it was typed, and in a new form.
     fn raises_alert(&self) -> bool {
         !self.wrong.is_on("add") || self.typed.get("generateAlert") == "on"
@@ -215,7 +233,7 @@ impl Filters {
         }
     }
 
-    fn chips(&self) -> Vec<Chip> {
+    fn chips(&self, frame: &Frame) -> Vec<Chip> {
         let chip = |label: String, link: String| Chip {
             label,
             link,
@@ -224,14 +242,17 @@ impl Filters {
         };
         let mut chips = Vec::new();
         if !self.search.is_empty() {
-            let label = format!("Value or title has “{}”", self.search);
+            let label = frame.with("indicators-has", [("text", &self.search)]);
             chips.push(chip(label, address(LIST, &[("id", &self.id)])));
         }
         let without_id = address(LIST, &[("q", &self.search)]);
         match self.id.parse::<u32>() {
             _ if self.id.is_empty() => {}
-            Ok(id) => chips.push(chip(format!("Indicator {id}"), without_id)),
-            Err(_) => chips.push(Chip::unknown(&self.id, without_id)),
+            Ok(id) => chips.push(chip(
+                frame.with("alerts-of-indicator", [("text", &id.to_string())]),
+                without_id,
+            )),
+            Err(_) => chips.push(unknown_filter(frame, &self.id, without_id)),
         }
         chips
     }
@@ -240,12 +261,20 @@ impl Filters {
 async fn render(app: &App, session: &Session, view: View) -> Result<Response, ConsoleError> {
     let filters = Filters::of(&view.here);
     let query = odata::Query::parse(Some(&filters.odata()))?;
-    let page = super::list(app, &session.caller(), &query).await?;
+    let (frame, caller) = (Frame::new(session, "/indicators"), session.caller());
+    let page = super::list(app, &caller, &query).await?;
+    let ids: Vec<_> = page.rows.iter().map(|row| row.id).collect();
+    let hits = super::hits(app, &caller, &ids).await?;
+    let rows = page.rows.into_iter().map(|row| {
+        let hits = hits.get(&row.id.0).copied().unwrap_or(0);
+        (row, hits)
+    });
     let parameters = [("q", filters.search.as_str()), ("id", filters.id.as_str())];
     Html(ListPage {
-        frame: Frame::new(session, "/indicators"),
-        rows: page.rows,
-        chips: filters.chips(),
+        rows: rows.collect(),
+        chips: filters.chips(&frame),
+        may_edit: caller.require_any(&[Role::TiReadWriteAll, Role::TiReadWrite]).is_ok(),
+        frame,
         here: back_to(LIST, &view.here),
         pager: Pager::new(LIST, &parameters, filters.skip, PAGE, page.has_more),
         search: filters.search,
@@ -255,6 +284,50 @@ async fn render(app: &App, session: &Session, view: View) -> Result<Response, Co
         imported: view.imported,
     })
     .respond()
+}
+
+/// What would happen and why, in the reader's language.
+pub fn said(frame: &Frame, explained: &Explanation) -> String {
+    let action = frame.t(action_name(explained.action.as_str()));
+    let mut said = match explained.candidates.first() {
+        None => frame.t("explain-nothing"),
+        Some(first) => {
+            let indicator = &first.indicator;
+            let variables = [
+                ("action", action.as_str()),
+                ("id", &indicator.id.to_string()),
+                ("value", &indicator.value),
+                ("because", &because(frame, first)),
+            ];
+            frame.with("explain-decides", variables)
+        }
+    };
+    if explained.path_unseen {
+        said.push(' ');
+        said.push_str(&frame.t("explain-https"));
+    }
+    said
+}
+
+/// How closely an indicator names what was asked about.
+fn because(frame: &Frame, candidate: &Candidate) -> String {
+    let value = [("value", candidate.indicator.value.as_str())];
+    match candidate.indicator.specificity {
+        Specificity::Path(_) => frame.t("tier-path"),
+        Specificity::ExactHost => frame.t("tier-host"),
+        Specificity::ParentDomain(_) => frame.with("tier-parent", value),
+        Specificity::IpPrefix(_) => frame.with("tier-range", value),
+    }
+}
+
+/// The message that names what is done.
+pub fn action_name(action: &str) -> &'static str {
+    match action {
+        "Allowed" => "action-allow",
+        "Warn" => "action-warn",
+        "Audit" | "Alert" => "action-audit",
+        _ => "action-block",
+    }
 }
 
 fn submission(fields: &Fields) -> Submission {

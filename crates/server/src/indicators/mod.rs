@@ -17,7 +17,7 @@ use serde::Serialize;
 pub use draft::{Draft, Submission};
 
 use crate::{
-    Actor, App,
+    Actor, App, alerts,
     app::now,
     audit, bundles,
     caller::{Caller, Role},
@@ -475,4 +475,22 @@ pub async fn explain(app: &App, caller: &Caller, input: &str, device_group: &str
     caller.require_any(&[Role::TiReadWriteAll, Role::TiReadAll, Role::MoatAdministrate])?;
     let set = bundles::indicators(app, device_group).await?;
     moat_indicators::explain(&set, input, now()).map_err(|error| Error::invalid(error.code(), error))
+}
+
+/// The same for several sites on a device without a group; none where the text is no site.
+pub async fn explain_all(app: &App, caller: &Caller, inputs: &[String]) -> Result<Vec<Option<Explanation>>> {
+    caller.require_any(&[Role::TiReadWriteAll, Role::TiReadAll, Role::MoatAdministrate])?;
+    let set = bundles::indicators(app, "").await?;
+    let explained = inputs
+        .iter()
+        .map(|input| moat_indicators::explain(&set, input, now()).ok());
+    Ok(explained.collect())
+}
+
+/// How often each of these indicators was hit, by the alerts that it raised.
+pub async fn hits(app: &App, caller: &Caller, ids: &[IndicatorId]) -> Result<HashMap<u64, i64>> {
+    Scope::to_read(caller)?;
+    let ids: Vec<i64> = ids.iter().map(|id| id.0.cast_signed()).collect();
+    let hits = alerts::list::hits(&app.db, &ids).await?;
+    Ok(hits.into_iter().map(|(id, hits)| (id.cast_unsigned(), hits)).collect())
 }

@@ -114,6 +114,12 @@ pub async fn page(db: &Db, kind: Kind, query: &Query) -> Result<Page<PolicyRow>>
     TABLE.page(db, "p.*", &from, query, "p.display_name, p.id").await
 }
 
+/// How many policies of a kind there are.
+pub async fn count(db: &Db, kind: Kind) -> Result<i64> {
+    let query = sqlx::query_scalar("SELECT COUNT(*) FROM policies WHERE kind = $1").bind(kind.as_str());
+    Ok(query.fetch_one(db.read()).await?)
+}
+
 /// Every policy of a kind, by id.
 pub async fn all(executor: impl Executor<'_, Database = Any>, kind: Kind) -> Result<Vec<PolicyRow>> {
     let query = sqlx::query_as("SELECT * FROM policies WHERE kind = $1 ORDER BY id");

@@ -1,9 +1,12 @@
+//! The page of sites that users reported, by site, each with what speaks for and against it.
+
 use askama::Template;
 use axum::{
     extract::{Path, State},
     http::Uri,
     response::{IntoResponse as _, Redirect, Response},
 };
+use moat_indicators::{Explanation, UrlPattern};
 
 use super::{Decided, Decision, ReportRow, Show};
 use crate::{
@@ -12,24 +15,26 @@ use crate::{
         Session,
         session::{Fields, Form},
     },
-    console::{Chip, ConsoleError, Frame, Html, Pager, Shown, address, back_to, here, words},
-    error::Error,
+    caller::{Caller, Role},
+    console::{Chip, ConsoleError, Frame, Html, Pager, Shown, address, back_to, here, unknown_filter, words},
+    error::{Error, Result},
+    indicators,
 };
 
 const PAGE: u64 = 100;
 const LIST: &str = "/reports";
-/// Name in the address, label, and what is shown.
+/// Name in the address, message, and what is shown.
 const FILTERS: [(&str, &str, Show); 3] = [
-    ("", "Open", Show::Open),
-    ("decided", "Decided", Show::Decided),
-    ("all", "All", Show::All),
+    ("", "reports-open", Show::Open),
+    ("decided", "reports-decided", Show::Decided),
+    ("all", "reports-all", Show::All),
 ];
 
 #[derive(Template)]
 #[template(path = "reports.html")]
 struct Page {
     frame: Frame,
-    rows: Vec<ReportRow>,
+    sites: Vec<Site>,
     chips: Vec<Chip>,
     pager: Pager,
     /// The address of this page, to come back to.
@@ -39,6 +44,31 @@ struct Page {
     refused: Option<Refused>,
     /// What was just decided.
     done: Option<Shown>,
+    may_decide: bool,
+}
+
+/// Reports about one host.
+struct Site {
+    host: String,
+    reports: Vec<ReportRow>,
+    /// What devices do with it now.
+    today: Option<Today>,
+}
+
+/// What devices do with a site, and how often they met it.
+struct Today {
+    said: String,
+    indicator: Option<String>,
+    hits: i64,
+}
+
+impl Site {
+    fn reporters(&self) -> usize {
+        let mut names: Vec<_> = self.reports.iter().map(|report| &report.device_name).collect();
+        names.sort();
+        names.dedup();
+        names.len()
+    }
 }
 
 /// A decision that could not be taken.
@@ -55,9 +85,36 @@ impl Page {
 
     /// What was refused for a report that is not on this page.
     fn refused_elsewhere(&self) -> Option<&str> {
-        let refused = self.refused.as_ref();
-        let refused = refused.filter(|refused| !self.rows.iter().any(|row| row.id == refused.report));
+        let shown = |id: &str| {
+            self.sites
+                .iter()
+                .any(|site| site.reports.iter().any(|row| row.id == id))
+        };
+        let refused = self.refused.as_ref().filter(|refused| !shown(&refused.report));
         refused.map(|refused| refused.why.as_str())
+    }
+}
+
+/// The message that names what became of a report.
+fn status_name(status: &str) -> &'static str {
+    match status {
+        "blocked" => "report-blocked",
+        "allowed" => "report-allowed",
+        "dismissed" => "report-dismissed",
+        _ => "report-open",
+    }
+}
+
+impl ReportRow {
+    fn status_name(&self) -> &'static str {
+        status_name(&self.status)
+    }
+
+    fn kind_name(&self) -> &'static str {
+        match self.kind.as_str() {
+            "mistake" => "report-mistake",
+            _ => "report-unsafe",
+        }
     }
 }
 
@@ -72,16 +129,16 @@ pub async fn decide(State(app): State<App>, Path(id): Path<String>, form: Form) 
         "dismiss" => Decision::Dismiss,
         other => return Err(Error::invalid("InvalidInput", format!("{other:?} is no decision")).into()),
     };
-    let back = back_to(LIST, form.fields.get("back"));
+    let (frame, back) = (Frame::new(&form.session, LIST), back_to(LIST, form.fields.get("back")));
     match super::decide(&app, &form.session.caller(), &id, decision).await {
         Ok(decided) => {
-            app.shown_once.put(&form.session, LIST, said(&decided));
+            app.shown_once.put(&form.session, LIST, said(&frame, &decided));
             Ok(Redirect::to(&back).into_response())
         }
         // A second click on the same button: it is decided, as wanted.
         Err(Error::Conflict(_)) => Ok(Redirect::to(&back).into_response()),
         Err(Error::Invalid { message, .. }) => {
-            let why = format!("No indicator can be made of this address: {message}.");
+            let why = frame.with("report-no-indicator", [("why", &message)]);
             render(&app, &form.session, &back, Some(Refused { report: id, why })).await
         }
         Err(error) => Err(error.into()),
@@ -89,15 +146,16 @@ pub async fn decide(State(app): State<App>, Path(id): Path<String>, form: Form) 
 }
 
 /// What was decided, and what the indicator is for: over HTTPS devices see no page, so it may be the whole host.
-fn said(decided: &Decided) -> Shown {
+fn said(frame: &Frame, decided: &Decided) -> Shown {
     let indicator = decided.indicator.as_ref();
     let lines = [
         ("id", indicator.map(|indicator| indicator.id.to_string())),
         ("value", indicator.map(|indicator| indicator.value.clone())),
-        ("note", decided.note().map(String::from)),
+        ("note", decided.note().map(|_| frame.t("report-whole-host"))),
     ];
+    let status = frame.t(status_name(&decided.report.status));
     Shown {
-        what: format!("{} was {}", decided.report.url, decided.report.status),
+        what: frame.with("report-was", [("site", &decided.report.url), ("status", &status)]),
         lines: lines
             .into_iter()
             .filter_map(|(name, text)| Some((name, text?)))
@@ -106,6 +164,7 @@ fn said(decided: &Decided) -> Shown {
 }
 
 async fn render(app: &App, session: &Session, here: &str, refused: Option<Refused>) -> Result<Response, ConsoleError> {
+    let (frame, caller) = (Frame::new(session, LIST), session.caller());
     let query = Fields::of_address(here);
     let filter = query.text("show").filter(|show| show != "open").unwrap_or_default();
     let skip = query
@@ -119,25 +178,62 @@ async fn render(app: &App, session: &Session, here: &str, refused: Option<Refuse
     let has_more = rows.len() as u64 > PAGE;
     rows.truncate(PAGE as usize);
     let link = |name: &str| address(LIST, &[("show", name)]);
-    let chip = |(name, label, _): &(&str, &str, Show)| Chip {
-        label: (*label).into(),
+    let chip = |(name, message, _): &(&str, &str, Show)| Chip {
+        label: frame.t(message),
         link: link(name),
         on: *name == filter,
         removable: false,
     };
     let mut chips: Vec<_> = FILTERS.iter().map(chip).collect();
     if known.is_none() {
-        chips.push(Chip::unknown(&filter, link("")));
+        chips.push(unknown_filter(&frame, &filter, link("")));
     }
     Html(Page {
-        frame: Frame::new(session, "/reports"),
-        rows,
+        sites: sites(app, &caller, &frame, rows).await?,
         chips,
         pager: Pager::new(LIST, &[("show", &filter)], skip, PAGE, has_more),
         here: back_to(LIST, here),
         open: show == Show::Open,
         refused,
         done: app.shown_once.take(session, LIST),
+        may_decide: caller
+            .require_any(&[Role::TiReadWriteAll, Role::MoatAdministrate])
+            .is_ok(),
+        frame,
     })
     .respond()
+}
+
+/// The reports by host, in the order in which the newest of each came, with what devices do about them.
+async fn sites(app: &App, caller: &Caller, frame: &Frame, rows: Vec<ReportRow>) -> Result<Vec<Site>> {
+    let mut sites: Vec<Site> = Vec::new();
+    for report in rows {
+        let host = UrlPattern::parse(&report.url).map_or_else(|_| report.url.clone(), |url| url.host().to_string());
+        match sites.iter_mut().find(|site| site.host == host) {
+            Some(site) => site.reports.push(report),
+            None => sites.push(Site {
+                host,
+                reports: vec![report],
+                today: None,
+            }),
+        }
+    }
+    let hosts: Vec<String> = sites.iter().map(|site| site.reports[0].url.clone()).collect();
+    let Ok(explained) = indicators::explain_all(app, caller, &hosts).await else {
+        return Ok(sites);
+    };
+    let deciding = |explained: &Explanation| explained.candidates.first().map(|first| first.indicator.id);
+    let ids: Vec<_> = explained.iter().flatten().filter_map(deciding).collect();
+    let hits = indicators::hits(app, caller, &ids).await?;
+    for (site, explained) in sites.iter_mut().zip(explained) {
+        site.today = explained.map(|explained| {
+            let indicator = deciding(&explained);
+            Today {
+                said: indicators::console::said(frame, &explained),
+                hits: indicator.and_then(|id| hits.get(&id.0).copied()).unwrap_or(0),
+                indicator: indicator.map(|id| id.to_string()),
+            }
+        });
+    }
+    Ok(sites)
 }

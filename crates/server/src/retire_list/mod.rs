@@ -1,6 +1,7 @@
 //! Devices that a compliance policy would retire or wipe. Nothing happens to them until an administrator says so.
 
 pub mod admin;
+pub mod console;
 pub mod graph;
 pub mod store;
 

@@ -129,3 +129,9 @@ pub async fn keep_only(tx: &mut Transaction, policy: &str, actions: &[&str]) -> 
         .await?;
     Ok(())
 }
+
+/// What policies would do to a device once somebody agrees: the harder of what they say.
+pub async fn of_device(db: &Db, device: DeviceId) -> Result<Option<String>> {
+    let query = sqlx::query_scalar("SELECT MAX(kind) FROM retire_list WHERE device_id = $1").bind(device.to_string());
+    Ok(query.fetch_one(db.read()).await?)
+}

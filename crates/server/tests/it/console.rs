@@ -11,12 +11,12 @@ use crate::world::{Answer, EVENT_TIME, World};
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
 pub const PASSWORD: &str = "correct horse battery";
 
-async fn post(world: &World, path: &str, headers: &[(&str, &str)], fields: &str) -> Answer {
+pub async fn post(world: &World, path: &str, headers: &[(&str, &str)], fields: &str) -> Answer {
     let headers = [&[FORM], headers].concat();
     world.send(Method::POST, path, &headers, fields).await
 }
 
-async fn set_up(world: &World) -> String {
+pub async fn set_up(world: &World) -> String {
     let path = setup_path(world).await;
     let fields = format!("name=ana&password={PASSWORD}&again={PASSWORD}").replace(' ', "+");
     let answer = post(world, &path, &[], &fields).await;
@@ -231,7 +231,7 @@ async fn what_was_typed_stays_and_the_error_stands_at_its_field() {
     let refused = browser
         .post("/indicators", "value=bad+domain&action=Warn&severity=High&title=mine")
         .await;
-    assert!(refused.text.contains("value=\"bad domain\"") && refused.text.contains("<option selected>Warn"));
+    assert!(refused.text.contains("value=\"bad domain\"") && refused.text.contains("<option value=\"Warn\" selected>"));
     assert!(
         !refused.text.contains("name=\"generateAlert\" checked"),
         "it was not ticked"
@@ -349,16 +349,16 @@ async fn a_removed_device_leaves_no_open_alerts_and_its_own_list() {
     assert!(history.contains("the device was removed") && history.contains("administrator ana"));
     assert!(!browser.get("/devices").await.text.contains("lost-phone"));
     assert!(browser.get("/devices?filter=removed").await.text.contains("lost-phone"));
-    for tile in ["0</b><span>open alerts", "0</b><span>silent"] {
-        assert!(browser.get("/").await.text.contains(tile), "{tile}");
-    }
+    assert!(browser.get("/").await.text.contains("0 open alerts"));
 }
 
 #[tokio::test]
 async fn lists_are_come_back_to_and_nowhere_else() {
     let world = World::start().await;
     let browser = Browser::start(&world).await;
-    let none = browser.post("/alerts/resolve", "back=/alerts?severity=High").await;
+    let none = browser
+        .post("/alerts/triage", "back=/alerts?severity=High&quick=resolve")
+        .await;
     assert!(none.status == 200 && none.text.contains("value=\"/alerts?severity=High\""));
     let device = world.device("phone", "").await;
     device
@@ -373,18 +373,21 @@ async fn lists_are_come_back_to_and_nowhere_else() {
         .split('"')
         .next()
         .unwrap();
-    let none = browser.post("/alerts/resolve", "back=/alerts").await;
-    assert!(none.text.contains("Tick the alerts that are to be resolved."));
+    let none = browser.post("/alerts/triage", "back=/alerts&quick=resolve").await;
+    assert!(none.text.contains("Tick the alerts that this is about."));
     for (back, location) in [
         ("/alerts?severity=Medium", "/alerts?severity=Medium"),
         ("//evil.example", "/alerts"),
     ] {
-        let done = browser.post("/alerts/resolve", &format!("id={id}&back={back}")).await;
+        let fields = format!("id={id}&quick=resolve&back={back}");
+        let done = browser.post("/alerts/triage", &fields).await;
         assert_eq!(done.headers["location"], location);
     }
     for (form, page) in [
         ("/devices/abc/revoke", "/devices/abc"),
-        ("/alerts/resolve", "/alerts"),
+        ("/alerts/triage", "/alerts"),
+        ("/devices/abc/wipe", "/devices/abc"),
+        ("/start/compliance", "/"),
         ("/indicators/7/delete", "/indicators"),
         ("/reports/abc/decide", "/reports"),
         ("/settings/clients/abc/disable", "/settings/clients"),

@@ -1,0 +1,10 @@
+//! The pages of alerts.
+
+mod export;
+mod judgement;
+mod list;
+mod show;
+
+pub use export::export;
+pub use list::{list, triage_many};
+pub use show::{show, update};

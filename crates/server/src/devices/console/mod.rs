@@ -1,0 +1,9 @@
+//! The pages of devices.
+
+mod list;
+mod orders;
+mod show;
+
+pub use list::list;
+pub use orders::{check, lock, retire, revoke, set_user, sync, wipe};
+pub use show::show;
