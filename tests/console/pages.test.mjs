@@ -33,7 +33,7 @@ after(() => browser?.close());
 async function links(name, server) {
   const client = new Client(server.base, fs.readFileSync(server.ca));
   await client.signIn('ada', world.password);
-  const found = await crawl(client, all, { each: () => 2 });
+  const found = await crawl(client, all, { each: (to) => (to.searchParams.size > 1 ? 1 : 2) });
   client.close();
   return { name, base: server.base, cookie: client.headers.cookie, ...found };
 }

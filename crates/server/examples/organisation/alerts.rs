@@ -121,13 +121,35 @@ impl Alerts {
             text(determination),
         ]);
         for body in said.evidence {
-            self.evidence.push(row![dice.id_at(at), id.as_str(), at, body.to_string()]);
+            self.evidence
+                .push(row![dice.id_at(at), id.as_str(), at, body.to_string()]);
         }
-        self.history.push(row![dice.id_at(at), id.as_str(), at, "moat", "created", "raised by the device's report"]);
+        self.history.push(row![
+            dice.id_at(at),
+            id.as_str(),
+            at,
+            "moat",
+            "created",
+            "raised by the device's report"
+        ]);
         if let Some(at) = resolved_at {
             let grace = "administrator grace";
-            self.history.push(row![dice.id_at(at), id.as_str(), at, grace, "comment", "Asked the user"]);
-            self.history.push(row![dice.id_at(at), id.as_str(), at, grace, "resolved", "status New → Resolved"]);
+            self.history.push(row![
+                dice.id_at(at),
+                id.as_str(),
+                at,
+                grace,
+                "comment",
+                "Asked the user"
+            ]);
+            self.history.push(row![
+                dice.id_at(at),
+                id.as_str(),
+                at,
+                grace,
+                "resolved",
+                "status New → Resolved"
+            ]);
         }
         let rank = |severity: &str| SEVERITIES.iter().position(|known| *known == severity);
         if open && rank(said.severity) > rank(device.risk) {
@@ -147,7 +169,10 @@ fn web_threat(site: &Site) -> Said {
         kind: "WebThreat",
         subject: site.indicator.to_string(),
         title: site.title.clone(),
-        description: format!("The device {done} to www.{}, matched by indicator {}.", site.name, site.indicator),
+        description: format!(
+            "The device {done} to www.{}, matched by indicator {}.",
+            site.name, site.indicator
+        ),
         todo: "Ask the user what they were doing; check the site.",
         severity: site.severity,
         category: "SuspiciousActivity",
@@ -179,7 +204,12 @@ fn jailbreak(level: &str) -> Said {
     Said {
         kind: "Jailbreak",
         subject: String::new(),
-        title: if confirmed { "Device is jailbroken" } else { "Device may be jailbroken" }.into(),
+        title: if confirmed {
+            "Device is jailbroken"
+        } else {
+            "Device may be jailbroken"
+        }
+        .into(),
         description: "1 findings in 1 groups, score 0.90, rules 2026.11.24.".into(),
         todo: "Restore the device's system; the alert resolves by itself when the device is clean.",
         severity: if confirmed { "High" } else { "Medium" },

@@ -41,7 +41,9 @@ impl Dice {
 
     pub fn id(&mut self) -> String {
         let random = (u128::from(self.next()) << 64) | u128::from(self.next());
-        uuid::Builder::from_random_bytes(random.to_be_bytes()).into_uuid().to_string()
+        uuid::Builder::from_random_bytes(random.to_be_bytes())
+            .into_uuid()
+            .to_string()
     }
 
     /// An id that sorts by a time, as the server gives them.
@@ -50,6 +52,11 @@ impl Dice {
         let random = (u128::from(self.next()) << 64) | u128::from(self.next());
         let mut bytes = [0; 10];
         bytes.copy_from_slice(&random.to_be_bytes()[6..]);
-        Uuid::from_bytes(*uuid::Builder::from_unix_timestamp_millis(millis, &bytes).as_uuid().as_bytes()).to_string()
+        Uuid::from_bytes(
+            *uuid::Builder::from_unix_timestamp_millis(millis, &bytes)
+                .as_uuid()
+                .as_bytes(),
+        )
+        .to_string()
     }
 }

@@ -64,7 +64,10 @@ impl Tables {
                  risk_alert_id, acknowledged_seq, dropped_events, silent_since, revoked_at, revoked_by, user_id, problems, os_build, \
                  configuration, apps",
             ),
-            certificates: Rows::new("device_certificates", "fingerprint, device_id, serial, created_at, not_after, revoked_at"),
+            certificates: Rows::new(
+                "device_certificates",
+                "fingerprint, device_id, serial, created_at, not_after, revoked_at",
+            ),
             tags: Rows::new("device_tags", "device_id, tag"),
             members: Rows::new("group_members", "group_id, member_id, kind"),
             events: Rows::new("device_events", "device_id, seq, time, received_at, kind, body"),
@@ -87,7 +90,16 @@ impl Tables {
 
     /// What refers to others comes after them.
     fn in_order(self) -> Vec<Rows> {
-        let mut all = vec![self.devices, self.certificates, self.tags, self.members, self.events, self.reports, self.apps, self.commands];
+        let mut all = vec![
+            self.devices,
+            self.certificates,
+            self.tags,
+            self.members,
+            self.events,
+            self.reports,
+            self.apps,
+            self.commands,
+        ];
         all.extend(self.alerts.tables());
         all
     }
@@ -98,7 +110,12 @@ impl Tables {
             user => user,
         };
         let silent = dice.percent(4);
-        let last_seen = now - if silent { DAY + dice.up_to(20 * DAY) } else { dice.up_to(5 * MINUTE) };
+        let last_seen = now
+            - if silent {
+                DAY + dice.up_to(20 * DAY)
+            } else {
+                dice.up_to(5 * MINUTE)
+            };
         let jailbreak = match dice.below(1_000) {
             0..4 => "confirmed",
             4..9 => "suspected",
@@ -126,13 +143,23 @@ impl Tables {
     }
 
     fn device(&mut self, n: usize, device: &Device, user: Option<&crate::people::User>, dice: &mut Dice) {
-        let (version, build) = *dice.pick(&[("18.7.2", "22H124"), ("18.7.2", "22H124"), ("18.6", "22G86"), ("26.1", "23B85"), ("16.7.10", "20H350")]);
+        let (version, build) = *dice.pick(&[
+            ("18.7.2", "22H124"),
+            ("18.7.2", "22H124"),
+            ("18.6", "22G86"),
+            ("26.1", "23B85"),
+            ("16.7.10", "20H350"),
+        ]);
         let first = user.map_or("Spare", |user| user.first);
         let removed = dice.percent(1).then(|| device.last_seen + MINUTE);
         let configuration = json!({"passcode": {"isSet": !dice.percent(3), "length": 6, "isAlphanumeric": false},
             "managedEmailProfile": dice.percent(90), "apps": null, "onlyManagedApps": true});
         let apps = json!({"complete": false, "apps": [{"bundleId": "org.example.mail", "name": "Mail", "version": "2.4", "managed": true}]});
-        let problems = if dice.percent(1) { r#"["The VPN permission is missing"]"# } else { "[]" };
+        let problems = if dice.percent(1) {
+            r#"["The VPN permission is missing"]"#
+        } else {
+            "[]"
+        };
         self.devices.push(row![
             device.id.as_str(),
             format!("{first}s iPhone {n}"),
@@ -167,15 +194,24 @@ impl Tables {
         ]);
         let certificate = format!("{n:064x}");
         let end = device.last_seen + 365 * DAY;
-        self.certificates.push(row![certificate, device.id.as_str(), format!("{n:x}"), device.last_seen, end, removed]);
+        self.certificates.push(row![
+            certificate,
+            device.id.as_str(),
+            format!("{n:x}"),
+            device.last_seen,
+            end,
+            removed
+        ]);
     }
 
     fn what_it_has(&mut self, device: &Device, user: Option<&crate::people::User>, people: &People, dice: &mut Dice) {
         if dice.percent(10) {
-            self.tags.push(row![device.id.as_str(), *dice.pick(&["shared", "loaner", "vip"])]);
+            self.tags
+                .push(row![device.id.as_str(), *dice.pick(&["shared", "loaner", "vip"])]);
         }
         if dice.percent(5) {
-            self.members.push(row![people.group("Pilot"), device.id.as_str(), "device"]);
+            self.members
+                .push(row![people.group("Pilot"), device.id.as_str(), "device"]);
         }
         for (bundle, share) in [("org.example.mail", 40), ("org.example.files", 10)] {
             if dice.percent(share) {
@@ -207,7 +243,17 @@ impl Tables {
             ]);
             let body = json!({"action": action});
             let ada = "administrator ada";
-            self.commands.push(row![dice.id_at(at), device.id.as_str(), action, body.to_string(), ada, at, state, detail, at]);
+            self.commands.push(row![
+                dice.id_at(at),
+                device.id.as_str(),
+                action,
+                body.to_string(),
+                ada,
+                at,
+                state,
+                detail,
+                at
+            ]);
         }
     }
 
@@ -220,15 +266,21 @@ impl Tables {
                 0..7 => json!({"kind": "webThreat", "indicator": site.indicator, "action": site.action, "count": 1,
                     "site": {"value": site.name, "seenIn": "tls", "remoteIp": "192.0.2.66"}}),
                 7 => json!({"kind": "webProtectionChanged", "state": "on", "otherVpn": null}),
-                _ => json!({"kind": "siteReported", "url": format!("https://{}/", site.name), "comment": "", "report": "unsafe"}),
+                _ => {
+                    json!({"kind": "siteReported", "url": format!("https://{}/", site.name), "comment": "", "report": "unsafe"})
+                }
             };
             let kind = body["kind"].as_str().unwrap_or_default().to_string();
-            self.events.push(row![device.id.as_str(), seq, at, at + MINUTE, kind, body.to_string()]);
+            self.events
+                .push(row![device.id.as_str(), seq, at, at + MINUTE, kind, body.to_string()]);
         }
         if dice.percent(2) {
             let site = &sites[dice.below(50)];
             let open = dice.percent(20);
-            let (kind, comment) = *dice.pick(&[("unsafe", "It asks for my password"), ("mistake", "I need this for work")]);
+            let (kind, comment) = *dice.pick(&[
+                ("unsafe", "It asks for my password"),
+                ("mistake", "I need this for work"),
+            ]);
             self.reports.push(row![
                 dice.id_at(at),
                 device.id.as_str(),
@@ -238,7 +290,11 @@ impl Tables {
                 kind,
                 "phishing",
                 at,
-                if open { "open" } else { *dice.pick(&["blocked", "allowed", "dismissed"]) },
+                if open {
+                    "open"
+                } else {
+                    *dice.pick(&["blocked", "allowed", "dismissed"])
+                },
                 (!open).then_some(at + MINUTE),
                 (!open).then(|| "administrator grace".to_string()),
             ]);
@@ -264,7 +320,10 @@ pub async fn after_policies(app: &App, dice: &mut Dice) -> Result<()> {
     let query = "SELECT s.device_id, s.policy_id FROM device_policy_states s JOIN policies p ON p.id = s.policy_id \
                  WHERE p.display_name = 'Phones' AND s.status = 'nonCompliant' ORDER BY s.device_id LIMIT 40";
     let found: Vec<(String, String)> = sqlx::query_as(query).fetch_all(app.db.read()).await?;
-    let mut waiting = Rows::new("retire_list", "device_id, policy_id, action_id, kind, due_at, created_at");
+    let mut waiting = Rows::new(
+        "retire_list",
+        "device_id, policy_id, action_id, kind, due_at, created_at",
+    );
     let mut mail = Rows::new(
         "outbox",
         "id, kind, title, body, state, created_at, due_at, attempts, last_error, done_at",
@@ -278,7 +337,18 @@ pub async fn after_policies(app: &App, dice: &mut Dice) -> Result<()> {
             0 => ("failed", Some("the mail server refused the address".to_string())),
             _ => ("sent", None),
         };
-        mail.push(row![dice.id_at(at), "mail", format!("Not compliant, to user{n}@corp.example"), "", state, at, at, 1, error, at]);
+        mail.push(row![
+            dice.id_at(at),
+            "mail",
+            format!("Not compliant, to user{n}@corp.example"),
+            "",
+            state,
+            at,
+            at,
+            1,
+            error,
+            at
+        ]);
     }
     rows::write(app, vec![waiting, mail]).await
 }

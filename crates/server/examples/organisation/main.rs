@@ -36,7 +36,10 @@ async fn main() -> Result<()> {
         given.unwrap_or(Ok(otherwise))
     };
     let (devices, seed) = (usize::try_from(number(10_000)?)?, number(1)?);
-    ensure!(devices >= 100, "at least 100 devices: fewer have no alert of every kind");
+    ensure!(
+        devices >= 100,
+        "at least 100 devices: fewer have no alert of every kind"
+    );
     let mut dice = Dice::new(seed);
 
     let app = open(&folder).await?;
@@ -50,13 +53,15 @@ async fn main() -> Result<()> {
     }
     indicators(&app, &mut dice).await?;
     let people = people::fill(&app, devices * 9 / 10, &mut dice).await?;
+    // Each change of a policy judges every device: it is cheap while there are none.
+    policies::make(&app, &people).await?;
     fleet::fill(&app, devices, &people, &mut dice).await?;
     app.close().await;
     drop(app);
 
     // Reads the devices.
     let app = open(&folder).await?;
-    policies::make(&app, &people).await?;
+    policies::judge(&app).await?;
     fleet::after_policies(&app, &mut dice).await?;
     app.close().await;
     println!(
@@ -89,7 +94,16 @@ struct Site {
 }
 
 fn sites() -> impl Iterator<Item = Site> {
-    const LURES: [&str; 8] = ["login", "parcel", "bank", "invoice", "update", "prize", "voicemail", "meeting"];
+    const LURES: [&str; 8] = [
+        "login",
+        "parcel",
+        "bank",
+        "invoice",
+        "update",
+        "prize",
+        "voicemail",
+        "meeting",
+    ];
     const WHAT: [&str; 4] = ["Phishing", "Malware", "Command and control", "Scam"];
     (0..INDICATORS).map(|n| Site {
         indicator: n as i64 + 1,

@@ -12,15 +12,44 @@ use crate::{
 };
 
 const FIRST: [&str; 24] = [
-    "Anna", "Bert", "Carla", "David", "Elif", "Fritz", "Grete", "Hasan", "Ines", "Jürgen", "Kaja", "Luca", "Mia", "Noël", "Olga",
-    "Peter", "Qadir", "Rosa", "Søren", "Tom", "Ursula", "Viktor", "Wanda", "Zoë",
+    "Anna", "Bert", "Carla", "David", "Elif", "Fritz", "Grete", "Hasan", "Ines", "Jürgen", "Kaja", "Luca", "Mia",
+    "Noël", "Olga", "Peter", "Qadir", "Rosa", "Søren", "Tom", "Ursula", "Viktor", "Wanda", "Zoë",
 ];
 const LAST: [&str; 20] = [
-    "Keller", "Meier", "O'Brien", "Nowak", "García", "Yılmaz", "Schmidt", "Rossi", "Dubois", "Janssen", "Müller", "Larsen", "Kowalski",
-    "Silva", "Weber", "Novák", "Popov", "Fischer", "Lindqvist", "Brown",
+    "Keller",
+    "Meier",
+    "O'Brien",
+    "Nowak",
+    "García",
+    "Yılmaz",
+    "Schmidt",
+    "Rossi",
+    "Dubois",
+    "Janssen",
+    "Müller",
+    "Larsen",
+    "Kowalski",
+    "Silva",
+    "Weber",
+    "Novák",
+    "Popov",
+    "Fischer",
+    "Lindqvist",
+    "Brown",
 ];
 const GROUPS: [&str; 12] = [
-    "Staff", "Field service", "Finance", "Board", "Pilot", "Contractors", "IT", "Warehouse", "Sales", "Support", "Research", "Interns",
+    "Staff",
+    "Field service",
+    "Finance",
+    "Board",
+    "Pilot",
+    "Contractors",
+    "IT",
+    "Warehouse",
+    "Sales",
+    "Support",
+    "Research",
+    "Interns",
 ];
 
 pub struct People {

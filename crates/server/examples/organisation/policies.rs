@@ -18,41 +18,83 @@ const TEMPLATES: &str = "/beta/deviceManagement/notificationMessageTemplates";
 pub async fn make(app: &App, people: &People) -> Result<()> {
     let post = async |path: &str, body: Value| call(app, Method::POST, path, body).await;
     for name in ["Ticket system", "SIEM export"] {
-        post("/admin/clients", json!({"name": name, "roles": ["Alert.Read.All", "Machine.Read.All"]})).await?;
+        post(
+            "/admin/clients",
+            json!({"name": name, "roles": ["Alert.Read.All", "Machine.Read.All"]}),
+        )
+        .await?;
     }
-    for (name, group) in [("intranet", ""), ("field", "field"), ("board", "board")] {
+    for group in ["", "field", "board"] {
         let token = json!({"maxUses": 50, "deviceGroup": group, "lifetimeSeconds": 86_400});
-        post("/admin/enrollment-tokens", token).await.map_err(|e| e.context(name))?;
+        post("/admin/enrollment-tokens", token).await?;
     }
-    let enabled = json!({"iosEnabled": true, "iosMobileApplicationManagementEnabled": true, "iosBlockMDMDevices": false});
-    call(app, Method::PATCH, OWN, json!({"iosEnabled": enabled["iosEnabled"], "iosMobileApplicationManagementEnabled": true})).await?;
-    post(CONNECTORS, json!({"displayName": "Other threat defence", "iosEnabled": true})).await?;
+    call(
+        app,
+        Method::PATCH,
+        OWN,
+        json!({"iosEnabled": true, "iosMobileApplicationManagementEnabled": true}),
+    )
+    .await?;
+    post(
+        CONNECTORS,
+        json!({"displayName": "Other threat defence", "iosEnabled": true}),
+    )
+    .await?;
     compliance(app, people).await?;
     app_protection(app, people).await?;
     conditional_access(app, people).await
 }
 
+/// Judges every device by what is in force.
+pub async fn judge(app: &App) -> Result<()> {
+    let policies = call(app, Method::GET, COMPLIANCE, Value::Null).await?;
+    let path = format!("{COMPLIANCE}/{}", text(&policies["value"][0]["id"]));
+    call(
+        app,
+        Method::PATCH,
+        &path,
+        json!({"description": "What phones must hold to"}),
+    )
+    .await
+    .map(drop)
+}
+
 async fn compliance(app: &App, people: &People) -> Result<()> {
     let post = async |path: &str, body: Value| call(app, Method::POST, path, body).await;
-    let template = json!({"displayName": "Not compliant", "brandingOptions": "includeCompanyName", "defaultLocale": "en-us"});
+    let template =
+        json!({"displayName": "Not compliant", "brandingOptions": "includeCompanyName", "defaultLocale": "en-us"});
     let template = text(&post(TEMPLATES, template).await?["id"]);
     for (locale, subject, message) in [
-        ("en-us", "{{DeviceName}} is not compliant", "Hello {{UserName}},\n\nplease look at {{DeviceName}}."),
-        ("de-de", "{{DeviceName}} erfüllt die Regeln nicht", "Hallo {{UserName}},\n\nbitte prüfen Sie {{DeviceName}}."),
+        (
+            "en-us",
+            "{{DeviceName}} is not compliant",
+            "Hello {{UserName}},\n\nplease look at {{DeviceName}}.",
+        ),
+        (
+            "de-de",
+            "{{DeviceName}} erfüllt die Regeln nicht",
+            "Hallo {{UserName}},\n\nbitte prüfen Sie {{DeviceName}}.",
+        ),
     ] {
         let path = format!("{TEMPLATES}/{template}/localizedNotificationMessages");
-        post(&path, json!({"locale": locale, "subject": subject, "messageTemplate": message})).await?;
+        post(
+            &path,
+            json!({"locale": locale, "subject": subject, "messageTemplate": message}),
+        )
+        .await?;
     }
-    let action = |kind: &str, hours: u32, template: &str| {
-        json!({"actionType": kind, "gracePeriodHours": hours, "notificationTemplateId": template, "notificationMessageCCList": []})
-    };
+    let action = |kind: &str, hours: u32, template: &str| json!({"actionType": kind, "gracePeriodHours": hours, "notificationTemplateId": template, "notificationMessageCCList": []});
     let none = "00000000-0000-0000-0000-000000000000";
     let policies = [
         (
             "Phones",
             json!({"securityBlockJailbrokenDevices": true, "deviceThreatProtectionEnabled": true,
                 "deviceThreatProtectionRequiredSecurityLevel": "medium", "osMinimumVersion": "17.0"}),
-            json!([action("block", 0, none), action("notification", 48, &template), action("retire", 720, none)]),
+            json!([
+                action("block", 0, none),
+                action("notification", 48, &template),
+                action("retire", 720, none)
+            ]),
             everybody(),
         ),
         (
@@ -107,12 +149,38 @@ async fn conditional_access(app: &App, people: &People) -> Result<()> {
     post(LOCATIONS, abroad).await?;
     let all = json!({"includeUsers": ["All"], "excludeUsers": [people.emergency]});
     let policies = [
-        ("Compliant devices for the intranet", "enabled", all.clone(), &intranet, json!(["compliantDevice"]), Value::Null),
-        ("Mail needs protected apps", "enabled", json!({"includeGroups": [people.group("Staff")]}), &mail,
-            json!(["compliantDevice", "compliantApplication"]), Value::Null),
-        ("Second factor outside the office", "enabledForReportingButNotEnforced", all.clone(), &intranet, json!(["mfa"]),
-            json!({"includeLocations": ["All"], "excludeLocations": [office]})),
-        ("No contractors on mail", "disabled", json!({"includeGroups": [people.group("Contractors")]}), &mail, json!(["block"]), Value::Null),
+        (
+            "Compliant devices for the intranet",
+            "enabled",
+            all.clone(),
+            &intranet,
+            json!(["compliantDevice"]),
+            Value::Null,
+        ),
+        (
+            "Mail needs protected apps",
+            "enabled",
+            json!({"includeGroups": [people.group("Staff")]}),
+            &mail,
+            json!(["compliantDevice", "compliantApplication"]),
+            Value::Null,
+        ),
+        (
+            "Second factor outside the office",
+            "enabledForReportingButNotEnforced",
+            all.clone(),
+            &intranet,
+            json!(["mfa"]),
+            json!({"includeLocations": ["All"], "excludeLocations": [office]}),
+        ),
+        (
+            "No contractors on mail",
+            "disabled",
+            json!({"includeGroups": [people.group("Contractors")]}),
+            &mail,
+            json!(["block"]),
+            Value::Null,
+        ),
     ];
     for (name, state, users, application, controls, locations) in policies {
         let mut policy = json!({"displayName": name, "state": state,
@@ -133,7 +201,9 @@ fn everybody() -> Value {
 fn groups(included: &[&str], excluded: &[&str]) -> Value {
     let target = |kind: &str, group: &&str| json!({"target": {"@odata.type": format!("#microsoft.graph.{kind}"), "groupId": group}});
     let included = included.iter().map(|group| target("groupAssignmentTarget", group));
-    let excluded = excluded.iter().map(|group| target("exclusionGroupAssignmentTarget", group));
+    let excluded = excluded
+        .iter()
+        .map(|group| target("exclusionGroupAssignmentTarget", group));
     json!({"assignments": included.chain(excluded).collect::<Vec<_>>()})
 }
 

@@ -78,7 +78,12 @@ impl Rows {
 /// Writes all of it in one transaction, in this order.
 pub async fn write(app: &App, tables: Vec<Rows>) -> Result<()> {
     let mut tx = app.db.begin().await?;
-    for Rows { table, columns, mut rows } in tables {
+    for Rows {
+        table,
+        columns,
+        mut rows,
+    } in tables
+    {
         let width = columns.split(',').count();
         while !rows.is_empty() {
             let some: Vec<_> = rows.drain(..rows.len().min(AT_ONCE)).collect();
