@@ -15,6 +15,9 @@ export const VARIANTS = [
   { name: 'German', width: 1280, locale: 'de-DE' },
 ];
 
+// Words that German does not have.
+const ENGLISH = /(?<![\w-])([Tt]he|[Tt]his|[Tt]hat|[Tt]hese|[Ww]hat|[Ww]hich|[Ww]hen|and|of|with|are|is|your|not|yet|from|for|their|they|has|have)(?![\w-])/;
+
 // A browser window of one variant at one server.
 export class Window {
   static async open(browser, base, variant, cookie) {
@@ -66,6 +69,9 @@ export class Window {
       titles: document.querySelectorAll('h1').length,
       text: (document.querySelector('main') ?? document.body).innerText,
       over: document.documentElement.scrollWidth - innerWidth,
+      texts: [...document.querySelectorAll('body *')]
+        .filter((it) => !it.closest('code, pre, textarea, .mono, [lang]:not(html)'))
+        .flatMap((it) => [...it.childNodes].filter((node) => node.nodeType === Node.TEXT_NODE).map((node) => node.data.trim())),
     }));
     const wrong = [...this.said];
     if (answer.status() !== 200) wrong.push(['status', answer.status()]);
@@ -86,9 +92,9 @@ export class Window {
   }
 }
 
-// What is wrong with a page in German that was seen in English, too.
-export function notGerman(german, english) {
-  const wrong = [];
+// What is wrong with a page in German that was seen in English, too; `plain` when no data of people stands in it.
+export function notGerman(german, english, plain) {
+  const wrong = plain ? german.texts.filter((text) => ENGLISH.test(text)).map((text) => `English: ${text.slice(0, 120)}`) : [];
   if (german.language !== 'de' || english.language !== 'en') wrong.push(`lang is ${german.language} and ${english.language}`);
   if (german.text === english.text) wrong.push('the same text as in English');
   return wrong;

@@ -12,7 +12,7 @@ const all = routes(world.routes);
 // Routes without a page: files, and the stream of changes. The set-up has a test of its own.
 const NO_PAGES = ['/static/{version}/{name}', '/events', '/setup/{token}'];
 // In how many variants the pages of the new server are looked at: they are the same pages with less in them.
-const EMPTY = ['light 1280', 'dark 320'];
+const EMPTY = ['light 1280', 'dark 320', 'German'];
 const WORKERS = 2;
 
 const looks = [];
@@ -90,7 +90,7 @@ test('in German each page says so and says it in German', () => {
   const wrong = [];
   for (const german of looks.filter((look) => look.variant.locale)) {
     const english = looks.find((other) => other.server === german.server && other.path === german.path && other.variant.name === 'light 1280');
-    wrong.push(...notGerman(german, english).map((text) => `${german.path}: ${text}`));
+    wrong.push(...notGerman(german, english, german.server.name === 'empty').map((text) => `${german.path}: ${text}`));
   }
-  assert.deepEqual(wrong, []);
+  assert.ok(wrong.length === 0, `${wrong.length} times:\n${wrong.slice(0, 60).join('\n')}`);
 });

@@ -71,7 +71,7 @@ workflow({ name: 'Sign in', incumbent: '–', most: { mouse: 2, keyboard: 2 }, s
 workflow({
   name: 'Enrol a phone until it is in the list',
   incumbent: 'hours until it shows',
-  most: { mouse: 4, keyboard: 30 },
+  most: { mouse: 4, keyboard: 50 },
 }, async (person, page, hands) => {
   const name = `new-phone-${hands}`;
   await person.opens('/');
@@ -88,7 +88,7 @@ workflow({
 workflow({
   name: 'Block a domain',
   incumbent: '~10 clicks, effect in up to 48 h',
-  most: { mouse: 3, keyboard: 20 },
+  most: { mouse: 3, keyboard: 25 },
 }, async (person, page, hands) => {
   const domain = `evil-${hands}.example`;
   await person.opens('/');
@@ -104,7 +104,7 @@ workflow({
 workflow({
   name: 'Why is this person blocked?',
   incumbent: '3 portals',
-  most: { mouse: 3, keyboard: 20 },
+  most: { mouse: 3, keyboard: 25 },
 }, async (person, page, hands) => {
   const name = `blocked-phone-${hands}`;
   const phone = await Phone.enrol(world, name);
