@@ -50,6 +50,13 @@ export class Phone {
     if (answer.status !== 200) throw new Error(`the phone could not check in: ${answer.text}`);
     return JSON.parse(answer.text);
   }
+
+  // An app with work data asks for its policies.
+  async registersApp(bundleId) {
+    const body = JSON.stringify({ bundleId, jailbroken: false, appVersion: '2.4', sdkVersion: '1.0', osVersion: '18.7.2', deviceModel: 'iPhone17,1', deviceTag: this.id });
+    const answer = await this.client.send('POST', '/device/v1/apps/check-in', { headers: { 'content-type': 'application/json' }, body });
+    if (answer.status !== 200) throw new Error(`the app could not check in: ${answer.text}`);
+  }
 }
 
 export function gateway(world, name) {

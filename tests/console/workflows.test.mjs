@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import { after, before, test } from 'node:test';
 import { context, launch, Person } from './browser.mjs';
 import { Client } from './client.mjs';
-import { Phone, api, gateway } from './phone.mjs';
+import { Phone, api, gateway, moat } from './phone.mjs';
 
 const world = JSON.parse(fs.readFileSync(process.env.MOAT_CONSOLE_WORLD));
 const { base } = world.full;
@@ -140,4 +140,31 @@ workflow({
   await page.locator('[role=status]').first().waitFor();
   const found = api(world, 'GET', `/api/indicators?$filter=indicatorValue eq '${site}'`).value;
   assert.ok(found.some((one) => one.action === 'Allowed'), JSON.stringify(found));
+});
+
+workflow({
+  name: 'Wipe the work data on a lost phone',
+  incumbent: 'several blades',
+  most: { mouse: 6, keyboard: 70 },
+}, async (person, page, hands) => {
+  const name = `lost.${hands}@corp.example`;
+  const user = api(world, 'POST', '/v1.0/users', {
+    displayName: `Lost ${hands}`, userPrincipalName: name, mailNickname: `lost-${hands}`, accountEnabled: true,
+  });
+  const { token } = moat(world, 'enroll', 'token', '--user', user.id, '--json');
+  const phone = await Phone.enrol(world, `lost-phone-${hands}`, token);
+  await phone.checkIn();
+  await phone.registersApp('org.example.mail');
+  await person.opens('/');
+  await person.presses(section(page, '/people/users'));
+  if (person.keyboard) await person.key('/');
+  await person.types(page.locator('[data-search]'), name);
+  await person.key('Enter');
+  await page.waitForURL(/q=/);
+  if (person.keyboard) await person.key('j');
+  await person.presses(page.locator('a.row', { hasText: `Lost ${hands}` }));
+  await person.presses(page.locator('summary', { has: page.locator(':scope + form[action$="/wipe"]') }));
+  await person.types(page.locator('form[action$="/wipe"] [name=confirm]'), name);
+  await person.presses(page.locator('form[action$="/wipe"] button.danger'));
+  await person.sees('wipe ordered');
 });
