@@ -16,7 +16,7 @@ use crate::App;
 /// The files of a built-in language, as one text.
 macro_rules! built_in {
     ($folder:literal) => {
-        built_in!($folder, "frame", "overview", "devices", "alerts", "web_protection", "policies", "people", "settings")
+        built_in!($folder, "frame", "overview", "devices", "alerts", "web_protection", "policies", "people", "settings", "strangers")
     };
     ($folder:literal, $($file:literal),+) => {
         concat!($(include_str!(concat!("../languages/", $folder, "/", $file, ".ftl")), "\n"),+)

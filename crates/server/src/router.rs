@@ -12,7 +12,8 @@ use axum::{
     routing::{delete, get, post},
 };
 use tower_http::{
-    catch_panic::CatchPanicLayer, limit::RequestBodyLimitLayer, timeout::RequestBodyTimeoutLayer, trace::TraceLayer,
+    catch_panic::CatchPanicLayer, compression::CompressionLayer, limit::RequestBodyLimitLayer,
+    timeout::RequestBodyTimeoutLayer, trace::TraceLayer,
 };
 
 use crate::{
@@ -100,7 +101,11 @@ fn console(app: &App) -> Router<App> {
         .route("/ca.pem", get(enrollment::device::authority))
         .route("/why/{token}", get(access::why::page))
         .route("/", get(console::overview))
-        .route("/static/{version}/{name}", get(console::asset))
+        // Pages are not compressed: their length would tell of the secrets in their forms (BREACH).
+        .route(
+            "/static/{version}/{name}",
+            get(console::asset).layer(CompressionLayer::new()),
+        )
         .route("/events", get(console::events))
         .route("/go", get(console::go))
         .route("/start/{what}", post(starter::console::start))

@@ -1,6 +1,6 @@
 //! The page that tells a person why access is closed and what opens it. Its link is signed and lasts a day, or as long as whoever sends it says.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use askama::Template;
 use axum::{
@@ -19,6 +19,7 @@ use crate::{
     console::{ConsoleError, Html},
     devices,
     error::Result,
+    language::{Language, Reader},
     settings,
 };
 
@@ -28,15 +29,24 @@ const TAG: usize = 32;
 #[derive(Template)]
 #[template(path = "why.html")]
 struct Page {
+    language: Arc<Language>,
     organisation: String,
     help_url: String,
     allowed: bool,
     reasons: Vec<Explained>,
 }
 
+impl Page {
+    fn decided_by(&self) -> String {
+        self.language.with("why-by", [("organisation", &self.organisation)])
+    }
+}
+
 #[derive(Template)]
 #[template(path = "why_expired.html")]
-struct Expired;
+struct Expired {
+    language: Arc<Language>,
+}
 
 /// The page's address for a device; for a stranger, the page that tells how to enrol.
 pub fn link(app: &App, device: Option<DeviceId>) -> String {
@@ -56,18 +66,23 @@ pub fn link_for(app: &App, device: DeviceId, lifetime: Duration) -> String {
     format!("{}/why/{}", app.base_url(), URL_SAFE_NO_PAD.encode(token))
 }
 
-pub async fn page(State(app): State<App>, Path(token): Path<String>) -> Result<Response, ConsoleError> {
+pub async fn page(
+    State(app): State<App>,
+    Path(token): Path<String>,
+    Reader(language): Reader,
+) -> Result<Response, ConsoleError> {
     match open(&app, &token) {
-        Some(id) => Html(page_for(&app, id).await?).respond(),
-        None => Ok((StatusCode::NOT_FOUND, Html(Expired).respond()?).into_response()),
+        Some(id) => Html(page_for(&app, id, language).await?).respond(),
+        None => Ok((StatusCode::NOT_FOUND, Html(Expired { language }).respond()?).into_response()),
     }
 }
 
-async fn page_for(app: &App, id: DeviceId) -> Result<Page> {
+async fn page_for(app: &App, id: DeviceId, language: Arc<Language>) -> Result<Page> {
     devices::get(app, id).await?;
     let decision = app.access.standing(id);
     let settings = settings::get(&app.db).await?;
     Ok(Page {
+        language,
         organisation: settings.organisation,
         help_url: settings.help_url,
         allowed: decision.allowed,

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use askama::Template;
 use axum::{
     Extension, Json,
@@ -12,6 +14,7 @@ use crate::{
     console::{ConsoleError, Html},
     devices::device::{DeviceBody, DeviceError},
     error::Error,
+    language::{Language, Reader},
     listen::Peer,
     rate_limit::address_key,
 };
@@ -63,10 +66,12 @@ fn device_url(app: &App, uri: &Uri, headers: &HeaderMap) -> String {
 /// What a person sees who opens an enrolment link in a browser. The token stays in the fragment, on the device.
 #[derive(Template)]
 #[template(path = "enroll.html")]
-struct Page;
+struct Page {
+    language: Arc<Language>,
+}
 
-pub async fn page() -> Result<Response, ConsoleError> {
-    Html(Page).respond()
+pub async fn page(Reader(language): Reader) -> Result<Response, ConsoleError> {
+    Html(Page { language }).respond()
 }
 
 /// `GET /ca.pem`: the certificate of this server's authority. It is public; who copies it from here compares its fingerprint.

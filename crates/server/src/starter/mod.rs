@@ -17,7 +17,7 @@ use crate::{
     caller::{Caller, Role},
     compliance, conditional_access, connectors,
     edition::Expected,
-    error::{Error, Result},
+    error::Result,
     policies::{self, Kind},
     settings,
 };
@@ -67,7 +67,7 @@ pub async fn make(app: &App, caller: &Caller, part: Part, name: &str) -> Result<
     match part {
         Part::Compliance if !has_any(app, Kind::Compliance).await? => make_compliance(app, caller, name).await,
         Part::ConditionalAccess if !has_any(app, Kind::ConditionalAccess).await? => {
-            conditional_access::create(app, caller, access_policy(name))
+            conditional_access::create(app, caller, policies::new_id(), access_policy(name))
                 .await
                 .map(drop)
         }
@@ -108,10 +108,9 @@ async fn make_compliance(app: &App, caller: &Caller, name: &str) -> Result<()> {
                 notification_message_cc_list: Vec::new(),
             }],
         },
+        targets: Some(vec![Target::AllDevices]),
     };
-    let policy = compliance::create(app, caller, draft).await?;
-    let id: PolicyId = policy.id.parse().map_err(Error::internal)?;
-    policies::assign(app, caller, Kind::Compliance, id, &[Target::AllDevices]).await
+    compliance::create(app, caller, policies::new_id(), draft).await.map(drop)
 }
 
 /// Asks for a compliant device everywhere, and only reports what it would do.
