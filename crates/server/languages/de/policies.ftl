@@ -73,7 +73,7 @@ policy-assign-included = Eingeschlossene Gruppen
 policy-assign-included-hint = Ihre Mitglieder, auch über andere Gruppen.
 policy-assign-excluded = Ausgeschlossene Gruppen
 policy-assign-excluded-hint = Wer in einer davon ist, bleibt außen vor.
-policy-assign-no-groups = Es gibt noch keine Gruppen. Legen Sie sie über Microsoft Graph an: POST /v1.0/groups.
+policy-assign-no-groups = Es gibt noch keine Gruppen. Legen Sie sie unter Personen an.
 policy-assign-nobody = Niemand
 policy-assign-not = nicht { $group }
 
@@ -182,7 +182,7 @@ noncompliance-lock = Gerät per Remote sperren
 noncompliance-retire = Auf die Liste zur Außerbetriebnahme
 noncompliance-wipe = Gerät zurücksetzen
 noncompliance-no-template = Keine Vorlage
-noncompliance-no-templates = Es gibt noch keine Nachrichtenvorlage; eine E-Mail braucht eine.
+noncompliance-no-templates = Es gibt noch keine Nachrichtenvorlage, und eine E-Mail braucht eine: Einstellungen, Benachrichtigungen.
 noncompliance-wrong-time = Zeile { $row }: Die Zeit muss zwischen 0 und 365 Tagen liegen.
 
 # App-Schutzrichtlinien
@@ -302,7 +302,7 @@ apps-recheck = Erneut prüfen nach Inaktivität, Minuten
 launch-device = Bedingter Start: Gerätebedingungen
 launch-app = Bedingter Start: App-Bedingungen
 launch-text = Was am Gerät stimmen muss, wenn die App startet und während sie benutzt wird.
-launch-no-connector = Für die Auswertung des App-Schutzes ist kein Konnektor eingerichtet: Bis dahin bewirkt die Bedrohungsstufe nichts. Schalten Sie sie für Moat oder einen Partner ein: iosMobileApplicationManagementEnabled des Konnektors.
+launch-no-connector = Für die Auswertung des App-Schutzes ist kein Konnektor eingerichtet: Bis dahin bewirkt die Bedrohungsstufe nichts. Schalten Sie sie unter Konnektoren ein.
 launch-threat-level = Maximal zulässige Bedrohungsstufe des Geräts
 launch-threat-level-hint = Geschützt: gar keine Bedrohung. Hoch: jede, aber der Agent muss aktiv sein.
 launch-threat-action = Wenn das Gerät darüber liegt

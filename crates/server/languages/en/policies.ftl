@@ -73,7 +73,7 @@ policy-assign-included = Included groups
 policy-assign-included-hint = Their members, also through other groups.
 policy-assign-excluded = Excluded groups
 policy-assign-excluded-hint = Whoever is in one of them is left out.
-policy-assign-no-groups = There are no groups yet. Make them over Microsoft Graph: POST /v1.0/groups.
+policy-assign-no-groups = There are no groups yet. Make them under People.
 policy-assign-nobody = Nobody
 policy-assign-not = not { $group }
 
@@ -182,7 +182,7 @@ noncompliance-lock = Remotely lock the device
 noncompliance-retire = Add to the retire list
 noncompliance-wipe = Wipe the device
 noncompliance-no-template = No template
-noncompliance-no-templates = There is no message template yet, and an email needs one.
+noncompliance-no-templates = There is no message template yet, and an email needs one: Settings, Notifications.
 noncompliance-wrong-time = Row { $row }: the time must be 0 to 365 days.
 
 # App protection policies
@@ -302,7 +302,7 @@ apps-recheck = Recheck after inactivity, minutes
 launch-device = Conditional launch: device conditions
 launch-app = Conditional launch: app conditions
 launch-text = What must hold of the device when the app starts and while it is used.
-launch-no-connector = No connector is set up for app protection evaluation: until one is, the threat level has no effect. Switch it on for Moat or a partner: iosMobileApplicationManagementEnabled of the connector.
+launch-no-connector = No connector is set up for app protection evaluation: until one is, the threat level has no effect. Switch it on under Connectors.
 launch-threat-level = Max allowed device threat level
 launch-threat-level-hint = Secured: no threat at all. High: any, but the agent must be active.
 launch-threat-action = When the device is above it
