@@ -109,7 +109,10 @@ pub async fn update(
     after.display_name = checked("displayName", &draft.display_name, 256)?;
     after.description = draft.description;
     after.body = draft.body.checked()?;
-    policies::update(&mut tx, caller, &before, after).await?;
+    // What only has other assignments is no new version.
+    if draft.targets.is_none() || !after.says_the_same(&before) {
+        policies::update(&mut tx, caller, &before, after).await?;
+    }
     if let Some(targets) = &draft.targets {
         policies::set_targets(&mut tx, caller, Kind::AppProtection, id, targets).await?;
     }

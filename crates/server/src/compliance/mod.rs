@@ -138,7 +138,10 @@ pub async fn update(
     let body = draft.body.checked(&was.actions)?;
     check_actions(&mut tx, &body.actions).await?;
     after.body = body.text()?;
-    policies::update(&mut tx, caller, &before, after).await?;
+    // What only has other assignments is no new version.
+    if draft.targets.is_none() || !after.says_the_same(&before) {
+        policies::update(&mut tx, caller, &before, after).await?;
+    }
     if body.actions != was.actions {
         actions::changed(&mut tx, &before.id, &body.actions).await?;
     }

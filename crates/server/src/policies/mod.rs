@@ -27,6 +27,8 @@ pub use store::{Kind, PolicyRow};
 #[serde(rename_all = "camelCase")]
 struct Record<'a> {
     display_name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<&'a str>,
     version: i64,
     body: Value,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -37,6 +39,7 @@ impl<'a> Record<'a> {
     fn of(policy: &'a PolicyRow) -> Self {
         Self {
             display_name: &policy.display_name,
+            description: policy.description.as_deref(),
             version: policy.version,
             body: serde_json::from_str(&policy.body).unwrap_or_default(),
             targets: None,

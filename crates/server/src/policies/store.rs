@@ -67,6 +67,11 @@ impl PolicyRow {
         }
     }
 
+    /// Whether another edition of it has the same name, description and body.
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        self.display_name == other.display_name && self.description == other.description && self.body == other.body
+    }
+
     pub fn kind(&self) -> Kind {
         match self.kind.as_str() {
             "appProtection" => Kind::AppProtection,

@@ -2,7 +2,7 @@
 
 use moat_model::{PolicyId, Target};
 use serde::{Deserialize, de::DeserializeOwned};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{Kind, assign};
 use crate::{
@@ -27,6 +27,9 @@ pub struct Version {
     pub differences: Vec<Difference>,
 }
 
+/// Where a version has its assignments.
+pub const TARGETS: &str = "targets";
+
 /// A property that differs. None: it is not there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
@@ -41,6 +44,8 @@ pub struct Difference {
 #[serde(rename_all = "camelCase")]
 struct Kept {
     display_name: String,
+    #[serde(default)]
+    description: Option<String>,
     version: i64,
     body: Value,
     #[serde(default)]
@@ -48,7 +53,7 @@ struct Kept {
 }
 
 impl Kept {
-    /// Without the name that bodies of some kinds repeat.
+    /// Without the name and description that bodies of some kinds repeat.
     fn comparable(text: Option<&str>) -> Value {
         let mut value: Value = text
             .and_then(|text| serde_json::from_str(text).ok())
@@ -58,6 +63,7 @@ impl Kept {
         }
         if let Some(body) = value.get_mut("body").and_then(Value::as_object_mut) {
             body.remove("displayName");
+            body.remove("description");
         }
         value
     }
@@ -127,10 +133,10 @@ pub async fn restore(app: &App, caller: &Caller, kind: Kind, id: PolicyId, versi
     match kind {
         Kind::Compliance => {
             let body = kept.typed()?;
-            let change = |row: &super::PolicyRow, _| {
+            let change = |_: &super::PolicyRow, _| {
                 Ok(compliance::Draft {
                     display_name: kept.display_name.clone(),
-                    description: row.description.clone(),
+                    description: kept.description.clone(),
                     body,
                     targets: None,
                 })
@@ -139,10 +145,10 @@ pub async fn restore(app: &App, caller: &Caller, kind: Kind, id: PolicyId, versi
         }
         Kind::AppProtection => {
             let body = kept.typed()?;
-            let change = |row: &super::PolicyRow, _| {
+            let change = |_: &super::PolicyRow, _| {
                 Ok(app_protection::Draft {
                     display_name: kept.display_name.clone(),
-                    description: row.description.clone(),
+                    description: kept.description.clone(),
                     body,
                     targets: None,
                 })
@@ -172,7 +178,7 @@ fn compare(found: &mut Vec<Difference>, path: String, before: Option<&Value>, af
     if before == after {
         return;
     }
-    let fields = |value: Option<&Value>| value.and_then(Value::as_object).cloned();
+    let fields = |value: Option<&Value>| value.and_then(|value| fields(&path, value));
     match (fields(before), fields(after)) {
         (None, None) => {
             let (before, after) = (before.and_then(text), after.and_then(text));
@@ -186,14 +192,26 @@ fn compare(found: &mut Vec<Difference>, path: String, before: Option<&Value>, af
             names.sort_unstable();
             names.dedup();
             for name in names {
-                let path = if path.is_empty() {
-                    name.clone()
-                } else {
-                    format!("{path}.{name}")
+                let path = match path.is_empty() {
+                    true => name.clone(),
+                    false if name.starts_with('[') => format!("{path}{name}"),
+                    false => format!("{path}.{name}"),
                 };
                 compare(found, path, was.get(name), is.get(name));
             }
         }
+    }
+}
+
+/// The parts of an object, or of a list of objects by their place. Assignments are told as a whole.
+fn fields(path: &str, value: &Value) -> Option<Map<String, Value>> {
+    match value {
+        Value::Object(fields) => Some(fields.clone()),
+        Value::Array(items) if path != TARGETS && items.iter().any(Value::is_object) => {
+            let parts = items.iter().enumerate();
+            Some(parts.map(|(n, item)| (format!("[{n}]"), item.clone())).collect())
+        }
+        _ => None,
     }
 }
 
@@ -234,5 +252,9 @@ mod tests {
             ]
         );
         assert!(differences(&after, &after).is_empty());
+        let before = json!({"actions": [{"type": "block", "hours": 1}]});
+        let after = json!({"actions": [{"type": "block", "hours": 2}, {"type": "wipe"}]});
+        let paths: Vec<_> = differences(&before, &after).into_iter().map(|d| d.path).collect();
+        assert_eq!(paths, ["actions[0].hours", "actions[1].type"]);
     }
 }

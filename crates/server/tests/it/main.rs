@@ -7,6 +7,7 @@ mod check_in;
 mod console;
 mod console_fleet;
 mod console_people;
+mod console_policies;
 mod console_settings;
 mod devices;
 mod first_start;

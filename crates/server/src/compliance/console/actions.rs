@@ -156,7 +156,7 @@ fn row(n: usize, at: Option<usize>, typed: &Fields, templates: &[(String, String
             .map(|(id, name)| choice(id, name.clone(), &value("template"))),
     );
     Row {
-        label: String::new(),
+        label: language.t("noncompliance-kind"),
         cells: vec![
             cell("type", "noncompliance-kind", kinds),
             days,

@@ -56,6 +56,7 @@ pub async fn page(State(app): State<App>, session: Session, uri: Uri) -> Result<
     let language = &frame.language;
     let offers = Offers::load(&app, &caller).await?;
     let mut wrong = Wrong::new(FORM);
+    let application: Vec<String> = typed.text("application").into_iter().filter(|id| id != "-").collect();
     let mut rows = None;
     if typed.text("user").is_some()
         && let Some(request) = request(&app, &typed, &mut wrong, language).await?
@@ -70,7 +71,7 @@ pub async fn page(State(app): State<App>, session: Session, uri: Uri) -> Result<
         rows = Some(told);
     }
     Html(Page {
-        applications: named(&offers.applications, &typed.all("application")),
+        applications: named(&offers.applications, &application),
         platforms: any(form::PLATFORMS, &typed, "platform", language),
         clients: any(form::CLIENTS, &typed, "client", language),
         devices: any(

@@ -115,7 +115,7 @@ pub struct Cell {
 
 impl Input {
     pub fn is_wide(&self) -> bool {
-        matches!(self.shape, Shape::Area { .. } | Shape::Boxes(_) | Shape::Rows(_))
+        matches!(self.shape, Shape::Area { .. } | Shape::Rows(_))
     }
 }
 
@@ -319,13 +319,14 @@ pub fn refused(steps: &[Step], error: Error) -> Result<Wrong> {
 fn at_input(inputs: &[&Input], piece: &str) -> Option<(&'static str, String)> {
     let end = piece.find([':', ' ']).unwrap_or(piece.len());
     let (path, rest) = piece.split_at(end);
-    let name = path.split('[').next()?.rsplit('.').next()?;
-    let name = match name {
-        "users" => "includeUsers",
-        "applications" => "includeApplications",
-        name => name,
-    };
-    let input = inputs.iter().find(|input| input.name == name)?;
+    let input = path.rsplit('.').find_map(|part| {
+        let name = match part.split('[').next()? {
+            "users" => "includeUsers",
+            "applications" => "includeApplications",
+            name => name,
+        };
+        inputs.iter().find(|input| input.name == name)
+    })?;
     let place = path
         .split_once('[')
         .and_then(|(_, rest)| rest.split(']').next()?.parse::<usize>().ok());
@@ -355,9 +356,15 @@ mod tests {
     #[test]
     fn what_is_refused_stands_at_its_input() {
         let steps = [Step {
-            inputs: ["includeUsers", "passcodeMinimumLength", "restrictedApps", "displayName"]
-                .map(input)
-                .into(),
+            inputs: [
+                "includeUsers",
+                "passcodeMinimumLength",
+                "restrictedApps",
+                "displayName",
+                "ipRanges",
+            ]
+            .map(input)
+            .into(),
             ..Step::default()
         }];
         for (message, at, text) in [
@@ -381,6 +388,7 @@ mod tests {
                 "displayName",
                 "<displayName> must have 1 byte",
             ),
+            ("ipRanges.cidrAddress: no", "ipRanges", "<ipRanges>: no"),
             ("there is a policy", "", "There is a policy"),
         ] {
             let wrong = refused(&steps, Error::invalid("BadRequest", message)).unwrap();

@@ -10,7 +10,10 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use moat_model::PolicyId;
 use serde_json::Value;
 
-use super::{Kind, PolicyRow, versions::Difference};
+use super::{
+    Kind, PolicyRow,
+    versions::{Difference, TARGETS},
+};
 use crate::{
     App,
     accounts::{Session, session::Fields},
@@ -57,6 +60,8 @@ impl About {
         match fields.find(|field| field.name == name) {
             Some(field) => language.t(field.label),
             None if name == "displayName" => language.t("policy-name"),
+            None if name == "description" => language.t("policy-description"),
+            None if name == TARGETS => language.t("policy-assign-title"),
             None => path.trim_start_matches("body.").to_string(),
         }
     }
@@ -223,6 +228,13 @@ impl PolicyPage {
             .collect();
         self.wrong = Wrong::new(FORM);
         self.wrong.add("", self.frame.t("policy-changed-meanwhile"));
+    }
+
+    /// Whether something in the step was refused.
+    fn is_wrong(&self, step: &Step) -> bool {
+        step.inputs
+            .iter()
+            .any(|input| self.wrong.at(FORM, input.name).is_some())
     }
 
     fn label(&self, path: &str) -> String {

@@ -1,14 +1,16 @@
 use askama::Template;
 use axum::response::{IntoResponse as _, Redirect, Response};
 
-use super::{About, parse};
+use moat_model::Target;
+
+use super::{About, assigned, groups, parse};
 use crate::{
     App,
     accounts::{Session, session::Form},
     console::{ConsoleError, Frame, Html, words},
     policies::{
         self, PolicyRow,
-        versions::{Version, list, write_roles},
+        versions::{TARGETS, Version, list, write_roles},
     },
 };
 
@@ -46,7 +48,17 @@ impl Page {
 pub async fn page(app: &App, session: &Session, about: &'static About, id: &str) -> Result<Response, ConsoleError> {
     let id = parse(about.kind, id)?;
     let caller = session.caller();
-    let versions = list(app, &caller, about.kind, id, SHOWN).await?;
+    let mut versions = list(app, &caller, about.kind, id, SHOWN).await?;
+    let groups = groups(app, &caller).await?;
+    for difference in versions.iter_mut().flat_map(|version| &mut version.differences) {
+        if difference.path == TARGETS {
+            let said = |text: Option<String>| {
+                let targets: Vec<Target> = serde_json::from_str(&text.unwrap_or_default()).unwrap_or_default();
+                Some(assigned(&targets, &groups, &session.language))
+            };
+            (difference.before, difference.after) = (said(difference.before.take()), said(difference.after.take()));
+        }
+    }
     Html(Page {
         frame: Frame::new(session, about.base),
         policy: policies::get(app, about.kind, id).await?,
