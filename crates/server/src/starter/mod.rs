@@ -110,7 +110,9 @@ async fn make_compliance(app: &App, caller: &Caller, name: &str) -> Result<()> {
         },
         targets: Some(vec![Target::AllDevices]),
     };
-    compliance::create(app, caller, policies::new_id(), draft).await.map(drop)
+    compliance::create(app, caller, policies::new_id(), draft)
+        .await
+        .map(drop)
 }
 
 /// Asks for a compliant device everywhere, and only reports what it would do.
