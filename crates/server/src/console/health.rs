@@ -66,7 +66,7 @@ pub async fn page(State(app): State<App>, session: Session) -> Result<Response, 
         log: bytes(size(&database.with_extension("db-wal"))),
         free: free
             .ok()
-            .map(|disk| bytes(u64::from(disk.blocks_available()) * u64::from(disk.fragment_size()))),
+            .map(|disk| bytes(disk.blocks_available() * disk.fragment_size())),
         devices: devices::store::count(&app.db).await?,
         connected: number(app.hub.connected()),
         revision,
