@@ -122,10 +122,14 @@ pub async fn groups(db: &Db, narrowed: &Narrowed, by: GroupBy) -> Result<Vec<Gro
         GroupBy::Title => ("a.title", "MAX(a.title)"),
         GroupBy::Device => ("a.device_id", "MAX(d.name)"),
     };
+    let from = match by {
+        GroupBy::Title if narrowed.search.is_empty() => "FROM alerts a",
+        _ => FROM,
+    };
     let mut clause = Clause::new(&format!(
         "SELECT {key} AS key, {label} AS label, COUNT(*) AS alerts, COUNT(DISTINCT a.device_id) AS devices, \
          CAST(SUM(a.count) AS BIGINT) AS times, CAST(MAX(CASE a.severity WHEN 'High' THEN 3 WHEN 'Medium' THEN 2 \
-         WHEN 'Low' THEN 1 ELSE 0 END) AS BIGINT) AS rank, MAX(a.last_event_at) AS last_event_at {FROM} WHERE 1 = 1"
+         WHEN 'Low' THEN 1 ELSE 0 END) AS BIGINT) AS rank, MAX(a.last_event_at) AS last_event_at {from} WHERE 1 = 1"
     ));
     narrowed.add_to(&mut clause);
     clause.push(&format!(

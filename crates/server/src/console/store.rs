@@ -21,20 +21,20 @@ pub struct Counts {
 }
 
 pub async fn counts(db: &Db) -> Result<Counts> {
-    let query = "SELECT \
-        (SELECT COUNT(*) FROM devices WHERE revoked_at IS NULL) AS devices, \
-        (SELECT COUNT(*) FROM devices WHERE revoked_at IS NULL AND jailbreak_level <> 'none') AS jailbroken, \
-        (SELECT COUNT(*) FROM devices WHERE revoked_at IS NULL AND silent_since IS NULL AND web_protection <> 'on') AS unprotected, \
-        (SELECT COUNT(*) FROM devices WHERE revoked_at IS NULL AND silent_since IS NOT NULL) AS silent, \
-        (SELECT COUNT(*) FROM devices d WHERE d.revoked_at IS NULL AND NOT EXISTS \
-            (SELECT 1 FROM device_policy_states s WHERE s.device_id = d.id)) AS without_policy, \
+    let query = "SELECT f.devices, f.jailbroken, f.unprotected, f.silent, \
+        f.devices - (SELECT COUNT(DISTINCT device_id) FROM device_policy_states) + (SELECT COUNT(*) FROM devices d \
+            WHERE d.revoked_at IS NOT NULL AND EXISTS (SELECT 1 FROM device_policy_states s WHERE s.device_id = d.id)) AS without_policy, \
         (SELECT COUNT(DISTINCT r.device_id) FROM retire_list r JOIN devices d ON d.id = r.device_id WHERE d.revoked_at IS NULL) AS retire, \
-        (SELECT COUNT(*) FROM devices d WHERE d.revoked_at IS NULL AND (SELECT c.state FROM device_commands c \
-            WHERE c.device_id = d.id ORDER BY c.id DESC LIMIT 1) IN ('failed', 'notSupported')) AS failed_orders, \
+        (SELECT COUNT(*) FROM device_commands c JOIN devices d ON d.id = c.device_id WHERE d.revoked_at IS NULL \
+            AND c.state IN ('failed', 'notSupported') AND NOT EXISTS \
+            (SELECT 1 FROM device_commands n WHERE n.device_id = c.device_id AND n.id > c.id)) AS failed_orders, \
         (SELECT COUNT(*) FROM alerts WHERE resolved_at IS NULL) AS open_alerts, \
         (SELECT COUNT(*) FROM alerts WHERE resolved_at IS NULL AND severity = 'High') AS high_alerts, \
         (SELECT COUNT(*) FROM site_reports WHERE status = 'open') AS open_reports, \
-        (SELECT COUNT(*) FROM indicators) AS indicators";
+        (SELECT COUNT(*) FROM indicators) AS indicators \
+        FROM (SELECT COUNT(*) AS devices, COUNT(CASE WHEN jailbreak_level <> 'none' THEN 1 END) AS jailbroken, \
+            COUNT(CASE WHEN silent_since IS NULL AND web_protection <> 'on' THEN 1 END) AS unprotected, COUNT(silent_since) AS silent \
+            FROM devices WHERE revoked_at IS NULL) f";
     Ok(sqlx::query_as(query).fetch_one(db.read()).await?)
 }
 

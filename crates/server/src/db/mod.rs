@@ -93,8 +93,13 @@ pub fn placeholders(rows: usize, columns: usize) -> String {
 
 /// What to compare texts in small letters with, to find those that have a text: `LIKE … ESCAPE '!'`.
 pub fn containing(text: &str) -> String {
+    pattern(&text.to_lowercase())
+}
+
+/// The same in the letters that it has: where the database makes both small, they are what it takes for small.
+pub fn pattern(text: &str) -> String {
     let mut pattern = String::from("%");
-    for c in text.to_lowercase().chars() {
+    for c in text.chars() {
         if matches!(c, '%' | '_' | '!') {
             pattern.push('!');
         }

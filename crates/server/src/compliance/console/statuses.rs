@@ -57,6 +57,9 @@ struct Row {
     unmet: Vec<Explained>,
 }
 
+/// From so many devices on they are found by their names.
+const MANY: i64 = 5_000;
+
 #[derive(Deserialize)]
 struct Setting {
     status: String,
@@ -76,8 +79,9 @@ pub async fn page(
     let shown = FILTERS.iter().find(|(name, ..)| *name == status);
     let shown = shown.map_or(Shown::All, |(.., shown)| *shown);
     let odata = odata::Query::parse(Some(&format!("$top={PAGE}&$skip={skip}")))?;
-    let page = store::statuses_of(&app.db, &policy.id, shown, since, &odata).await?;
     let counts = store::counts(&app.db, &policy.id, since).await?;
+    let many = counts.of(shown) > MANY;
+    let page = store::statuses_of(&app.db, &policy.id, shown, since, many, &odata).await?;
     let frame = Frame::new(&session, ABOUT.base);
     let path = format!("{}/{}/devices", ABOUT.base, policy.id);
     Html(Page {
