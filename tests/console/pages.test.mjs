@@ -11,8 +11,8 @@ const world = JSON.parse(fs.readFileSync(process.env.MOAT_CONSOLE_WORLD));
 const all = routes(world.routes);
 // Routes without a page: files, and the stream of changes. The set-up has a test of its own.
 const NO_PAGES = ['/static/{version}/{name}', '/events', '/setup/{token}'];
-// In how many variants the pages of the new server are looked at: they are the same pages with less in them.
-const EMPTY = ['light 1280', 'dark 320', 'German'];
+// Of the new server's pages and of narrowed lists, which are pages seen before with less in them.
+const FEW = ['light 1280', 'dark 320', 'German'];
 const WORKERS = 2;
 
 const looks = [];
@@ -23,8 +23,10 @@ before(async () => {
   browser = await launch();
   servers = [await links('full', world.full), await links('empty', world.empty)];
   servers[0].opened.push(...(await unlinked()));
-  const jobs = servers.flatMap((server) => VARIANTS.filter((variant) => server.name === 'full' || EMPTY.includes(variant.name))
-    .flatMap((variant) => server.opened.filter((page) => page.html).map((page) => ({ ...page, variant, server }))));
+  const whole = (server, page) => server.name === 'full' && !page.path.includes('?');
+  const jobs = servers.flatMap((server) => VARIANTS.flatMap((variant) => server.opened
+    .filter((page) => page.html && (whole(server, page) || FEW.includes(variant.name)))
+    .map((page) => ({ ...page, variant, server }))));
   await Promise.all(Array.from({ length: WORKERS }, () => work(jobs)));
 });
 
@@ -33,7 +35,7 @@ after(() => browser?.close());
 async function links(name, server) {
   const client = new Client(server.base, fs.readFileSync(server.ca));
   await client.signIn('ada', world.password);
-  const found = await crawl(client, all, { each: (to) => (to.searchParams.size > 1 ? 1 : 2) });
+  const found = await crawl(client, all, { each: (to) => (to.search ? 1 : 2) });
   client.close();
   return { name, base: server.base, cookie: client.headers.cookie, ...found };
 }

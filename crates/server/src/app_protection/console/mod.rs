@@ -63,7 +63,7 @@ const LEVELS: &[Word] = &[
     ("mdm", "apps-devices-managed"),
 ];
 /// Apps that the page of registrations names.
-const MOST: usize = 500;
+const MOST: usize = 100;
 
 #[derive(Template)]
 #[template(path = "apps.html")]
