@@ -3,13 +3,13 @@
 
 server=https://198.51.100.130:8443
 
+# MOAT_BUILT names a folder of programs that are built already.
 build_programs() {
-  bin=${CARGO_TARGET_DIR:-target}/release
-  if [ -n "${MOAT_BUILT:-}" ]; then bin=$(cd "$bin" && pwd); return; fi
+  if [ -n "${MOAT_BUILT:-}" ]; then bin=$(cd "$MOAT_BUILT" && pwd); return; fi
   chapter "Building (the first time takes some minutes)"
   local start=$SECONDS
   cargo build --release --locked -p moat-cli -p moat-agent
-  bin=$(cd "$bin" && pwd)
+  bin=$(cd "${CARGO_TARGET_DIR:-target}/release" && pwd)
   passed "moat and moat-agent" "$((SECONDS - start)) s"
 }
 
