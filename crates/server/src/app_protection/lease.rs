@@ -114,7 +114,7 @@ pub async fn lease(
     managed: bool,
 ) -> Result<std::result::Result<Lease, String>> {
     let organisation = Organisation::load(connection).await?;
-    let fleet = Fleet::load(connection, Some(device)).await?;
+    let fleet = Fleet::of_one(connection, device).await?;
     let Some(columns) = fleet.devices.first() else {
         return Ok(Err("The device was removed.".into()));
     };

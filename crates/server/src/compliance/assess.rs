@@ -1,5 +1,7 @@
 //! Judging devices: within the transaction that changed a fact, so that no answer is older than what it is about.
 
+use std::sync::Arc;
+
 use moat_model::{DeviceId, PolicyId, Timestamp, compliance::ComplianceState};
 use moat_policy::{
     Reason,
@@ -7,10 +9,9 @@ use moat_policy::{
 };
 use serde_json::{Value, json};
 use sqlx::{Any, AnyConnection, Executor};
-use tokio::sync::mpsc;
 
 use super::{
-    facts::{DeviceColumns, Fleet, Organisation, Stored},
+    facts::{About, DeviceColumns, Fleet, Organisation, Stored},
     outcome::{Changes, Judged, PolicyState},
 };
 use crate::{
@@ -20,7 +21,7 @@ use crate::{
 };
 
 /// Devices that are judged before what changed is written: many, for those of which the same is said are written together.
-const AT_ONCE: usize = 10_000;
+const AT_ONCE: i64 = 10_000;
 /// More devices than these are read all at once.
 pub const ONE_BY_ONE: usize = 500;
 
@@ -33,10 +34,12 @@ pub struct Verdict {
 
 /// Judges one device; whether what is said of it changed.
 pub async fn device(connection: &mut AnyConnection, id: DeviceId) -> Result<bool> {
-    let organisation = Organisation::load(connection).await?;
-    let fleet = Fleet::load(connection, Some(id)).await?;
+    let judging = Judging::now(connection).await?;
+    let fleet = Fleet::of_one(connection, id).await?;
+    let (changes, verdicts) = judging.all(&fleet)?;
+    changes.store(connection, judging.at).await?;
     // None: it was removed.
-    Ok(!judge_all(connection, organisation, fleet).await?.is_empty())
+    Ok(!verdicts.is_empty())
 }
 
 /// Judges some devices.
@@ -50,60 +53,53 @@ pub async fn devices(connection: &mut AnyConnection, ids: &[DeviceId]) -> Result
     Ok(())
 }
 
-/// Judges every device; gives those of which something else is said now.
+/// Judges every device; gives those of which something else is said now. While some are judged, those after them are read and
+/// those before them are written.
 pub async fn fleet(connection: &mut AnyConnection) -> Result<Vec<Verdict>> {
-    let organisation = Organisation::load(connection).await?;
-    let fleet = Fleet::load(connection, None).await?;
-    judge_all(connection, organisation, fleet).await
+    in_parts(connection, AT_ONCE).await
 }
 
-/// One after the other where there are few; else some are judged while those before them are written.
-async fn judge_all(connection: &mut AnyConnection, organisation: Organisation, fleet: Fleet) -> Result<Vec<Verdict>> {
-    let judging = Judging {
-        at: now(),
-        organisation,
-        fleet,
-    };
-    let at = judging.at;
-    if judging.fleet.devices.len() <= ONE_BY_ONE {
-        let (changes, verdicts) = judging.some(0)?;
-        changes.store(connection, at).await?;
-        return Ok(verdicts);
-    }
-    let (sender, mut receiver) = mpsc::channel(1);
-    let judging = tokio::task::spawn_blocking(move || {
-        for first in (0..judging.fleet.devices.len()).step_by(AT_ONCE) {
-            let judged = judging.some(first);
-            let failed = judged.is_err();
-            // Nobody receives any more once something could not be written.
-            if sender.blocking_send(judged).is_err() || failed {
-                return;
-            }
+async fn in_parts(connection: &mut AnyConnection, at_once: i64) -> Result<Vec<Verdict>> {
+    let judging = Arc::new(Judging::now(connection).await?);
+    let about = Arc::new(About::all(connection).await?);
+    let (mut verdicts, mut id, mut judged) = (Vec::new(), String::new(), None);
+    loop {
+        let fleet = Fleet::after(connection, &about, &id, at_once).await?;
+        let last = fleet.devices.last().map(|device| device.id.clone());
+        let now_judged = last.is_some().then(|| {
+            let judging = judging.clone();
+            tokio::task::spawn_blocking(move || judging.all(&fleet))
+        });
+        if let Some(before) = std::mem::replace(&mut judged, now_judged) {
+            let (changes, some) = before.await.map_err(Error::internal)??;
+            changes.store(connection, judging.at).await?;
+            verdicts.extend(some);
         }
-    });
-    let mut verdicts = Vec::new();
-    while let Some(judged) = receiver.recv().await {
-        let (changes, some) = judged?;
-        changes.store(connection, at).await?;
-        verdicts.extend(some);
+        match last {
+            Some(last) => id = last,
+            None => return Ok(verdicts),
+        }
     }
-    judging.await.map_err(Error::internal)?;
-    Ok(verdicts)
 }
 
-/// Devices to judge at one time: those that change together are said to have changed together.
+/// By what devices are judged at one time: those that change together are said to have changed together.
 struct Judging {
     at: Timestamp,
     organisation: Organisation,
-    fleet: Fleet,
 }
 
 impl Judging {
-    /// Judges the devices from `first` on, at most [`AT_ONCE`].
-    fn some(&self, first: usize) -> Result<(Changes, Vec<Verdict>)> {
+    async fn now(connection: &mut AnyConnection) -> Result<Self> {
+        Ok(Self {
+            at: now(),
+            organisation: Organisation::load(connection).await?,
+        })
+    }
+
+    fn all(&self, fleet: &Fleet) -> Result<(Changes, Vec<Verdict>)> {
         let (mut changes, mut verdicts) = (Changes::default(), Vec::new());
-        for device in self.fleet.devices.iter().skip(first).take(AT_ONCE) {
-            verdicts.extend(judge(&mut changes, &self.organisation, &self.fleet, device, self.at)?);
+        for device in &fleet.devices {
+            verdicts.extend(judge(&mut changes, &self.organisation, fleet, device, self.at)?);
         }
         Ok((changes, verdicts))
     }
@@ -268,4 +264,38 @@ fn settings(policy: &PolicyDecision) -> Value {
     settings
         .map(|setting| json!({"setting": setting.setting, "status": setting.status, "reason": setting.reason}))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::Db;
+
+    #[tokio::test]
+    async fn every_device_is_judged_once_however_many_are_judged_at_a_time() -> Result<()> {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(&folder.path().join("db")).await?;
+        let insert = "INSERT INTO devices (id, name, os_platform, os_version, model, agent_version, management, device_group, \
+                      enrolled_at, last_seen_at, last_ip, last_external_ip, web_protection, bundle_version, jailbreak_level, posture, \
+                      risk, acknowledged_seq, dropped_events) VALUES ($1, 'a\u{1f}phone', 'iOS', '18.1', 'iPhone15,3', '1', 'managed', '', \
+                      1, 1, '', '', 'on', 1, 'none', '{}', 'None', 0, 0)";
+        let ids: Vec<_> = (0..5).map(|n| format!("00000000-0000-4000-8000-{n:012x}")).collect();
+        for at_once in [1, 2, 5, 6] {
+            let mut tx = db.begin().await?;
+            for id in &ids {
+                sqlx::query(insert).bind(id.clone()).execute(&mut *tx).await?;
+            }
+            let verdicts = in_parts(&mut tx, at_once).await?;
+            let judged: Vec<_> = verdicts.iter().map(|verdict| verdict.device.to_string()).collect();
+            assert_eq!(judged, ids, "{at_once} at a time");
+            let query = "SELECT COUNT(*) FROM devices WHERE compliance_state = 'noncompliant'";
+            let stored: i64 = sqlx::query_scalar(query).fetch_one(&mut *tx).await?;
+            assert_eq!(stored, 5, "no policy is not compliant");
+            assert!(
+                in_parts(&mut tx, at_once).await?.is_empty(),
+                "nothing else is said of them"
+            );
+        }
+        Ok(())
+    }
 }

@@ -1,6 +1,9 @@
 //! What the database knows that compliance is judged by: of one device, or of all of them in a few queries.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use futures_util::TryStreamExt as _;
 use moat_model::{
@@ -12,11 +15,12 @@ use moat_policy::{
     compliance::{AgentState, DeviceFacts, InstalledApp, Partner, PasscodeFacts, Previous, ThreatReport},
     risk::ActiveAlert,
 };
-use sqlx::{AnyConnection, FromRow};
+use sqlx::AnyConnection;
 
 use super::{Body, actions, tenant};
 use crate::{
     connectors::{self, OWN},
+    db::joined::{BETWEEN, Columns, join},
     devices::store::Apps,
     error::{Error, Result},
     groups,
@@ -52,7 +56,7 @@ pub struct Organisation {
 }
 
 /// A device's row, as far as compliance reads and writes it.
-#[derive(Debug, Clone, FromRow)]
+#[derive(Debug, Clone)]
 pub struct DeviceColumns {
     pub id: String,
     pub name: String,
@@ -92,12 +96,18 @@ pub struct Stored {
     pub previous: Previous,
 }
 
-/// The devices to judge, with everything about each.
+/// Devices to judge, with everything about each.
 pub struct Fleet {
     pub devices: Vec<DeviceColumns>,
+    pub stored: HashMap<String, Vec<Stored>>,
+    about: Arc<About>,
+}
+
+/// What most devices have little of; a large fleet's parts share it.
+#[derive(Default)]
+pub struct About {
     alerts: HashMap<String, Vec<(bool, ActiveAlert)>>,
     reports: HashMap<String, Vec<Report>>,
-    pub stored: HashMap<String, Vec<Stored>>,
     groups: HashMap<String, Vec<GroupId>>,
     /// Of devices that told all of their apps: those that some policy forbids, or all when one device is judged.
     apps: HashMap<String, Vec<InstalledApp>>,
@@ -138,59 +148,90 @@ pub async fn heard_connectors(connection: &mut AnyConnection) -> Result<Vec<(Str
     Ok(all.into_iter().map(heard).collect())
 }
 
+impl About {
+    /// About every device, with the apps that policies forbid.
+    pub async fn all(connection: &mut AnyConnection) -> Result<Self> {
+        let forbidden = forbidden_apps(connection).await?;
+        Self::of_all(connection, forbidden).await
+    }
+
+    async fn of_all(connection: &mut AnyConnection, forbidden: HashSet<String>) -> Result<Self> {
+        Ok(Self {
+            alerts: alerts(connection, "").await?,
+            reports: reports(connection, "").await?,
+            groups: groups::store::closure(&mut *connection).await?,
+            apps: apps(connection, "", Some(forbidden)).await?,
+        })
+    }
+}
+
 impl Fleet {
-    /// One device, or every device in use when `only` is none.
-    pub async fn load(connection: &mut AnyConnection, only: Option<DeviceId>) -> Result<Self> {
-        let forbidden = match only {
-            None => Some(forbidden_apps(connection).await?),
-            Some(_) => None,
-        };
-        let only = only.map(|id| id.to_string()).unwrap_or_default();
-        Self::with_apps(connection, &only, forbidden).await
+    /// One device, if it is in use.
+    pub async fn of_one(connection: &mut AnyConnection, id: DeviceId) -> Result<Self> {
+        let only = id.to_string();
+        let stored = stored(connection, &only, &only).await?;
+        let mut fleet = Self::threatened(connection, &only).await?;
+        let apps = apps(connection, &only, None).await?;
+        if let Some(about) = Arc::get_mut(&mut fleet.about) {
+            about.apps = apps;
+        }
+        Ok(Self { stored, ..fleet })
     }
 
     /// Every device in use, with those apps that a draft forbids too.
     pub async fn for_draft(connection: &mut AnyConnection, draft: &Body) -> Result<Self> {
         let mut forbidden = forbidden_apps(connection).await?;
         forbidden.extend(forbidden_by(draft));
-        Self::with_apps(connection, "", Some(forbidden)).await
+        let about = Arc::new(About::of_all(connection, forbidden).await?);
+        Self::after(connection, &about, "", i64::MAX).await
     }
 
-    async fn with_apps(connection: &mut AnyConnection, only: &str, forbidden: Option<HashSet<String>>) -> Result<Self> {
-        let stored = stored(connection, only).await?;
-        let apps = apps(connection, only, forbidden).await?;
+    /// At most so many devices in use, by their ids: those after one.
+    pub async fn after(connection: &mut AnyConnection, about: &Arc<About>, id: &str, most: i64) -> Result<Self> {
+        let devices = devices_after(connection, id, most).await?;
+        let stored = match (devices.first(), devices.last()) {
+            (Some(first), Some(last)) => stored(connection, &first.id, &last.id).await?,
+            _ => HashMap::new(),
+        };
         Ok(Self {
+            devices,
             stored,
-            apps,
-            ..Self::threatened(connection, only).await?
+            about: about.clone(),
         })
     }
 
-    /// The same without what policies said before and without apps; all devices when `only` is empty.
+    /// Without what policies said before and without apps; all devices when `only` is empty.
     pub async fn threatened(connection: &mut AnyConnection, only: &str) -> Result<Self> {
-        let only = only.to_string();
-        let devices = devices(connection, &only).await?;
-        let groups = match (only.is_empty(), devices.first()) {
-            (true, _) => groups::store::closure(&mut *connection).await?,
-            (false, Some(device)) => groups_of(connection, device).await?,
-            (false, None) => HashMap::new(),
+        let (devices, groups) = if only.is_empty() {
+            let devices = devices_after(connection, "", i64::MAX).await?;
+            (devices, groups::store::closure(&mut *connection).await?)
+        } else {
+            let device = device(connection, only).await?;
+            let groups = match &device {
+                Some(device) => groups_of(connection, device).await?,
+                None => HashMap::new(),
+            };
+            (device.into_iter().collect(), groups)
         };
-        Ok(Self {
-            alerts: alerts(connection, &only).await?,
-            reports: reports(connection, &only).await?,
-            stored: HashMap::new(),
-            apps: HashMap::new(),
+        let about = Arc::new(About {
+            alerts: alerts(connection, only).await?,
+            reports: reports(connection, only).await?,
             groups,
+            apps: HashMap::new(),
+        });
+        Ok(Self {
             devices,
+            stored: HashMap::new(),
+            about,
         })
     }
 
     pub fn groups_of(&self, member: &str) -> &[GroupId] {
-        self.groups.get(member).map_or(&[], Vec::as_slice)
+        self.about.groups.get(member).map_or(&[], Vec::as_slice)
     }
 
     pub fn facts(&self, device: &DeviceColumns) -> Result<DeviceFacts> {
-        let alerts = self.alerts.get(&device.id).map_or(&[][..], Vec::as_slice);
+        let alerts = self.about.alerts.get(&device.id).map_or(&[][..], Vec::as_slice);
         let configuration: DeviceConfiguration = match &device.configuration {
             Some(json) => serde_json::from_str(json).map_err(Error::internal)?,
             None => DeviceConfiguration::default(),
@@ -202,7 +243,7 @@ impl Fleet {
             os_build: Some(device.os_build.clone()).filter(|build| !build.is_empty()),
             passcode: configuration.passcode.map(passcode),
             managed_email_profile: configuration.managed_email_profile,
-            apps: self.apps.get(&device.id).cloned(),
+            apps: self.about.apps.get(&device.id).cloned(),
             jailbreak: (device.has_posture != 0).then_some(level),
             jailbreak_alert: alerts
                 .iter()
@@ -216,7 +257,7 @@ impl Fleet {
 
     /// Everything that open alerts and partners say of a device.
     pub fn threats(&self, device: &DeviceColumns) -> Result<Threats> {
-        let alerts = self.alerts.get(&device.id).map_or(&[][..], Vec::as_slice);
+        let alerts = self.about.alerts.get(&device.id).map_or(&[][..], Vec::as_slice);
         let risk: Risk = device.risk.parse().map_err(Error::internal)?;
         let known = device.has_posture != 0;
         let active = device.silent_since.is_none() && device.web_protection == "on";
@@ -233,7 +274,7 @@ impl Fleet {
             }),
             alerts: alerts.iter().map(|(_, alert)| alert.clone()).collect(),
         }];
-        let reports = self.reports.get(&device.id).map_or(&[][..], Vec::as_slice);
+        let reports = self.about.reports.get(&device.id).map_or(&[][..], Vec::as_slice);
         threats.extend(reports.iter().map(Threat::of));
         Ok(Threats(threats))
     }
@@ -317,16 +358,82 @@ impl Threats {
     }
 }
 
-async fn devices(connection: &mut AnyConnection, only: &str) -> Result<Vec<DeviceColumns>> {
-    let query = "SELECT d.id, d.name, d.os_platform, d.os_version, d.os_build, d.configuration, d.jailbreak_level, \
-                 CASE WHEN d.posture IS NULL THEN 0 ELSE 1 END AS has_posture, d.last_seen_at, d.silent_since, d.web_protection, \
-                 d.risk, d.user_id, COALESCE(u.account_enabled, 0) AS user_exists, d.compliance_state, d.compliance_reasons, \
-                 d.compliance_grace_until, d.compliance_next_at FROM devices d LEFT JOIN users u ON u.id = d.user_id \
-                 WHERE d.revoked_at IS NULL AND ($1 = '' OR d.id = $1)";
-    Ok(sqlx::query_as(query)
-        .bind(only.to_string())
-        .fetch_all(connection)
-        .await?)
+/// The query for devices in use, with what stands after it.
+macro_rules! devices {
+    ($rest:literal) => {
+        concat!(
+            "SELECT ",
+            join!(
+                "d.id",
+                "REPLACE(d.name, $1, ' ')",
+                "REPLACE(d.os_platform, $1, ' ')",
+                "REPLACE(d.os_version, $1, ' ')",
+                "REPLACE(d.os_build, $1, ' ')",
+                "COALESCE(d.configuration, '')",
+                "d.jailbreak_level",
+                "CASE WHEN d.posture IS NULL THEN '0' ELSE '1' END",
+                "CAST(d.last_seen_at AS TEXT)",
+                "COALESCE(CAST(d.silent_since AS TEXT), '')",
+                "REPLACE(d.web_protection, $1, ' ')",
+                "d.risk",
+                "COALESCE(d.user_id, '')",
+                "CAST(COALESCE(u.account_enabled, 0) AS TEXT)",
+                "d.compliance_state",
+                "d.compliance_reasons",
+                "COALESCE(CAST(d.compliance_grace_until AS TEXT), '')",
+                "COALESCE(CAST(d.compliance_next_at AS TEXT), '')",
+            ),
+            " FROM devices d LEFT JOIN users u ON u.id = d.user_id WHERE d.revoked_at IS NULL AND ",
+            $rest
+        )
+    };
+}
+
+async fn device(connection: &mut AnyConnection, id: &str) -> Result<Option<DeviceColumns>> {
+    let query = sqlx::query_scalar::<_, String>(devices!("d.id = $2"));
+    let row = query
+        .bind(BETWEEN)
+        .bind(id.to_string())
+        .fetch_optional(connection)
+        .await?;
+    row.map(|row| DeviceColumns::of(&row)).transpose()
+}
+
+async fn devices_after(connection: &mut AnyConnection, id: &str, most: i64) -> Result<Vec<DeviceColumns>> {
+    let query = sqlx::query_scalar::<_, String>(devices!("d.id > $2 ORDER BY d.id LIMIT $3"));
+    let query = query.bind(BETWEEN).bind(id.to_string()).bind(most);
+    let mut rows = query.fetch(connection);
+    let mut found = Vec::new();
+    while let Some(row) = rows.try_next().await? {
+        found.push(DeviceColumns::of(&row)?);
+    }
+    Ok(found)
+}
+
+impl DeviceColumns {
+    fn of(row: &str) -> Result<Self> {
+        let mut columns = Columns::of(row);
+        Ok(Self {
+            id: columns.text()?,
+            name: columns.text()?,
+            os_platform: columns.text()?,
+            os_version: columns.text()?,
+            os_build: columns.text()?,
+            configuration: columns.text_or_null()?,
+            jailbreak_level: columns.text()?,
+            has_posture: columns.number()?,
+            last_seen_at: columns.number()?,
+            silent_since: columns.number_or_null()?,
+            web_protection: columns.text()?,
+            risk: columns.text()?,
+            user_id: columns.text_or_null()?,
+            user_exists: columns.number()?,
+            compliance_state: columns.text()?,
+            compliance_reasons: columns.text()?,
+            compliance_grace_until: columns.number_or_null()?,
+            compliance_next_at: columns.number_or_null()?,
+        })
+    }
 }
 
 /// The apps of devices, read one device after the other: a fleet's lists are much longer than what of them matters.
@@ -413,23 +520,33 @@ async fn reports(connection: &mut AnyConnection, only: &str) -> Result<HashMap<S
     Ok(found)
 }
 
-async fn stored(connection: &mut AnyConnection, only: &str) -> Result<HashMap<String, Vec<Stored>>> {
-    let query = "SELECT device_id, policy_id, status, settings, noncompliant_since, error_since FROM device_policy_states \
-                 WHERE ($1 = '' OR device_id = $1)";
-    type Columns = (String, String, String, String, Option<i64>, Option<i64>);
-    let rows: Vec<Columns> = sqlx::query_as(query)
-        .bind(only.to_string())
-        .fetch_all(connection)
-        .await?;
+/// What policies said before of the devices from the first id to the last.
+async fn stored(connection: &mut AnyConnection, first: &str, last: &str) -> Result<HashMap<String, Vec<Stored>>> {
+    const QUERY: &str = concat!(
+        "SELECT ",
+        join!(
+            "device_id",
+            "policy_id",
+            "status",
+            "settings",
+            "COALESCE(CAST(noncompliant_since AS TEXT), '')",
+            "COALESCE(CAST(error_since AS TEXT), '')",
+        ),
+        " FROM device_policy_states WHERE device_id BETWEEN $2 AND $3"
+    );
+    let query = sqlx::query_scalar::<_, String>(QUERY).bind(BETWEEN);
+    let mut rows = query.bind(first.to_string()).bind(last.to_string()).fetch(connection);
     let mut found: HashMap<String, Vec<Stored>> = HashMap::new();
-    for (device, policy, status, settings, noncompliant, error) in rows {
-        found.entry(device).or_default().push(Stored {
-            policy,
-            status,
-            settings,
+    while let Some(row) = rows.try_next().await? {
+        let mut columns = Columns::of(&row);
+        let stored = found.entry(columns.text()?).or_default();
+        stored.push(Stored {
+            policy: columns.text()?,
+            status: columns.text()?,
+            settings: columns.text()?,
             previous: Previous {
-                noncompliant_since: noncompliant.map(Timestamp::from_micros),
-                error_since: error.map(Timestamp::from_micros),
+                noncompliant_since: columns.number_or_null()?.map(Timestamp::from_micros),
+                error_since: columns.number_or_null()?.map(Timestamp::from_micros),
             },
         });
     }

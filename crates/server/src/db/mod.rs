@@ -1,9 +1,12 @@
 //! The database. SQLite in WAL mode with `synchronous=FULL`: what was committed survives `kill -9` and power loss.
 
+mod checkpoint;
+pub mod joined;
 pub mod packed;
 
 use std::{fs::OpenOptions, os::unix::fs::OpenOptionsExt as _, path::Path, time::Duration};
 
+use checkpoint::Checkpoints;
 use sqlx::{Any, AnyConnection, AnyPool, Connection as _, Executor as _, any::AnyPoolOptions};
 
 use crate::error::{Error, Result};
@@ -15,6 +18,7 @@ pub type Transaction = sqlx::Transaction<'static, Any>;
 pub struct Db {
     read: AnyPool,
     write: AnyPool,
+    checkpoints: Checkpoints,
 }
 
 impl Db {
@@ -35,7 +39,12 @@ impl Db {
             .await
             .map_err(Error::internal)?;
         let read = pool(4).connect(&url).await?;
-        Ok(Self { read, write })
+        let checkpoints = Checkpoints::start(pool(1).connect(&url).await?);
+        Ok(Self {
+            read,
+            write,
+            checkpoints,
+        })
     }
 
     /// For queries that change nothing.
@@ -45,10 +54,13 @@ impl Db {
 
     /// Starts a transaction that may write. Dropping it without `commit` undoes everything.
     pub async fn begin(&self) -> Result<Transaction> {
-        Ok(self.write.begin_with("BEGIN IMMEDIATE").await?)
+        let tx = self.write.begin_with("BEGIN IMMEDIATE").await?;
+        self.checkpoints.written();
+        Ok(tx)
     }
 
     pub async fn close(&self) {
+        self.checkpoints.close().await;
         self.read.close().await;
         self.write.close().await;
     }
@@ -66,11 +78,12 @@ fn pool(connections: u32) -> AnyPoolOptions {
         .after_release(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
 }
 
+/// A commit itself copies the log into the database only where [`checkpoint`] was left behind: past 50,000 pages, 200 MB.
 async fn set_up(connection: &mut AnyConnection) -> sqlx::Result<()> {
     connection
         .execute(
             "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; \
-             PRAGMA busy_timeout=10000; PRAGMA cache_size=-16000; PRAGMA wal_autocheckpoint=2000",
+             PRAGMA busy_timeout=10000; PRAGMA cache_size=-16000; PRAGMA wal_autocheckpoint=50000",
         )
         .await?;
     connection.ping().await
