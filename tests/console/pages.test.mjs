@@ -11,7 +11,7 @@ const world = JSON.parse(fs.readFileSync(process.env.MOAT_CONSOLE_WORLD));
 const all = routes(world.routes);
 // Routes without a page: files, and the stream of changes. The set-up has a test of its own.
 const NO_PAGES = ['/static/{version}/{name}', '/events', '/setup/{token}'];
-// Of the new server's pages and of narrowed lists, which are pages seen before with less in them.
+// Of pages about one thing among many, of the new server's pages and of narrowed lists, which are seen before with less in them.
 const FEW = ['light 1280', 'dark 320', 'German'];
 const WORKERS = 2;
 
@@ -23,7 +23,7 @@ before(async () => {
   browser = await launch();
   servers = [await links('full', world.full), await links('empty', world.empty)];
   servers[0].opened.push(...(await unlinked()));
-  const whole = (server, page) => server.name === 'full' && !page.path.includes('?');
+  const whole = (server, page) => server.name === 'full' && !/[?{]/.test(page.path + page.route);
   const jobs = servers.flatMap((server) => VARIANTS.flatMap((variant) => server.opened
     .filter((page) => page.html && (whole(server, page) || FEW.includes(variant.name)))
     .map((page) => ({ ...page, variant, server }))));

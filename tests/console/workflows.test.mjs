@@ -81,7 +81,7 @@ workflow({ name: 'Sign in', incumbent: '–', most: { mouse: 2, keyboard: 2 }, s
 workflow({
   name: 'Enrol a phone, and find it',
   incumbent: 'hours until it shows',
-  most: { mouse: 5, keyboard: 60 },
+  most: { mouse: 5, keyboard: 90 },
 }, async (person, page, hands) => {
   const name = `new-phone-${hands}`;
   await person.opens('/');
@@ -106,10 +106,14 @@ workflow({
 }, async (person, page, hands) => {
   const domain = `evil-${hands}.example`;
   await person.opens('/');
-  await person.presses(section(page, '/indicators'));
-  await person.types(page.locator('form[action="/indicators"] [name=value]'), domain);
-  await person.key('Enter');
-  await page.waitForLoadState();
+  if (person.keyboard) {
+    await asks(person, page, `block ${domain}`);
+  } else {
+    await person.presses(section(page, '/indicators'));
+    await person.types(page.locator('form[action="/indicators"] [name=value]'), domain);
+    await person.key('Enter');
+  }
+  await page.locator('main tbody', { hasText: domain }).waitFor();
   await person.sees(domain);
   const found = api(world, 'GET', `/api/indicators?$filter=indicatorValue eq '${domain}'`).value;
   assert.equal(found[0].action, 'Block');
