@@ -58,6 +58,12 @@ pub struct Page {
     roles: &'static [Role],
 }
 
+impl Page {
+    fn is_for(&self, caller: &Caller) -> bool {
+        self.roles.is_empty() || caller.require_any(self.roles).is_ok()
+    }
+}
+
 const fn section(name: &'static str, pages: &'static [Page]) -> Section {
     Section { name, pages }
 }
@@ -167,8 +173,16 @@ impl Frame {
 
     /// The pages of a section that one may see.
     pub fn tabs(&self, section: &'static Section) -> Vec<&'static Page> {
-        let may = |page: &&Page| page.roles.is_empty() || self.caller.require_any(page.roles).is_ok();
-        section.pages.iter().filter(may).collect()
+        section.pages.iter().filter(|page| page.is_for(&self.caller)).collect()
+    }
+
+    /// Whether the page of the navigation behind a link is one that one may see.
+    pub fn may_open(&self, link: &str) -> bool {
+        let path = link.split('?').next().unwrap_or_default();
+        let pages = SECTIONS.iter().flat_map(|section| section.pages);
+        pages
+            .filter(|page| page.path == path)
+            .all(|page| page.is_for(&self.caller))
     }
 
     /// The section that the page is in.

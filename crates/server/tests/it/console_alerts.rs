@@ -233,7 +233,7 @@ async fn a_jailbreak_is_suppressed_on_one_device_for_a_while() {
     let browser = Browser::start(&world).await;
     let client = world.client("c", API).await;
     let device = world.device("lab-phone", "").await;
-    let finding = json!({"rule": "r", "group": "g", "detail": "d", "weight": 0.9});
+    let finding = json!({"rule": "r", "group": "g", "detail": "d", "weight": 0.9, "families": []});
     device.jailbreaks(1, finding.clone()).await;
     // A rule for any kind and everything of the device is none for its jailbreak.
     let broad = "name=Lab&kind=&scope=device&who=lab-phone&note=Lab&resolve=on";

@@ -199,24 +199,19 @@ fn said(frame: &Frame, typed: &Fields, saved: &Saved) -> Shown {
 
 /// What is typed, and what is wrong with it.
 async fn read(app: &App, caller: &Caller, frame: &Frame, typed: &Fields) -> Result<(Draft, Wrong)> {
-    let mut wrong = Wrong::new(FORM);
+    let mut faults: Vec<(&'static str, String)> = Vec::new();
     let mut scope = Scope::Everyone;
     match suppression::find_scope(app, caller, typed.get("scope"), typed.get("who").trim()).await {
         Ok(found) => scope = found,
-        Err(Error::Invalid { code, .. }) => wrong.add(
-            "who",
-            match code {
-                "Ambiguous" => frame.t("suppress-wrong-several"),
-                _ => frame.t("suppress-wrong-nobody"),
-            },
-        ),
+        Err(Error::Invalid { code: "Ambiguous", .. }) => faults.push(("who", frame.t("suppress-wrong-several"))),
+        Err(Error::Invalid { .. }) => faults.push(("who", frame.t("suppress-wrong-nobody"))),
         Err(error) => return Err(error),
     }
     let kind = typed.text("kind").map(|word| word.parse()).transpose();
     let until = typed.text("until");
     let expires = until.as_deref().and_then(end_of);
     if until.is_some() && expires.is_none() {
-        wrong.add("until", frame.t("suppress-wrong-day"));
+        faults.push(("until", frame.t("suppress-wrong-day")));
     }
     let draft = Draft {
         name: typed.get("name").to_string(),
@@ -230,13 +225,19 @@ async fn read(app: &App, caller: &Caller, frame: &Frame, typed: &Fields) -> Resu
     };
     for fault in draft.check(now()).err().unwrap_or_default() {
         // Follows from an input that is wrong already.
-        let follows = match fault {
-            Fault::JailbreakScope | Fault::Everything => wrong.at(FORM, "who").is_some(),
-            Fault::JailbreakEnd => wrong.at(FORM, "until").is_some(),
-            _ => false,
+        let cause = match fault {
+            Fault::JailbreakScope | Fault::Everything => "who",
+            other => other.field(),
         };
-        if !follows {
-            wrong.add(fault.field(), words_of(frame, fault));
+        if faults.iter().all(|(input, _)| *input != cause) {
+            faults.push((fault.field(), words_of(frame, fault)));
+        }
+    }
+    let mut wrong = Wrong::new(FORM);
+    // As they stand in the form: a person goes on at the first.
+    for (_, input, _) in INPUTS {
+        for (_, text) in faults.iter().filter(|(name, _)| name == input) {
+            wrong.add(input, text.as_str());
         }
     }
     Ok((draft, wrong))
