@@ -88,6 +88,9 @@ pub enum ReportsCommand {
         target: Target,
         id: String,
         decision: Decision,
+        /// A word to whoever reported it
+        #[arg(long, default_value = "")]
+        message: String,
     },
 }
 
@@ -119,7 +122,12 @@ pub async fn run_reports(command: ReportsCommand) -> Result<()> {
             ];
             output::table(&answer, &columns, "No site was reported.")
         }
-        ReportsCommand::Decide { target, id, decision } => {
+        ReportsCommand::Decide {
+            target,
+            id,
+            decision,
+            message,
+        } => {
             let decision = match decision {
                 Decision::Block => "block",
                 Decision::Allow => "allow",
@@ -128,7 +136,7 @@ pub async fn run_reports(command: ReportsCommand) -> Result<()> {
             let answer = target
                 .post(
                     &format!("/admin/reports/{}/decide", path_segment(&id)),
-                    json!({"decision": decision}),
+                    json!({"decision": decision, "message": message}),
                 )
                 .await?;
             if target.json {

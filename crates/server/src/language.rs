@@ -85,6 +85,11 @@ impl Languages {
         Arc::clone(found.unwrap_or(&self.0[0]))
     }
 
+    /// The language in which to write to somebody who prefers this tag.
+    pub fn of(&self, tag: Option<&str>) -> Arc<Language> {
+        Arc::clone(tag.and_then(|tag| self.find(tag)).unwrap_or(&self.0[0]))
+    }
+
     /// The language with this tag, else the one that its first part names: `de-AT` is answered in `de`.
     fn find(&self, tag: &str) -> Option<&Arc<Language>> {
         let named = |tag: &str| self.0.iter().find(|language| language.tag.eq_ignore_ascii_case(tag));

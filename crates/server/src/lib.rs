@@ -56,6 +56,7 @@ mod serve;
 mod settings;
 mod starter;
 mod users;
+mod views;
 
 pub use access::Asked;
 pub use accounts::setup_link;

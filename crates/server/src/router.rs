@@ -119,6 +119,8 @@ fn console(app: &App) -> Router<App> {
         )
         .route("/sign-out", post(accounts::console::sign_out))
         .route("/devices", get(devices::console::list))
+        .route("/devices/views", post(devices::console::save_view))
+        .route("/devices/views/{id}/delete", post(devices::console::delete_view))
         .route("/devices/{id}", get(devices::console::show))
         .route("/devices/{id}/check", post(devices::console::check))
         .route("/devices/{id}/sync", post(devices::console::sync))
@@ -133,6 +135,9 @@ fn console(app: &App) -> Router<App> {
             get(retire_list::console::list).post(retire_list::console::decide),
         )
         .route("/alerts/triage", post(alerts::console::triage_many))
+        .route("/alerts/views", post(alerts::console::save_view))
+        .route("/alerts/views/{id}/delete", post(alerts::console::delete_view))
+        .merge(suppression())
         .route("/alerts.csv", get(alerts::console::export))
         .route("/alerts/{id}", get(alerts::console::show).post(alerts::console::update))
         .route(
@@ -142,6 +147,7 @@ fn console(app: &App) -> Router<App> {
         .route("/indicators/import", post(indicators::console::import))
         .route("/indicators/{id}/delete", post(indicators::console::delete))
         .route("/reports", get(reports::console::list))
+        .route("/reports/decide", post(reports::console::decide_all))
         .route("/reports/{id}/decide", post(reports::console::decide))
         .route(
             "/enrollment",
@@ -247,6 +253,18 @@ fn console(app: &App) -> Router<App> {
         .method_not_allowed_fallback(console::only_forms)
         .layer(middleware::from_fn_with_state(app.clone(), console::same_origin))
         .layer(middleware::from_fn(console::secure_headers))
+}
+
+/// The console's pages of suppression rules.
+fn suppression() -> Router<App> {
+    use alerts::suppression::console as rules;
+    Router::new()
+        .route("/alerts/suppression", get(rules::list).post(rules::create))
+        .route("/alerts/suppression/new", get(rules::blank))
+        .route("/alerts/suppression/preview", post(rules::preview))
+        .route("/alerts/suppression/{id}", get(rules::show).post(rules::update))
+        .route("/alerts/suppression/{id}/switch", post(rules::switch))
+        .route("/alerts/suppression/{id}/delete", post(rules::delete))
 }
 
 /// The console's pages of policies.
@@ -380,6 +398,7 @@ fn administration() -> Router<App> {
         .route("/devices/{id}/notify", post(devices::commands::admin::notify))
         .route("/devices/{id}/orders", get(devices::commands::admin::list))
         .route("/reports", get(reports::admin_list))
+        .route("/reports/decide", post(reports::console::decide_all))
         .route("/reports/{id}/decide", post(reports::admin_decide))
         .route("/outbox", get(outbox::admin::list))
         .route("/outbox/{id}/retry", post(outbox::admin::retry))

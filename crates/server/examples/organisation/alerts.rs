@@ -14,6 +14,7 @@ pub struct Alerts {
     alerts: Rows,
     evidence: Rows,
     history: Rows,
+    rules: Rows,
 }
 
 /// What an alert says.
@@ -42,11 +43,12 @@ impl Alerts {
             ),
             evidence: Rows::new("alert_evidence", "id, alert_id, created_at, body"),
             history: Rows::new("alert_history", "id, alert_id, at, actor, kind, text"),
+            rules: suppression_rules(),
         }
     }
 
     pub fn tables(self) -> Vec<Rows> {
-        vec![self.alerts, self.evidence, self.history]
+        vec![self.rules, self.alerts, self.evidence, self.history]
     }
 
     /// What a device's state and events raise; the device's risk follows from those that are open.
@@ -156,6 +158,49 @@ impl Alerts {
             (device.risk, device.risk_alert) = (said.severity, Some(id));
         }
     }
+}
+
+/// Rules of which none suppresses what is in force here.
+fn suppression_rules() -> Rows {
+    let mut rules = Rows::new(
+        "suppression_rules",
+        "id, name, kind, category, value, subdomains, scope, scope_id, note, enabled, expires_at, hits, last_hit_at, created_at, \
+         created_by, updated_at, updated_by",
+    );
+    let (grace, made) = ("administrator grace", 1_780_000_000_000_000);
+    for (n, name, kind, value, enabled, ends) in [
+        (1, "Scanner of the network team", "WebThreat", "scan.example", 1, None),
+        (
+            2,
+            "Demonstration of last spring",
+            "WarningBypassed",
+            "demo.example",
+            1,
+            Some(made + DAY),
+        ),
+        (3, "Phones in the repair shop", "DeviceSilent", "", 0, None),
+    ] {
+        rules.push(row![
+            format!("00000000-0000-7000-8000-00000000000{n}"),
+            name,
+            kind,
+            "",
+            value,
+            i64::from(!value.is_empty()),
+            "everyone",
+            "",
+            "Agreed with the operators",
+            enabled,
+            ends,
+            0,
+            None::<i64>,
+            made,
+            grace,
+            made,
+            grace,
+        ]);
+    }
+    rules
 }
 
 fn web_threat(site: &Site) -> Said {

@@ -100,3 +100,14 @@ go-allow = { $site } auf allen Geräten zulassen
 go-warn = Auf allen Geräten vor { $site } warnen
 go-audit = { $site } auf allen Geräten beobachten
 go-explain = Würde { $site } blockiert, und warum?
+tab-alerts = Warnungen
+tab-suppression = Unterdrückung
+
+views = Gespeicherte Ansichten
+view-save = Ansicht speichern oder löschen
+view-delete = Gespeicherte Ansicht löschen
+view-name = Name der Ansicht
+view-filters = Filter
+view-for-all = Für alle
+view-own = Nur für Sie
+view-by = Für alle, gespeichert von { $name }

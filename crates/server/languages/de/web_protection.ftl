@@ -93,3 +93,20 @@ report-dismiss = Verwerfen
 report-was = { $site } wurde { $status }
 report-whole-host = Über HTTPS sehen Geräte nur den Host, deshalb gilt der Indikator für den Host.
 report-no-indicator = Aus dieser Adresse lässt sich kein Indikator machen: { $why }.
+report-message = Ein Wort an den Meldenden
+report-message-hint = freiwillig; die Entscheidung wird auch so mitgeteilt
+report-message-add = Ein Wort an den Benutzer hinzufügen
+report-message-wrong = Das Wort an den Benutzer darf höchstens 500 Zeichen haben.
+report-told = Der Benutzer erfährt es.
+reports-were = { $number } Meldungen: { $status }
+report-block-all = Alle { $count } blockieren
+report-allow-all = Alle { $count } zulassen
+report-dismiss-all = Alle { $count } verwerfen
+
+# Nachrichten auf Geräten von Menschen, die eine Website meldeten.
+told-title = Ihre Meldung einer Website
+told-blocked = Sie haben { $site } gemeldet: Die Website ist jetzt blockiert.
+told-stays-blocked = Sie haben { $site } gemeldet: Die Website bleibt blockiert.
+told-stays-allowed = Sie haben { $site } gemeldet: Die Website bleibt zugelassen.
+told-allowed = Sie haben { $site } gemeldet: Die Website ist jetzt zugelassen.
+told-dismissed = Sie haben { $site } gemeldet: Die Meldung wurde geprüft, und nichts wurde geändert.

@@ -92,3 +92,14 @@ go-allow = Allow { $site } on all devices
 go-warn = Warn about { $site } on all devices
 go-audit = Watch { $site } on all devices
 go-explain = Would { $site } be blocked, and why?
+tab-alerts = Alerts
+tab-suppression = Suppression
+
+views = Saved views
+view-save = Save or delete a view
+view-delete = Delete a saved view
+view-name = Name of the view
+view-filters = Filters
+view-for-all = For everybody
+view-own = Only for you
+view-by = For everybody, saved by { $name }

@@ -93,3 +93,20 @@ report-dismiss = Dismiss
 report-was = { $site } was { $status }
 report-whole-host = Over HTTPS devices see only the host, so the indicator is for the host.
 report-no-indicator = No indicator can be made of this address: { $why }.
+report-message = A word to whoever reported it
+report-message-hint = optional; they also get the decision
+report-message-add = Add a word to the user
+report-message-wrong = The word to the user may have at most 500 characters.
+report-told = The user is told.
+reports-were = { $number } reports are { $status }
+report-block-all = Block all { $count }
+report-allow-all = Allow all { $count }
+report-dismiss-all = Dismiss all { $count }
+
+# Messages on the devices of people who reported a site.
+told-title = Your report of a site
+told-blocked = You reported { $site }: it is now blocked.
+told-stays-blocked = You reported { $site }: it stays blocked.
+told-stays-allowed = You reported { $site }: it stays allowed.
+told-allowed = You reported { $site }: it is now allowed.
+told-dismissed = You reported { $site }: it was looked at, and nothing was changed.

@@ -78,6 +78,10 @@ impl Fields {
         self
     }
 
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     pub fn has(&self, name: &str, value: &str) -> bool {
         self.0.iter().any(|(field, typed)| field == name && typed == value)
     }

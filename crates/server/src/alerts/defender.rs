@@ -308,7 +308,7 @@ fn render(tenant: &str, row: &AlertRow, evidence: &[EvidenceRow], history: &[His
         "status": row.status,
         "classification": row.classification,
         "determination": row.determination,
-        "investigationState": "UnsupportedAlertType",
+        "investigationState": if row.suppressed_by.is_some() { "SuppressedAlert" } else { "UnsupportedAlertType" },
         "detectionSource": row.detection_source,
         "detectorId": row.kind,
         "category": row.category,
@@ -333,6 +333,7 @@ fn render(tenant: &str, row: &AlertRow, evidence: &[EvidenceRow], history: &[His
         "moatKind": row.kind,
         "moatCount": row.count,
         "moatIndicatorId": row.indicator_id.map(|id| id.to_string()),
+        "moatSuppressedBy": row.suppressed_by,
         "moatHistory": changes.collect::<Vec<_>>(),
     })
 }

@@ -12,13 +12,15 @@ const MOST_GROUPS: i64 = 200;
 /// What narrows the list; empty texts do not, except that an empty status means open alerts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Narrowed {
-    /// Empty, `resolved` or `all`.
+    /// Empty, `resolved`, `suppressed` or `all`.
     pub status: String,
     pub severity: String,
     pub kind: String,
     pub title: String,
     pub device: String,
     pub indicator: String,
+    /// A suppression rule.
+    pub rule: String,
     pub days: String,
     /// In the title or in the names of device and user.
     pub search: String,
@@ -31,6 +33,9 @@ impl Narrowed {
             "resolved" => {
                 clause.push(" AND a.resolved_at IS NOT NULL");
             }
+            "suppressed" => {
+                clause.push(" AND a.suppressed_by IS NOT NULL");
+            }
             _ => {
                 clause.push(" AND a.resolved_at IS NULL");
             }
@@ -40,6 +45,7 @@ impl Narrowed {
             ("a.kind", &self.kind),
             ("a.title", &self.title),
             ("a.device_id", &self.device),
+            ("a.suppressed_by", &self.rule),
         ];
         for (column, text) in texts.into_iter().filter(|(_, text)| !text.is_empty()) {
             clause.push(&format!(" AND {column} = ")).bind_text(text.as_str());

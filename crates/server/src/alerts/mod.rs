@@ -7,6 +7,7 @@ pub mod graph;
 pub mod list;
 mod search;
 pub mod store;
+pub mod suppression;
 pub mod triage;
 
 use moat_model::{AlertKind, DeviceId, Evidence, IndicatorId, Severity, Timestamp};
@@ -42,33 +43,41 @@ pub struct Incident {
     pub evidence: Vec<Evidence>,
 }
 
-/// Opens an alert, or adds to the open one of the same device, kind and subject. The caller recomputes the risk.
+/// Opens an alert, or adds to the open one of the same device, kind and subject. What a rule suppresses is stored resolved. The
+/// caller recomputes the risk.
 pub async fn raise(tx: &mut Transaction, incident: &Incident) -> Result<String> {
-    let open = store::find_open(tx, incident.device, incident.kind, &incident.subject).await?;
-    let (id, room) = match open {
-        Some(open) => {
-            repeat(tx, &open, incident).await?;
-            let room = MAX_EVIDENCE - store::count_evidence(tx, &open.id).await?;
-            (open.id, room)
-        }
-        None => {
-            let id = new_id();
-            store::insert(tx, &id, incident).await?;
-            note(
-                tx,
-                &id,
-                &Actor::System,
-                "created",
-                &format!("{} alert", incident.severity),
-            )
-            .await?;
-            (id, MAX_EVIDENCE)
-        }
-    };
-    for evidence in incident.evidence.iter().take(usize::try_from(room).unwrap_or(0)) {
-        store::insert_evidence(tx, &id, evidence).await?;
+    if let Some(open) = store::find_open(tx, incident.device, incident.kind, &incident.subject).await? {
+        repeat(tx, &open, incident).await?;
+        keep_evidence(tx, &open.id, incident).await?;
+        return Ok(open.id);
     }
+    match suppression::rule_for(tx, incident).await? {
+        Some(rule) => suppression::suppress(tx, incident, &rule).await,
+        None => open(tx, incident).await,
+    }
+}
+
+async fn open(tx: &mut Transaction, incident: &Incident) -> Result<String> {
+    let id = new_id();
+    store::insert(tx, &id, incident).await?;
+    let text = format!("{} alert", incident.severity);
+    note(tx, &id, &Actor::System, "created", &text).await?;
+    keep_evidence(tx, &id, incident).await?;
     Ok(id)
+}
+
+/// Adds to an alert that is resolved and stays so.
+async fn add(tx: &mut Transaction, id: &str, incident: &Incident) -> Result<()> {
+    store::repeat(tx, id, incident).await?;
+    keep_evidence(tx, id, incident).await
+}
+
+async fn keep_evidence(tx: &mut Transaction, id: &str, incident: &Incident) -> Result<()> {
+    let room = MAX_EVIDENCE - store::count_evidence(tx, id).await?;
+    for evidence in incident.evidence.iter().take(usize::try_from(room).unwrap_or(0)) {
+        store::insert_evidence(tx, id, evidence).await?;
+    }
+    Ok(())
 }
 
 async fn repeat(tx: &mut Transaction, open: &store::OpenAlert, incident: &Incident) -> Result<()> {

@@ -42,6 +42,8 @@ pub struct AlertRow {
     pub assigned_to: Option<String>,
     pub classification: Option<String>,
     pub determination: Option<String>,
+    /// The rule that resolved it.
+    pub suppressed_by: Option<String>,
 }
 
 #[derive(Debug, Clone, FromRow)]
@@ -60,7 +62,7 @@ pub struct HistoryRow {
 
 pub(super) const COLUMNS: &str = "a.id, a.device_id, d.name AS device_name, d.device_group, d.user_id, u.user_principal_name, a.kind, a.subject, a.title, a.description, \
     a.recommended_action, a.severity, a.status, a.category, a.detection_source, a.indicator_id, a.count, a.first_event_at, \
-    a.last_event_at, a.created_at, a.updated_at, a.resolved_at, a.assigned_to, a.classification, a.determination";
+    a.last_event_at, a.created_at, a.updated_at, a.resolved_at, a.assigned_to, a.classification, a.determination, a.suppressed_by";
 pub(super) const FROM: &str =
     "FROM alerts a JOIN devices d ON d.id = a.device_id LEFT JOIN users u ON u.id = d.user_id";
 

@@ -161,8 +161,8 @@ async fn apply(tx: &mut Transaction, caller: &Caller, before: &AlertRow, change:
         reopenable(tx, before).await?;
     }
     sqlx::query(
-        "UPDATE alerts SET status = $1, resolved_at = $2, assigned_to = $3, classification = $4, determination = $5, updated_at = $6 \
-         WHERE id = $7",
+        "UPDATE alerts SET status = $1, resolved_at = $2, assigned_to = $3, classification = $4, determination = $5, updated_at = $6, \
+         suppressed_by = $7 WHERE id = $8",
     )
     .bind(after.status)
     .bind(resolved_at)
@@ -170,6 +170,8 @@ async fn apply(tx: &mut Transaction, caller: &Caller, before: &AlertRow, change:
     .bind(after.classification)
     .bind(after.determination)
     .bind(now().as_micros())
+    // What is opened again is not suppressed any more.
+    .bind(before.suppressed_by.clone().filter(|_| resolved_at.is_some()))
     .bind(before.id.clone())
     .execute(&mut **tx)
     .await?;

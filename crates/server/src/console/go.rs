@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::{extract::State, http::Uri, response::Response};
 
-use super::{ConsoleError, Frame, Html, SECTIONS, here, words};
+use super::{ConsoleError, Frame, Html, here, words};
 use crate::{
     App,
     accounts::{Session, session::Fields},
@@ -124,12 +124,12 @@ pub async fn page(State(app): State<App>, session: Session, uri: Uri) -> Result<
 /// Pages whose name, or whose section's name, has the text in it.
 fn pages(frame: &Frame, text: &str) -> Vec<(String, &'static str)> {
     let text = text.to_lowercase();
-    let all = SECTIONS.iter().flat_map(|section| {
-        let of = move |(name, path): &(&str, &'static str)| (section.name, (*name).to_string(), *path);
-        section.pages.iter().map(of)
+    let all = frame.sections().into_iter().flat_map(|(section, _)| {
+        let pages = frame.tabs(section).into_iter();
+        pages.map(|page| (section.name, page.name, page.path))
     });
     let fits = all.filter_map(|(section, name, path)| {
-        let (section, name) = (frame.t(section), frame.t(&name));
+        let (section, name) = (frame.t(section), frame.t(name));
         let label = if section == name {
             name
         } else {

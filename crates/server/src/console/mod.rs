@@ -26,9 +26,13 @@ use axum::{
 use crate::{
     App,
     accounts::Session,
+    alerts, app_protection, audit,
+    caller::{Caller, Role},
+    compliance, conditional_access, connectors, devices,
     error::{Error, Result},
-    json,
+    groups, indicators, json,
     language::Language,
+    notifications, reports, retire_list, users,
 };
 
 pub use address::{Chip, Pager, address, back_to, escape, here, local, unknown_filter};
@@ -41,58 +45,93 @@ pub use once::{Shown, ShownOnce};
 pub use overview::page as overview;
 pub use settings::{page as settings, save as save_settings};
 
-/// A section of the console: its message, and its pages, each with its address. The first page is where the section opens.
+/// A section of the console: its message and its pages. The first page that one may see is where the section opens.
 pub struct Section {
     pub name: &'static str,
-    pub pages: &'static [(&'static str, &'static str)],
+    pub pages: &'static [Page],
 }
 
-const fn section(name: &'static str, pages: &'static [(&'static str, &'static str)]) -> Section {
+/// A page in the navigation: its message, its address, and who may see it; empty is everybody who signed in.
+pub struct Page {
+    pub name: &'static str,
+    pub path: &'static str,
+    roles: &'static [Role],
+}
+
+impl Page {
+    fn is_for(&self, caller: &Caller) -> bool {
+        self.roles.is_empty() || caller.require_any(self.roles).is_ok()
+    }
+}
+
+const fn section(name: &'static str, pages: &'static [Page]) -> Section {
     Section { name, pages }
 }
 
+const fn of(name: &'static str, path: &'static str, roles: &'static [Role]) -> Page {
+    Page { name, path, roles }
+}
+
+/// Whoever runs the server.
+const ADMINISTRATE: &[Role] = &[Role::MoatAdministrate];
+
 /// The navigation. A section with one page has no tabs.
 pub const SECTIONS: &[Section] = &[
-    section("nav-overview", &[("nav-overview", "/")]),
+    section("nav-overview", &[of("nav-overview", "/", &[])]),
     section(
         "nav-devices",
         &[
-            ("tab-devices", "/devices"),
-            ("tab-retire-list", "/retire-list"),
-            ("tab-enrollment", "/enrollment"),
+            of("tab-devices", "/devices", devices::READ),
+            of("tab-retire-list", "/retire-list", retire_list::READ),
+            of("tab-enrollment", "/enrollment", ADMINISTRATE),
         ],
     ),
-    section("nav-alerts", &[("nav-alerts", "/alerts")]),
+    section(
+        "nav-alerts",
+        &[
+            of("tab-alerts", "/alerts", alerts::triage::READ),
+            of("tab-suppression", "/alerts/suppression", alerts::suppression::READ),
+        ],
+    ),
     section(
         "nav-web-protection",
-        &[("tab-indicators", "/indicators"), ("tab-reports", "/reports")],
+        &[
+            of("tab-indicators", "/indicators", indicators::READ),
+            of("tab-reports", "/reports", reports::READ),
+        ],
     ),
     section(
         "nav-policies",
         &[
-            ("tab-compliance", "/policies/compliance"),
-            ("tab-app-protection", "/policies/apps"),
-            ("tab-access", "/policies/access"),
-            ("tab-locations", "/policies/locations"),
+            of("tab-compliance", "/policies/compliance", compliance::READ),
+            of("tab-app-protection", "/policies/apps", app_protection::READ),
+            of("tab-access", "/policies/access", conditional_access::READ),
+            of("tab-locations", "/policies/locations", conditional_access::READ),
         ],
     ),
     section(
         "nav-people",
-        &[("tab-users", "/people/users"), ("tab-groups", "/people/groups")],
+        &[
+            of("tab-users", "/people/users", users::READ),
+            of("tab-groups", "/people/groups", groups::READ),
+        ],
     ),
-    section("nav-connectors", &[("nav-connectors", "/connectors")]),
+    section(
+        "nav-connectors",
+        &[of("nav-connectors", "/connectors", connectors::READ)],
+    ),
     section(
         "nav-settings",
         &[
-            ("tab-general", "/settings"),
-            ("tab-notifications", "/settings/notifications"),
-            ("tab-administrators", "/settings/administrators"),
-            ("tab-clients", "/settings/clients"),
-            ("tab-gateways", "/settings/gateways"),
-            ("tab-health", "/settings/health"),
+            of("tab-general", "/settings", ADMINISTRATE),
+            of("tab-notifications", "/settings/notifications", notifications::READ),
+            of("tab-administrators", "/settings/administrators", ADMINISTRATE),
+            of("tab-clients", "/settings/clients", ADMINISTRATE),
+            of("tab-gateways", "/settings/gateways", ADMINISTRATE),
+            of("tab-health", "/settings/health", ADMINISTRATE),
         ],
     ),
-    section("nav-audit", &[("nav-audit", "/audit")]),
+    section("nav-audit", &[of("nav-audit", "/audit", audit::READ)]),
 ];
 
 /// A rendered page.
@@ -112,6 +151,7 @@ pub struct Frame {
     pub user: String,
     pub csrf: String,
     pub language: Arc<Language>,
+    caller: Caller,
 }
 
 impl Frame {
@@ -121,12 +161,33 @@ impl Frame {
             user: session.name.clone(),
             csrf: session.csrf.clone(),
             language: Arc::clone(&session.language),
+            caller: session.caller(),
         }
+    }
+
+    /// Sections of which one may see something, each with the address where it opens.
+    pub fn sections(&self) -> Vec<(&'static Section, &'static str)> {
+        let opened = |section: &'static Section| Some((section, self.tabs(section).first()?.path));
+        SECTIONS.iter().filter_map(opened).collect()
+    }
+
+    /// The pages of a section that one may see.
+    pub fn tabs(&self, section: &'static Section) -> Vec<&'static Page> {
+        section.pages.iter().filter(|page| page.is_for(&self.caller)).collect()
+    }
+
+    /// Whether the page of the navigation behind a link is one that one may see.
+    pub fn may_open(&self, link: &str) -> bool {
+        let path = link.split('?').next().unwrap_or_default();
+        let pages = SECTIONS.iter().flat_map(|section| section.pages);
+        pages
+            .filter(|page| page.path == path)
+            .all(|page| page.is_for(&self.caller))
     }
 
     /// The section that the page is in.
     pub fn section(&self) -> Option<&'static Section> {
-        let here = |section: &&Section| section.pages.iter().any(|(_, path)| *path == self.page);
+        let here = |section: &&Section| section.pages.iter().any(|page| page.path == self.page);
         SECTIONS.iter().find(here)
     }
 
@@ -209,6 +270,9 @@ pub async fn only_forms(method: Method, uri: Uri) -> Response {
     let page = match parts.as_slice() {
         ["policies", list, id, "delete" | "restore"] => format!("/policies/{list}/{id}"),
         ["policies", list, ..] => format!("/policies/{list}"),
+        ["alerts", "suppression", id, "switch"] => format!("/alerts/suppression/{id}"),
+        ["alerts", "suppression", ..] => "/alerts/suppression".into(),
+        ["devices", "views", ..] => "/devices".into(),
         ["devices", id, _] => format!("/devices/{id}"),
         ["people", list @ ("users" | "groups"), id, ..] => format!("/people/{list}/{id}"),
         ["connectors", id, _] => format!("/connectors/{id}"),

@@ -159,7 +159,9 @@ fn needs(frame: &Frame, app: &App, counts: &Counts, states: &[(String, i64)], he
         ),
         (counts.silent, "low", "●", "need-silent", "/devices?filter=silent"),
     ];
-    let waiting = all.into_iter().filter(|(count, ..)| *count > 0);
+    let waiting = all
+        .into_iter()
+        .filter(|(count, .., link)| *count > 0 && frame.may_open(link));
     waiting
         .map(|(count, class, shape, message, link)| Need {
             class,

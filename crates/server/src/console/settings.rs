@@ -34,8 +34,16 @@ const INPUTS: Inputs = &[
     ("helpUrl", "helpUrl", "settings-help"),
 ];
 
+/// The general settings; for whom they are not, the first page of the section that they may see.
 pub async fn page(State(app): State<App>, session: Session) -> Result<Response, ConsoleError> {
-    session.caller().require_any(&[Role::MoatAdministrate])?;
+    if let Err(error) = session.caller().require_any(&[Role::MoatAdministrate]) {
+        let frame = Frame::new(&session, PAGE);
+        let tabs = frame.section().map(|section| frame.tabs(section)).unwrap_or_default();
+        return match tabs.first() {
+            Some(page) => Ok(Redirect::to(page.path).into_response()),
+            None => Err(error.into()),
+        };
+    }
     let kept = stored(&settings::get(&app.db).await?);
     render(&session, kept, Wrong::default())
 }

@@ -180,6 +180,28 @@ pub fn alert_status(status: &str) -> &'static str {
     }
 }
 
+/// The message that names a kind of alerts.
+pub fn alert_kind(kind: &str) -> &'static str {
+    match kind {
+        "Jailbreak" => "kind-jailbreak",
+        "WebThreat" => "kind-web-threat",
+        "WarningBypassed" => "kind-warning-bypassed",
+        "WebProtectionOff" => "kind-web-protection-off",
+        "DeviceSilent" => "kind-device-silent",
+        "BundleRefused" => "kind-bundle-refused",
+        _ => "kind-manual",
+    }
+}
+
+/// The state of a suppression rule.
+pub fn suppression(state: &str) -> Mark {
+    match state {
+        "on" => mark("good", "✓", "suppression-on"),
+        "ended" => mark("quiet", "○", "suppression-ended"),
+        _ => mark("quiet", "–", "suppression-off"),
+    }
+}
+
 /// The state of a connector.
 pub fn connector(state: &str) -> Mark {
     match state {

@@ -86,7 +86,11 @@ pub async fn follow_posture(tx: &mut Transaction, device: DeviceId, state: &Devi
     {
         return Ok(false);
     }
-    raise(tx, jailbreak(device, posture.level, posture, state.time)).await?;
+    let incident = jailbreak(device, posture.level, posture, state.time);
+    if alerts::suppression::is_suppressed(tx, &incident).await? {
+        return Ok(false);
+    }
+    raise(tx, incident).await?;
     Ok(true)
 }
 

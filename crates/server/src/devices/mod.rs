@@ -31,6 +31,9 @@ use crate::{
 pub use check_in::check_in;
 pub use store::DeviceRow;
 
+/// Who may see devices.
+pub const READ: &[Role] = &[Role::MachineReadAll, Role::MachineReadWriteAll];
+
 pub async fn get(app: &App, id: DeviceId) -> Result<DeviceRow> {
     store::get(&app.db, id)
         .await?

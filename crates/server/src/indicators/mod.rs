@@ -108,6 +108,9 @@ impl Source {
     }
 }
 
+/// Who may see indicators, all or their own.
+pub const READ: &[Role] = &[Role::TiReadAll, Role::TiReadWriteAll, Role::TiReadWrite];
+
 /// Which indicators a caller may see and change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Scope {

@@ -8,14 +8,14 @@ use axum::{
 };
 use moat_indicators::{Explanation, UrlPattern};
 
-use super::{Decided, Decision, ReportRow, Show};
+use super::{DECIDE, Decided, Decision, READ, ReportRow, Show};
 use crate::{
     App,
     accounts::{
         Session,
         session::{Fields, Form},
     },
-    caller::{Caller, Role},
+    caller::Caller,
     console::{Chip, ConsoleError, Frame, Html, Pager, Shown, address, back_to, here, unknown_filter, words},
     error::{Error, Result},
     indicators,
@@ -69,28 +69,51 @@ impl Site {
         names.dedup();
         names.len()
     }
+
+    /// Those that wait for a decision.
+    fn open(&self) -> Vec<&ReportRow> {
+        self.reports.iter().filter(|report| report.status == "open").collect()
+    }
 }
 
 /// A decision that could not be taken.
 struct Refused {
-    report: String,
+    reports: Vec<String>,
     why: String,
+    /// The word to whoever reported, as it was typed.
+    message: String,
+}
+
+impl Refused {
+    /// Whether it was about this report and no other.
+    fn is_about(&self, id: &str) -> bool {
+        matches!(self.reports.as_slice(), [one] if one == id)
+    }
 }
 
 impl Page {
-    fn refused(&self, row: &ReportRow) -> Option<&str> {
-        let refused = self.refused.as_ref().filter(|refused| refused.report == row.id);
-        refused.map(|refused| refused.why.as_str())
+    fn refused(&self, row: &ReportRow) -> Option<&Refused> {
+        self.refused.as_ref().filter(|refused| refused.is_about(&row.id))
     }
 
-    /// What was refused for a report that is not on this page.
+    /// What was refused for all reports of a site.
+    fn refused_together(&self, site: &Site) -> Option<&Refused> {
+        let open = |id: &String| site.open().iter().any(|row| row.id == *id);
+        let refused = self.refused.as_ref().filter(|refused| refused.reports.len() > 1);
+        refused.filter(|refused| refused.reports.iter().any(open))
+    }
+
+    /// What was refused for reports that are not on this page.
     fn refused_elsewhere(&self) -> Option<&str> {
-        let shown = |id: &str| {
+        let shown = |id: &String| {
             self.sites
                 .iter()
-                .any(|site| site.reports.iter().any(|row| row.id == id))
+                .any(|site| site.reports.iter().any(|row| row.id == *id))
         };
-        let refused = self.refused.as_ref().filter(|refused| !shown(&refused.report));
+        let refused = self
+            .refused
+            .as_ref()
+            .filter(|refused| !refused.reports.iter().any(shown));
         refused.map(|refused| refused.why.as_str())
     }
 }
@@ -123,6 +146,16 @@ pub async fn list(State(app): State<App>, session: Session, uri: Uri) -> Result<
 }
 
 pub async fn decide(State(app): State<App>, Path(id): Path<String>, form: Form) -> Result<Response, ConsoleError> {
+    decide_these(&app, form, vec![id]).await
+}
+
+/// Decides all reports that the form names.
+pub async fn decide_all(State(app): State<App>, form: Form) -> Result<Response, ConsoleError> {
+    let ids = form.fields.all("id");
+    decide_these(&app, form, ids).await
+}
+
+async fn decide_these(app: &App, form: Form, ids: Vec<String>) -> Result<Response, ConsoleError> {
     let decision = match form.fields.get("decision") {
         "block" => Decision::Block,
         "allow" => Decision::Allow,
@@ -130,32 +163,57 @@ pub async fn decide(State(app): State<App>, Path(id): Path<String>, form: Form) 
         other => return Err(Error::invalid("InvalidInput", format!("{other:?} is no decision")).into()),
     };
     let (frame, back) = (Frame::new(&form.session, LIST), back_to(LIST, form.fields.get("back")));
-    match super::decide(&app, &form.session.caller(), &id, decision).await {
+    let message = form.fields.get("message");
+    match super::decide(app, &form.session.caller(), &ids, decision, message).await {
         Ok(decided) => {
             app.shown_once.put(&form.session, LIST, said(&frame, &decided));
             Ok(Redirect::to(&back).into_response())
         }
         // A second click on the same button: it is decided, as wanted.
         Err(Error::Conflict(_)) => Ok(Redirect::to(&back).into_response()),
-        Err(Error::Invalid { message, .. }) => {
-            let why = frame.with("report-no-indicator", [("why", &message)]);
-            render(&app, &form.session, &back, Some(Refused { report: id, why })).await
+        Err(Error::Invalid {
+            message: why, field, ..
+        }) => {
+            let refused = Refused {
+                why: match field {
+                    Some("message") => frame.t("report-message-wrong"),
+                    _ => frame.with("report-no-indicator", [("why", &why)]),
+                },
+                message: message.to_string(),
+                reports: ids,
+            };
+            render(app, &form.session, &back, Some(refused)).await
         }
         Err(error) => Err(error.into()),
     }
 }
 
 /// What was decided, and what the indicator is for: over HTTPS devices see no page, so it may be the whole host.
-fn said(frame: &Frame, decided: &Decided) -> Shown {
-    let indicator = decided.indicator.as_ref();
+fn said(frame: &Frame, decided: &[Decided]) -> Shown {
+    let first = decided.first();
+    let indicator = first.and_then(|first| first.indicator.as_ref());
+    let note = first.and_then(Decided::note).map(|_| frame.t("report-whole-host"));
+    let told = decided
+        .iter()
+        .filter(|decided| !decided.report.device_id.is_empty())
+        .count();
     let lines = [
         ("id", indicator.map(|indicator| indicator.id.to_string())),
         ("value", indicator.map(|indicator| indicator.value.clone())),
-        ("note", decided.note().map(|_| frame.t("report-whole-host"))),
+        ("note", note),
+        ("told", (told > 0).then(|| frame.t("report-told"))),
     ];
-    let status = frame.t(status_name(&decided.report.status));
+    let status = first.map(|first| frame.t(status_name(&first.report.status)));
+    let status = status.unwrap_or_default();
+    let what = match decided {
+        [one] => frame.with("report-was", [("site", &one.report.url), ("status", &status)]),
+        many => frame.with(
+            "reports-were",
+            [("number", &many.len().to_string()), ("status", &status)],
+        ),
+    };
     Shown {
-        what: frame.with("report-was", [("site", &decided.report.url), ("status", &status)]),
+        what,
         lines: lines
             .into_iter()
             .filter_map(|(name, text)| Some((name, text?)))
@@ -165,6 +223,7 @@ fn said(frame: &Frame, decided: &Decided) -> Shown {
 
 async fn render(app: &App, session: &Session, here: &str, refused: Option<Refused>) -> Result<Response, ConsoleError> {
     let (frame, caller) = (Frame::new(session, LIST), session.caller());
+    caller.require_any(READ)?;
     let query = Fields::of_address(here);
     let filter = query.text("show").filter(|show| show != "open").unwrap_or_default();
     let skip = query
@@ -196,9 +255,7 @@ async fn render(app: &App, session: &Session, here: &str, refused: Option<Refuse
         open: show == Show::Open,
         refused,
         done: app.shown_once.take(session, LIST),
-        may_decide: caller
-            .require_any(&[Role::TiReadWriteAll, Role::MoatAdministrate])
-            .is_ok(),
+        may_decide: caller.require_any(DECIDE).is_ok(),
         frame,
     })
     .respond()

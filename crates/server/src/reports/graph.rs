@@ -103,11 +103,12 @@ fn render(report: &ReportRow, with_results: bool) -> Value {
             "allowed" => "The site is allowed.",
             _ => "The report was looked at and nothing was changed.",
         };
+        let message = format!("{message} {}", report.answer);
         let result = json!({
             "id": report.id,
             "createdDateTime": time_or_null(report.closed_at),
             "resultType": "checkPolicy",
-            "message": message,
+            "message": message.trim_end(),
         });
         value["results"] = if completed { json!([result]) } else { json!([]) };
     }

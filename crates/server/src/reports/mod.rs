@@ -3,6 +3,7 @@
 pub mod console;
 pub mod graph;
 mod limits;
+mod outcome;
 mod search;
 
 use std::net::IpAddr;
@@ -28,6 +29,21 @@ use crate::{
     json::{ApiError, Body, time},
 };
 
+/// Who may see reports: they name sites that people were at.
+pub const READ: &[Role] = &[
+    Role::TiReadAll,
+    Role::TiReadWriteAll,
+    Role::ThreatAssessmentReadAll,
+    Role::ThreatAssessmentReadWriteAll,
+    Role::MoatAdministrate,
+];
+/// Who may decide about them.
+pub const DECIDE: &[Role] = &[Role::TiReadWriteAll, Role::MoatAdministrate];
+
+/// Reports that are decided at once.
+const MOST_AT_ONCE: usize = 100;
+/// Longest word to whoever reported.
+const MAX_ANSWER: usize = 500;
 /// Reports that the API lists, newest first.
 const LISTED: i64 = 10_000;
 const MAX_URL: usize = 2_000;
@@ -45,6 +61,8 @@ pub struct ReportRow {
     pub status: String,
     pub indicator_id: Option<i64>,
     pub closed_at: Option<i64>,
+    /// What whoever decided wants whoever reported to know.
+    pub answer: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
@@ -181,52 +199,116 @@ impl Decided {
     }
 }
 
-/// Decides an open report, once: of several at the same time the first holds. Blocking and allowing make an indicator for
-/// what devices can see of the reported URL.
-pub async fn decide(app: &App, caller: &Caller, id: &str, decision: Decision) -> Result<Decided> {
-    caller.require_any(&[Role::TiReadWriteAll, Role::MoatAdministrate])?;
-    let (status, action) = match decision {
-        Decision::Dismiss => ("dismissed", None),
-        Decision::Block => ("blocked", Some(Action::Block)),
-        Decision::Allow => ("allowed", Some(Action::Allowed)),
-    };
-    let before = get(&app.db, id).await?;
+/// Decides open reports, each once: of several decisions at the same time the first holds, and it is a conflict when none is
+/// left. Blocking and allowing make indicators for what devices can see of the reported URLs. Devices whose users reported
+/// get a message with the outcome and `answer`.
+pub async fn decide(
+    app: &App,
+    caller: &Caller,
+    ids: &[String],
+    decision: Decision,
+    answer: &str,
+) -> Result<Vec<Decided>> {
+    caller.require_any(DECIDE)?;
+    let answer = checked(ids, answer)?;
+    let mut open = Vec::new();
+    for id in ids {
+        open.push(get(&app.db, id).await?);
+    }
     let mut tx = app.db.begin().await?;
-    close(&mut tx, caller, &before, status).await?;
-    let mut stored = None;
-    if let Some(action) = action {
-        stored = Some(indicators::store_authorised(app, &mut tx, caller, submission(&before, action)?).await?);
+    let mut decided = Vec::new();
+    let mut concerns_devices = false;
+    for before in open {
+        if !close(&mut tx, caller, &before, decision, &answer).await? {
+            continue;
+        }
+        let mut indicator = None;
+        if let Some(action) = decision.action() {
+            let stored = indicators::store_authorised(app, &mut tx, caller, submission(&before, action)?).await?;
+            concerns_devices |= stored.1;
+            point_to(&mut tx, &before, &stored.0).await?;
+            indicator = Some(stored.0);
+        }
+        record(&mut tx, caller, &before, decision.status(), indicator.as_ref()).await?;
+        outcome::tell(app, &mut tx, caller, &before, decision, &answer).await?;
+        decided.push((before, indicator));
     }
-    let concerns_devices = stored.as_ref().is_some_and(|(_, concerns_devices)| *concerns_devices);
-    let indicator = stored.map(|(indicator, _)| indicator);
-    if let Some(indicator) = &indicator {
-        let query = sqlx::query("UPDATE site_reports SET indicator_id = $1 WHERE id = $2");
-        let query = query.bind(indicator.id.0.cast_signed()).bind(id.to_string());
-        query.execute(&mut *tx).await?;
+    if decided.is_empty() {
+        return Err(Error::Conflict("the report has been decided already".into()));
     }
-    record(&mut tx, caller, &before, status, indicator.as_ref()).await?;
     match concerns_devices {
         true => indicators::commit(app, tx).await?,
         false => tx.commit().await?,
     }
+    let mut told = Vec::with_capacity(decided.len());
+    for (before, indicator) in decided {
+        if let Ok(device) = before.device_id.parse() {
+            app.deliver(device);
+        }
+        let report = get(&app.db, &before.id).await?;
+        told.push(Decided { report, indicator });
+    }
     app.hub.changed();
-    let report = get(&app.db, id).await?;
-    Ok(Decided { report, indicator })
+    Ok(told)
 }
 
-/// Takes a report out of the open ones; fails when it is none any more.
-async fn close(tx: &mut Transaction, caller: &Caller, report: &ReportRow, status: &str) -> Result<()> {
+impl Decision {
+    const fn status(self) -> &'static str {
+        match self {
+            Self::Dismiss => "dismissed",
+            Self::Block => "blocked",
+            Self::Allow => "allowed",
+        }
+    }
+
+    const fn action(self) -> Option<Action> {
+        match self {
+            Self::Dismiss => None,
+            Self::Block => Some(Action::Block),
+            Self::Allow => Some(Action::Allowed),
+        }
+    }
+}
+
+/// The word to whoever reported, as it is kept.
+fn checked(ids: &[String], answer: &str) -> Result<String> {
+    if ids.len() > MOST_AT_ONCE {
+        let text = format!("at most {MOST_AT_ONCE} reports can be decided at once");
+        return Err(Error::invalid("InvalidInput", text));
+    }
+    let answer = answer.trim();
+    if answer.chars().count() > MAX_ANSWER || answer.chars().any(char::is_control) {
+        let rule = format!(" must have at most {MAX_ANSWER} characters, none of them a control character");
+        return Err(Error::invalid_field("InvalidInput", "message", rule));
+    }
+    Ok(answer.to_string())
+}
+
+/// Takes a report out of the open ones; false when it is none any more.
+async fn close(
+    tx: &mut Transaction,
+    caller: &Caller,
+    report: &ReportRow,
+    decision: Decision,
+    answer: &str,
+) -> Result<bool> {
     let query = sqlx::query(
-        "UPDATE site_reports SET status = $1, closed_at = $2, closed_by = $3 WHERE id = $4 AND status = 'open'",
+        "UPDATE site_reports SET status = $1, closed_at = $2, closed_by = $3, answer = $4 WHERE id = $5 AND status = 'open'",
     )
-    .bind(status.to_string())
+    .bind(decision.status())
     .bind(now().as_micros())
     .bind(caller.actor.to_string())
+    .bind(answer.to_string())
     .bind(report.id.clone());
-    match query.execute(&mut **tx).await?.rows_affected() {
-        0 => Err(Error::Conflict("the report has been decided already".into())),
-        _ => Ok(()),
-    }
+    Ok(query.execute(&mut **tx).await?.rows_affected() > 0)
+}
+
+async fn point_to(tx: &mut Transaction, report: &ReportRow, indicator: &Indicator) -> Result<()> {
+    let query = sqlx::query("UPDATE site_reports SET indicator_id = $1 WHERE id = $2")
+        .bind(indicator.id.0.cast_signed())
+        .bind(report.id.clone());
+    query.execute(&mut **tx).await?;
+    Ok(())
 }
 
 async fn record(
@@ -280,7 +362,7 @@ fn submission(report: &ReportRow, action: Action) -> Result<Submission> {
 }
 
 pub async fn admin_list(State(app): State<App>, caller: Caller) -> Result<Json<Value>, ApiError> {
-    caller.require_any(&[Role::TiReadWriteAll, Role::MoatAdministrate])?;
+    caller.require_any(DECIDE)?;
     let reports: Vec<Value> = list(&app.db, Show::All, LISTED, 0).await?.iter().map(render).collect();
     Ok(Json(json!({"value": reports})))
 }
@@ -289,6 +371,9 @@ pub async fn admin_list(State(app): State<App>, caller: Caller) -> Result<Json<V
 #[serde(deny_unknown_fields)]
 pub struct DecideBody {
     decision: Decision,
+    /// A word to whoever reported.
+    #[serde(default)]
+    message: String,
 }
 
 pub async fn admin_decide(
@@ -297,7 +382,11 @@ pub async fn admin_decide(
     Path(id): Path<String>,
     Body(body): Body<DecideBody>,
 ) -> Result<Json<Value>, ApiError> {
-    let decided = decide(&app, &caller, &id, body.decision).await?;
+    let decided = decide(&app, &caller, &[id], body.decision, &body.message).await?;
+    let decided = decided
+        .into_iter()
+        .next()
+        .ok_or_else(|| Error::Conflict("the report has been decided already".into()))?;
     let mut answer = render(&decided.report);
     if let Some(note) = decided.note() {
         answer["note"] = note.into();
@@ -317,6 +406,7 @@ fn render(report: &ReportRow) -> Value {
         "kind": report.kind,
         "reportedAt": time(report.reported_at),
         "status": report.status,
+        "message": report.answer,
         "indicatorId": report.indicator_id.map(|id| id.to_string()),
     })
 }

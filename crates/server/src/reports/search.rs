@@ -9,7 +9,7 @@ use crate::{
 
 /// A report's columns; whoever reported it is named by the device or the API client.
 pub const COLUMNS: &str = "r.id, COALESCE(r.device_id, '') AS device_id, COALESCE(d.name, r.requested_by) AS device_name, r.url, \
-                           r.comment, r.kind, r.category, r.reported_at, r.status, r.indicator_id, r.closed_at";
+                           r.comment, r.kind, r.category, r.reported_at, r.status, r.indicator_id, r.closed_at, r.answer";
 pub const FROM: &str = "FROM site_reports r LEFT JOIN devices d ON d.id = r.device_id";
 
 const TABLE: Table = Table(&[

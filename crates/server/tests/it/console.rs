@@ -187,12 +187,37 @@ async fn an_administrator_may_do_what_the_role_says() {
         for page in pages {
             assert_eq!(browser.get(page).await.status, 200, "{name} {page}");
         }
-        assert_eq!(browser.get("/settings").await.status, 403, "{name}");
+        // Of the settings they may see the notifications.
+        let settings = browser.get("/settings").await;
+        assert_eq!(
+            (settings.status.as_u16(), &settings.headers["location"]),
+            (303, &"/settings/notifications".parse().unwrap())
+        );
+        let shown = browser.get("/settings/notifications").await.text;
+        assert!(
+            shown.contains(">Settings</a>") && !shown.contains("href=\"/settings/clients\""),
+            "{name}"
+        );
+        assert_eq!(browser.get("/settings/clients").await.status, 403, "{name}");
         assert_eq!(browser.post("/indicators", block).await.status, status, "{name}");
     }
     let helpdesk = Browser::of(&world, "hans").await;
     assert_eq!(helpdesk.get("/devices").await.status, 200);
-    assert_eq!(helpdesk.get("/alerts").await.status, 403);
+    for page in ["/alerts", "/reports", "/settings", "/alerts/suppression", "/indicators"] {
+        assert_eq!(helpdesk.get(page).await.status, 403, "{page}");
+    }
+    let shown = helpdesk.get("/devices").await.text;
+    for (link, seen) in [
+        ("/people/users", true),
+        ("/alerts", false),
+        ("/reports", false),
+        ("/indicators", false),
+        ("/settings", false),
+        ("/retire-list", false),
+        ("/enrollment", false),
+    ] {
+        assert_eq!(shown.contains(&format!("href=\"{link}\"")), seen, "{link}");
+    }
 }
 
 #[tokio::test]
@@ -390,6 +415,11 @@ async fn lists_are_come_back_to_and_nowhere_else() {
         ("/start/compliance", "/"),
         ("/indicators/7/delete", "/indicators"),
         ("/reports/abc/decide", "/reports"),
+        ("/reports/decide", "/reports"),
+        ("/alerts/suppression/abc/switch", "/alerts/suppression/abc"),
+        ("/alerts/suppression/preview", "/alerts/suppression"),
+        ("/alerts/views/abc/delete", "/alerts"),
+        ("/devices/views/abc/delete", "/devices"),
         ("/settings/clients/abc/disable", "/settings/clients"),
         ("/people/users/abc/wipe", "/people/users/abc"),
         ("/connectors/abc/delete", "/connectors/abc"),

@@ -62,7 +62,7 @@ async fn an_administrator_gets_a_link_and_chooses_a_password() {
             rita.get("/devices").await.status.as_u16(),
             rita.get("/settings").await.status.as_u16()
         ),
-        (200, 403)
+        (200, 303)
     );
     assert_eq!(rita.get(ADMINISTRATORS).await.status, 403);
     assert_eq!(rita.post(ADMINISTRATORS, "name=eve&role=Helpdesk").await.status, 403);

@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::{
-    extract::State,
+    extract::{Path, State},
     http::Uri,
     response::{IntoResponse as _, Redirect, Response},
 };
@@ -24,14 +24,16 @@ use crate::{
     caller::Role,
     console::{Chip, ConsoleError, Frame, Html, Inputs, Pager, Wrong, address, back_to, here, unknown_filter, words},
     error::{Error, Result},
+    views::{self, List, console::Views},
 };
 
 const LIST: &str = "/alerts";
 const PAGE: usize = 100;
 
-const STATUSES: [(&str, &str); 3] = [
+const STATUSES: [(&str, &str); 4] = [
     ("", "alerts-open"),
     ("resolved", "alerts-resolved"),
+    ("suppressed", "alerts-suppressed"),
     ("all", "alerts-all"),
 ];
 const SEVERITIES: [&str; 4] = ["High", "Medium", "Low", "Informational"];
@@ -57,6 +59,7 @@ struct ListPage {
     typed: Fields,
     wrong: Wrong,
     may_triage: bool,
+    views: Views,
 }
 
 impl ListPage {
@@ -87,6 +90,7 @@ impl View {
                 title: text("title"),
                 device: text("device"),
                 indicator: text("indicator"),
+                rule: text("rule"),
                 days: text("days"),
                 search: text("q"),
             },
@@ -105,7 +109,7 @@ impl View {
 }
 
 /// The parameters of an address.
-fn parameters<'a>(narrowed: &'a Narrowed, group: &'a str) -> [(&'static str, &'a str); 9] {
+fn parameters<'a>(narrowed: &'a Narrowed, group: &'a str) -> [(&'static str, &'a str); 10] {
     [
         ("q", &narrowed.search),
         ("status", &narrowed.status),
@@ -114,6 +118,7 @@ fn parameters<'a>(narrowed: &'a Narrowed, group: &'a str) -> [(&'static str, &'a
         ("title", &narrowed.title),
         ("device", &narrowed.device),
         ("indicator", &narrowed.indicator),
+        ("rule", &narrowed.rule),
         ("days", &narrowed.days),
         ("group", group),
     ]
@@ -209,6 +214,7 @@ impl View {
             with("alerts-of-indicator", &n.indicator),
             |n| n.indicator.clear(),
         );
+        chip(!n.rule.is_empty(), frame.t("alerts-of-rule"), |n| n.rule.clear());
         let days = n.days.parse::<u16>().unwrap_or(0);
         chip(!n.days.is_empty(), frame.n("alerts-of-days", i64::from(days)), |n| {
             n.days.clear()
@@ -219,6 +225,21 @@ impl View {
 
 pub async fn list(State(app): State<App>, session: Session, uri: Uri) -> Result<Response, ConsoleError> {
     render(&app, &session, &here(&uri), Fields::default(), Wrong::default()).await
+}
+
+pub async fn save_view(State(app): State<App>, form: Form) -> Result<Response, ConsoleError> {
+    match views::console::save(&app, &form, List::Alerts).await? {
+        Ok(list) => Ok(Redirect::to(&list).into_response()),
+        Err(wrong) => {
+            let back = back_to(LIST, form.fields.get("back"));
+            render(&app, &form.session, &back, form.fields, wrong).await
+        }
+    }
+}
+
+pub async fn delete_view(State(app): State<App>, Path(id): Path<String>, form: Form) -> Result<Response, ConsoleError> {
+    let list = views::console::delete(&app, &form, List::Alerts, &id).await?;
+    Ok(Redirect::to(&list).into_response())
 }
 
 /// Triages the ticked alerts and goes back to the list that they were ticked in.
@@ -299,6 +320,7 @@ async fn render(
         pager: Pager::new(LIST, &parameters, view.skip, PAGE as u64, has_more),
         groups: groups.into_iter().map(opened).collect(),
         judgements: judgement::groups(&frame),
+        views: Views::of(app, session, List::Alerts, here, &typed).await?,
         typed,
         wrong,
         may_triage: caller.has(Role::AlertReadWriteAll),

@@ -6,5 +6,5 @@ mod list;
 mod show;
 
 pub use export::export;
-pub use list::{list, triage_many};
+pub use list::{delete_view, list, save_view, triage_many};
 pub use show::{show, update};

@@ -8,7 +8,10 @@ use axum::{
 use moat_model::{AlertStatus, Evidence};
 
 use super::{
-    super::triage::{self, AlertRow, Change, HistoryRow},
+    super::{
+        suppression::{self, RuleRow},
+        triage::{self, AlertRow, Change, HistoryRow},
+    },
     judgement,
 };
 use crate::{
@@ -29,6 +32,8 @@ struct AlertPage {
     alert: AlertRow,
     evidence: Vec<(i64, String)>,
     history: Vec<HistoryRow>,
+    /// The rule that resolved it, if it is still there.
+    suppressed_by: Option<RuleRow>,
     judgements: Vec<judgement::Group>,
     wrong: Wrong,
     /// The form as it stands: as it was typed, or as the alert is.
@@ -137,7 +142,12 @@ async fn render(
         .into_iter()
         .map(|row| (row.created_at, words_of(&frame, &row.body)));
     let (typed, wrong) = refused.unwrap_or_else(|| (stored(&alert), Wrong::default()));
+    let suppressed_by = match &alert.suppressed_by {
+        Some(rule) => suppression::rule_of(app, &caller, rule).await?,
+        None => None,
+    };
     Html(AlertPage {
+        suppressed_by,
         evidence: evidence.collect(),
         history: triage::history(&app.db, id).await?,
         judgements: judgement::groups(&frame),
@@ -197,6 +207,16 @@ fn words_of(frame: &Frame, body: &str) -> String {
     }
 }
 
+impl AlertRow {
+    /// The message that names how far it is.
+    pub(super) fn status_name(&self) -> &'static str {
+        match self.suppressed_by {
+            Some(_) => "alert-suppressed",
+            None => words::alert_status(&self.status),
+        }
+    }
+}
+
 impl HistoryRow {
     /// The message that names a line of the history.
     fn name(&self) -> &'static str {
@@ -206,6 +226,7 @@ impl HistoryRow {
             "resolved" => "history-resolved",
             "repeated" => "history-repeated",
             "reopened" => "history-reopened",
+            "suppressed" => "history-suppressed",
             _ => "history-changed",
         }
     }

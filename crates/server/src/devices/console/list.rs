@@ -1,17 +1,26 @@
 //! The list of devices.
 
 use askama::Template;
-use axum::{extract::State, http::Uri, response::Response};
+use axum::{
+    extract::{Path, State},
+    http::Uri,
+    response::{IntoResponse as _, Redirect, Response},
+};
 
 use super::super::{
+    READ,
     list::{ListedRow, Narrowed, Place, is_filter, page, platforms},
     managed,
 };
 use crate::{
     App,
-    accounts::{Session, session::Fields},
+    accounts::{
+        Session,
+        session::{Fields, Form},
+    },
     caller::Role,
-    console::{Chip, ConsoleError, Frame, Html, Pager, address, here, unknown_filter, words},
+    console::{Chip, ConsoleError, Frame, Html, Pager, Wrong, address, back_to, here, unknown_filter, words},
+    views::{self, List, console::Views},
 };
 
 const LIST: &str = "/devices";
@@ -27,6 +36,8 @@ struct ListPage {
     here: String,
     pager: Pager,
     may_enrol: bool,
+    views: Views,
+    wrong: Wrong,
 }
 
 impl ListPage {
@@ -150,11 +161,35 @@ impl Narrowed {
 }
 
 pub async fn list(State(app): State<App>, session: Session, uri: Uri) -> Result<Response, ConsoleError> {
+    render(&app, &session, &here(&uri), &Fields::default(), Wrong::default()).await
+}
+
+pub async fn save_view(State(app): State<App>, form: Form) -> Result<Response, ConsoleError> {
+    match views::console::save(&app, &form, List::Devices).await? {
+        Ok(list) => Ok(Redirect::to(&list).into_response()),
+        Err(wrong) => {
+            let back = back_to(LIST, form.fields.get("back"));
+            render(&app, &form.session, &back, &form.fields, wrong).await
+        }
+    }
+}
+
+pub async fn delete_view(State(app): State<App>, Path(id): Path<String>, form: Form) -> Result<Response, ConsoleError> {
+    let list = views::console::delete(&app, &form, List::Devices, &id).await?;
+    Ok(Redirect::to(&list).into_response())
+}
+
+async fn render(
+    app: &App,
+    session: &Session,
+    here: &str,
+    typed: &Fields,
+    wrong: Wrong,
+) -> Result<Response, ConsoleError> {
     let caller = session.caller();
-    caller.require_any(&[Role::MachineReadAll, Role::MachineReadWriteAll])?;
+    caller.require_any(READ)?;
     caller.require_any(managed::READ)?;
-    let here = here(&uri);
-    let query = Fields::of_address(&here);
+    let query = Fields::of_address(here);
     let text = |name: &str| query.text(name).unwrap_or_default();
     let narrowed = Narrowed {
         search: text("q"),
@@ -168,7 +203,7 @@ pub async fn list(State(app): State<App>, session: Session, uri: Uri) -> Result<
     };
     let listed = page(&app.db, &narrowed, &place, PAGE).await?;
     let first_and_last = listed.rows.first().zip(listed.rows.last());
-    let frame = Frame::new(&session, LIST);
+    let frame = Frame::new(session, LIST);
     let parameters = [
         ("q", narrowed.search.as_str()),
         ("filter", &narrowed.filter),
@@ -189,9 +224,11 @@ pub async fn list(State(app): State<App>, session: Session, uri: Uri) -> Result<
         chips: narrowed.chips(&frame, &platforms(&app.db).await?),
         frame,
         narrowed,
-        here,
+        here: here.to_string(),
         pager,
         may_enrol: caller.has(Role::MoatAdministrate),
+        views: Views::of(app, session, List::Devices, here, typed).await?,
+        wrong,
     })
     .respond()
 }

@@ -4,6 +4,6 @@ mod list;
 mod orders;
 mod show;
 
-pub use list::list;
+pub use list::{delete_view, list, save_view};
 pub use orders::{check, lock, retire, revoke, set_user, sync, wipe};
 pub use show::show;
