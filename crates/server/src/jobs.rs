@@ -15,7 +15,7 @@ use crate::{
     error::Result,
     indicators,
     outbox::{self, mail::Mailer},
-    settings,
+    settings, web_activity,
 };
 
 const SILENCE_SCAN: Duration = Duration::from_secs(15);
@@ -198,6 +198,7 @@ async fn purge(app: &App) -> Result<()> {
     tx.commit().await?;
     let oldest = now().saturating_sub(app.config.retention());
     enforcement::purge(&app.db, oldest).await?;
+    web_activity::purge(&app.db, oldest).await?;
     let oldest = oldest.as_micros();
     for query in [
         "DELETE FROM device_commands WHERE id IN (SELECT id FROM device_commands \

@@ -57,6 +57,7 @@ mod settings;
 mod starter;
 mod users;
 mod views;
+mod web_activity;
 
 pub use access::Asked;
 pub use accounts::setup_link;

@@ -20,7 +20,7 @@ use crate::{
     Actor, App, Caller, access, accounts, admin, alerts, app_protection, audit, bundles, clients, compliance,
     conditional_access, connectors, console, devices, enrollment, gateways, graph as face, groups, indicators,
     json::{self, MAX_BODY, MAX_JSON},
-    notifications, outbox, reports, retire_list, rules, starter, users,
+    notifications, outbox, reports, retire_list, rules, starter, users, web_activity,
 };
 
 pub use graph::{ROUTES as GRAPH_ROUTES, Route as GraphRoute, coverage as graph_coverage};
@@ -146,6 +146,8 @@ fn console(app: &App) -> Router<App> {
         )
         .route("/indicators/import", post(indicators::console::import))
         .route("/indicators/{id}/delete", post(indicators::console::delete))
+        .route("/activity", get(web_activity::console::page))
+        .route("/activity/decide", post(web_activity::console::decide))
         .route("/reports", get(reports::console::list))
         .route("/reports/decide", post(reports::console::decide_all))
         .route("/reports/{id}/decide", post(reports::console::decide))

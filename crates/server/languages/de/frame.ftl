@@ -13,6 +13,7 @@ nav-audit = Protokoll
 tab-devices = Geräte
 tab-enrollment = Registrierung
 tab-indicators = Indikatoren
+tab-activity = Aktivität
 tab-reports = Gemeldete Seiten
 
 times =

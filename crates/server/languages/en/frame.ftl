@@ -13,6 +13,7 @@ nav-audit = Audit log
 tab-devices = Devices
 tab-enrollment = Enrolment
 tab-indicators = Indicators
+tab-activity = Activity
 tab-reports = Reported sites
 
 times =

@@ -32,7 +32,7 @@ use crate::{
     error::{Error, Result},
     groups, indicators, json,
     language::Language,
-    notifications, reports, retire_list, users,
+    notifications, reports, retire_list, users, web_activity,
 };
 
 pub use address::{Chip, Pager, address, back_to, escape, here, local, unknown_filter};
@@ -97,6 +97,7 @@ pub const SECTIONS: &[Section] = &[
         "nav-web-protection",
         &[
             of("tab-indicators", "/indicators", indicators::READ),
+            of("tab-activity", "/activity", web_activity::READ),
             of("tab-reports", "/reports", reports::READ),
         ],
     ),
@@ -280,7 +281,7 @@ pub async fn only_forms(method: Method, uri: Uri) -> Response {
         ["settings", list @ ("notifications" | "gateways"), id, _, ..] => format!("/settings/{list}/{id}"),
         ["settings", list @ ("administrators" | "clients"), ..] => format!("/settings/{list}"),
         [
-            list @ ("alerts" | "indicators" | "reports" | "enrollment" | "settings" | "retire-list"),
+            list @ ("alerts" | "indicators" | "activity" | "reports" | "enrollment" | "settings" | "retire-list"),
             ..,
         ] => format!("/{list}"),
         ["start", _] => "/".into(),

@@ -10,7 +10,7 @@ use crate::{
     alerts::{self, Incident},
     db::Transaction,
     error::{Error, Result},
-    reports,
+    reports, web_activity,
 };
 
 pub async fn apply(tx: &mut Transaction, device: DeviceId, entry: &OutboxEntry) -> Result<()> {
@@ -26,6 +26,7 @@ pub async fn apply(tx: &mut Transaction, device: DeviceId, entry: &OutboxEntry) 
             let known = indicator_of(tx, *indicator)
                 .await?
                 .unwrap_or_else(|| KnownIndicator::gone(*indicator));
+            web_activity::note(tx, device, *indicator, *action, site.as_ref(), *count).await?;
             if !known.generate_alert {
                 return Ok(());
             }

@@ -358,17 +358,21 @@ fn submission(fields: &Fields) -> Submission {
             .into(),
         ),
         bypass_hours: fields.text("bypassHours"),
-        device_groups: fields
-            .text("groups")
-            .map(|g| g.split(',').map(|g| g.trim().to_string()).collect())
-            .unwrap_or_default(),
+        device_groups: groups(fields),
         value,
         ..Submission::default()
     }
 }
 
+/// Device groups, as they are typed: with commas between them.
+pub fn groups(fields: &Fields) -> Vec<String> {
+    let typed = fields.text("groups").unwrap_or_default();
+    let names = typed.split(',').map(str::trim).filter(|name| !name.is_empty());
+    names.map(str::to_string).collect()
+}
+
 /// What a value looks like when the form does not say.
-fn guess_type(value: &str) -> &'static str {
+pub fn guess_type(value: &str) -> &'static str {
     let address = value.split('/').next().unwrap_or(value);
     if address.parse::<std::net::IpAddr>().is_ok() {
         "IpAddress"

@@ -5,6 +5,7 @@ mod alerts;
 mod audit;
 mod check_in;
 mod console;
+mod console_activity;
 mod console_alerts;
 mod console_fleet;
 mod console_people;
