@@ -111,6 +111,7 @@ suppress-how-long = Wie lange und warum
 suppress-until = Letzter Tag
 suppress-until-hint = in UTC; leer heißt ohne Ende
 suppress-note = Warum diese Warnungen zu erwarten sind
+suppress-why = Warum
 suppress-last-hit = Letzter Treffer
 suppress-try = Wie viele passen?
 suppress-matches-none = Zurzeit passt keine offene Warnung.

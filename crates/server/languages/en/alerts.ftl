@@ -111,6 +111,7 @@ suppress-how-long = How long and why
 suppress-until = Last day
 suppress-until-hint = in UTC; empty is without end
 suppress-note = Why these alerts are expected
+suppress-why = Why
 suppress-last-hit = Last hit
 suppress-try = How many match?
 suppress-matches-none = No open alert matches now.
