@@ -110,3 +110,97 @@ told-stays-blocked = Sie haben { $site } gemeldet: Die Website bleibt blockiert.
 told-stays-allowed = Sie haben { $site } gemeldet: Die Website bleibt zugelassen.
 told-allowed = Sie haben { $site } gemeldet: Die Website ist jetzt zugelassen.
 told-dismissed = Sie haben { $site } gemeldet: Die Meldung wurde geprüft, und nichts wurde geändert.
+
+tab-feeds = Feeds
+feeds-lead = Listen anderer, nach denen Geräte entscheiden, wo kein Indikator etwas sagt. Ein Indikator geht immer vor.
+feeds-none = Noch keine Feeds
+feeds-none-yet = Fügen Sie eine der vorgeschlagenen Listen unten hinzu oder die Adresse einer eigenen. Sie wird erst abgerufen und geprüft; Geräte erhalten sie, wenn Sie sie einschalten.
+feeds-entries =
+    { $count ->
+        [one] { $count } Eintrag
+       *[other] { $count } Einträge
+    }
+feed = Feed
+feed-state = Zustand
+feed-entries = Einträge
+feed-refreshed = Aktualisiert
+feed-tried = Letzter Versuch
+feed-bytes = Bytes
+feed-source = Quelle
+feed-settings = Einstellungen
+feed-format = Format
+feed-uploaded = hochgeladen
+feed-fetching = wird abgerufen
+feed-failing = Abruf gescheitert
+feed-empty = keine Einträge
+feed-enabled = ein
+feed-disabled = aus
+feed-add = Feed hinzufügen
+feed-add-means = Eine Liste mit ihrer Adresse oder als Datei: Namen, Hosts-Datei, Adblock-Regeln, URLs, Adressen oder die Spalten der Indikatoren. Sie bleibt aus, bis Sie ihren Bericht gesehen haben.
+feed-url = Adresse
+feed-url-hint = https://
+feed-file = Datei
+feed-file-hint = statt einer Adresse, bis 64 MiB
+feed-one-source = Geben Sie eine Adresse oder eine Datei an, nicht beides.
+feed-no-source = Geben Sie die Adresse der Liste oder eine Datei an.
+feed-interval = Stunden zwischen Abrufen
+feed-do-add = Feed hinzufügen
+feed-enable = Für alle Geräte einschalten
+feed-refresh = Jetzt abrufen
+feed-upload = Einträge ersetzen
+feed-failed = Der letzte Abruf ist gescheitert
+feed-failed-since = Er scheitert seit
+feed-failed-keeps = Die letzten guten Einträge bleiben in Kraft.
+feed-next-try = Der nächste Versuch ist
+feed-no-entries = Noch keine Einträge
+feed-no-entries-yet = Ist die Liste da, steht hier ihr Bericht.
+feed-licence = Lizenz: { $licence }.
+feeds-suggested = Vorgeschlagene Listen
+feeds-suggested-means = Frei lizenziert. Nichts wird abgerufen, bevor Sie eine hinzufügen, und sie bleibt aus, bis Sie ihren Bericht gesehen haben.
+suggested-phishing = Namen von Phishing-Seiten.
+suggested-scam = Namen betrügerischer Seiten; Geräte warnen.
+suggested-malware = Namen, die Schadsoftware verbreiten oder steuern.
+suggested-links = Phishing-Seiten von heute, mit ihren Adressen.
+suggested-tracking = Namen von Trackern; löst keine Warnungen aus.
+format-domains = ein Name je Zeile
+format-hosts = Hosts-Datei
+format-adblock = Adblock-Regeln
+format-csv = CSV mit den Spalten der Indikatoren
+format-urls = eine URL je Zeile
+format-addresses = Adressen und Bereiche
+check-title = Bericht vor dem Einschalten
+check-entries = Einträge
+check-kinds = { $domains } Namen, { $urls } URLs, { $addresses } Adressen, { $exceptions } Ausnahmen
+check-new = Nur hier
+check-shared = { $count } auch in { $name }
+check-indicators = { $count } sind auch Indikatoren
+check-unseen = HTTPS-URLs
+check-unseen-means = von einer HTTPS-Verbindung sehen Geräte nur den Host, daher wirken diese Pfade nur bei unverschlüsseltem HTTP
+check-protected = Geschützte Namen
+check-protected-means = Sie gehören Ihrer Organisation: Geräte erhalten diese Einträge nicht.
+check-known-good = Bekannte Namen
+check-known-good-means = Sehen Sie nach, ob sie auf diese Liste gehören. Ein Indikator, der einen zulässt, hebt ihn auf.
+check-allowed = Von Indikatoren zugelassen
+check-allowed-means = Ihre Indikatoren gehen vor, so weit sie reichen.
+check-too-broad = Ganze Top-Level-Domänen, öffentliche Suffixe oder große Netze
+check-internal = Interne Adressen
+check-unreadable = Zeilen, die nicht zu lesen sind
+check-unsupported = Regeln nur für Browser
+check-unsupported-means = Sie brauchen, was ein Gerät nicht sieht, und werden weggelassen.
+check-left-out = Sie werden weggelassen.
+check-first = Die ersten davon
+check-good = Nichts fällt auf
+check-as-of = Stand
+known-good = Bekannte Namen
+known-good-means = Berichte von Feeds weisen auf Namen hin, die als gut bekannt sind. Moat bringt 1.000 davon mit.
+known-good-own =
+    { $count ->
+        [one] Ihre eigene Liste hat { $count } Namen.
+       *[other] Ihre eigene Liste hat { $count } Namen.
+    }
+known-good-no-own = Sie können eine eigene Liste hinzufügen.
+known-good-file = Datei
+known-good-file-hint = ein Name je Zeile; ohne Datei wird Ihre Liste entfernt
+known-good-do = Ihre Liste ersetzen
+explain-feed-decides = Feed { $feed } ({ $value }) entscheidet, { $action }: { $because }.
+tier-feed = Feed

@@ -110,3 +110,97 @@ told-stays-blocked = You reported { $site }: it stays blocked.
 told-stays-allowed = You reported { $site }: it stays allowed.
 told-allowed = You reported { $site }: it is now allowed.
 told-dismissed = You reported { $site }: it was looked at, and nothing was changed.
+
+tab-feeds = Feeds
+feeds-lead = Lists of others that devices decide by where no indicator says anything. An indicator always comes first.
+feeds-none = No feeds yet
+feeds-none-yet = Add one of the suggested lists below, or the address of your own. It is fetched and checked first; devices get it when you switch it on.
+feeds-entries =
+    { $count ->
+        [one] { $count } entry
+       *[other] { $count } entries
+    }
+feed = Feed
+feed-state = State
+feed-entries = Entries
+feed-refreshed = Refreshed
+feed-tried = Last try
+feed-bytes = Bytes
+feed-source = Source
+feed-settings = Settings
+feed-format = Format
+feed-uploaded = uploaded
+feed-fetching = being fetched
+feed-failing = refresh failed
+feed-empty = no entries
+feed-enabled = on
+feed-disabled = off
+feed-add = Add a feed
+feed-add-means = A list by its address or as a file: names, hosts file, ad-block rules, URLs, addresses, or the columns of indicators. It stays off until you have seen its report.
+feed-url = Address
+feed-url-hint = https://
+feed-file = File
+feed-file-hint = instead of an address, up to 64 MiB
+feed-one-source = Give an address or a file, not both.
+feed-no-source = Give the address of the list, or a file.
+feed-interval = Hours between refreshes
+feed-do-add = Add feed
+feed-enable = Switch on for all devices
+feed-refresh = Refresh now
+feed-upload = Replace the entries
+feed-failed = The last refresh failed
+feed-failed-since = It fails since
+feed-failed-keeps = The last good entries stay in force.
+feed-next-try = The next try is
+feed-no-entries = No entries yet
+feed-no-entries-yet = When the list is here, its report stands in this place.
+feed-licence = Licence: { $licence }.
+feeds-suggested = Suggested lists
+feeds-suggested-means = Openly licensed. Nothing is fetched before you add one, and it stays off until you have seen its report.
+suggested-phishing = Names of phishing sites.
+suggested-scam = Names of scam sites; devices warn.
+suggested-malware = Names that spread malware or steer it.
+suggested-links = Phishing pages of today, by their addresses.
+suggested-tracking = Names of trackers; raises no alerts.
+format-domains = one name a line
+format-hosts = hosts file
+format-adblock = ad-block rules
+format-csv = CSV with the columns of indicators
+format-urls = one URL a line
+format-addresses = addresses and ranges
+check-title = Known-good report
+check-entries = Entries
+check-kinds = { $domains } names, { $urls } URLs, { $addresses } addresses, { $exceptions } exceptions
+check-new = Only here
+check-shared = { $count } also in { $name }
+check-indicators = { $count } are indicators too
+check-unseen = HTTPS URLs
+check-unseen-means = of an HTTPS connection devices see the host alone, so these paths act on plain HTTP only
+check-protected = Protected names
+check-protected-means = They belong to your organisation: devices do not get these entries.
+check-known-good = Well-known names
+check-known-good-means = Look whether they belong on this list. An indicator that allows one lifts it.
+check-allowed = Allowed by indicators
+check-allowed-means = Your indicators come first, as far as they reach.
+check-too-broad = Whole top-level domains, public suffixes or large networks
+check-internal = Internal addresses
+check-unreadable = Lines that cannot be read
+check-unsupported = Rules for browsers only
+check-unsupported-means = They need what a device does not see, and are left out.
+check-left-out = They are left out.
+check-first = The first of them
+check-good = Nothing stands out
+check-as-of = As of
+known-good = Well-known names
+known-good-means = Reports of feeds point at names that are known to be good. Moat brings 1,000 of them.
+known-good-own =
+    { $count ->
+        [one] Your own list has { $count } name.
+       *[other] Your own list has { $count } names.
+    }
+known-good-no-own = You can add a list of your own.
+known-good-file = File
+known-good-file-hint = one name a line; without a file your list is taken away
+known-good-do = Replace your list
+explain-feed-decides = Feed { $feed } ({ $value }) decides, { $action }: { $because }.
+tier-feed = feed
