@@ -8,6 +8,7 @@ mod clients;
 mod config;
 mod devices;
 mod enroll;
+mod feeds;
 mod gateways;
 mod indicators;
 mod output;
@@ -43,6 +44,9 @@ enum Command {
     /// Indicators: what devices block, warn about, audit or allow
     #[command(subcommand)]
     Indicators(indicators::Command),
+    /// Feeds: lists of others that devices decide by after the indicators
+    #[command(subcommand)]
+    Feeds(feeds::Command),
     /// Enrolled devices
     #[command(subcommand)]
     Devices(devices::Command),
@@ -99,6 +103,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Config(command) => config::run(command),
         Command::Enroll(command) => enroll::run(command).await,
         Command::Indicators(command) => indicators::run(command).await,
+        Command::Feeds(command) => feeds::run(command).await,
         Command::Devices(command) => devices::run(command).await,
         Command::Alerts(command) => alerts::run(command).await,
         Command::Reports(command) => alerts::run_reports(command).await,

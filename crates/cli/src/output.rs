@@ -59,11 +59,16 @@ fn text(value: &Value) -> String {
         Value::Array(items) => items.iter().map(text_of_item).collect::<Vec<_>>().join(", "),
         other => other.to_string(),
     };
-    let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let clean = printable(&text);
     match clean.char_indices().nth(60) {
         Some((cut, _)) => format!("{}…", clean.get(..cut).unwrap_or_default()),
         None => clean,
     }
+}
+
+/// Text without what would steer a terminal.
+pub fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 fn text_of_item(value: &Value) -> String {

@@ -1,6 +1,6 @@
 //! Pages that the engine serves to plain HTTP: blocked, and warned about.
 
-use moat_indicators::Match;
+use moat_indicators::{Match, Tier};
 use moat_model::{Action, Settings, sync::ReportKind};
 use siphasher::sip128::{Hasher128, SipHasher24};
 use std::hash::Hasher;
@@ -98,12 +98,15 @@ pub fn intercept(settings: &Settings, matched: &Match, host: &str, path: &str, t
         url => format!(" <a href=\"{}\">Get help</a>", html(url)),
     };
     let reason = html(&matched.title);
+    let origin = match matched.tier {
+        Tier::Own => format!("Indicator {}", matched.id),
+        Tier::Feed => "Listed in this feed".to_string(),
+    };
     let body = format!(
-        "<h1>{title}</h1><p>{lead}</p><dl><dt>Why</dt><dd>{reason}</dd><dt>Indicator</dt><dd>{}: {}</dd></dl>{educate}{go_on}\
+        "<h1>{title}</h1><p>{lead}</p><dl><dt>Why</dt><dd>{reason}</dd><dt>{origin}</dt><dd>{}</dd></dl>{educate}{go_on}\
          <form method=\"post\" action=\"{PREFIX}report?t={token}&amp;u={target}&amp;k=mistake\">\
          <button class=\"quiet\">Report a mistake</button></form>\
          <p class=\"foot\">Your device decided this by itself; the address was not sent anywhere.{help}</p>",
-        matched.id,
         html(&matched.value),
     );
     response("403 Forbidden", "", &document(title, &body))
@@ -202,6 +205,7 @@ mod tests {
 
     fn matched(action: Action) -> Match {
         Match {
+            tier: Tier::Own,
             id: IndicatorId(7),
             action,
             severity: Severity::High,

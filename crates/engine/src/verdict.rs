@@ -18,7 +18,8 @@ pub struct Observation<'a> {
 
 /// The match that decides, if any. A bypassed warning decides as Allowed.
 ///
-/// Names are more specific than addresses: an indicator on the name decides before one on the address.
+/// Indicators decide before feeds. Names are more specific than addresses: among indicators, as among feeds, one on the name
+/// decides before one on the address.
 pub fn decide(
     policy: &Policy,
     bypasses: &HashMap<IndicatorId, Timestamp>,
@@ -33,13 +34,7 @@ pub fn decide(
     }) {
         return None;
     }
-    let set = &policy.indicators;
-    let by_name = match (seen.host, seen.path) {
-        (Some(host), Some(path)) => set.lookup_url(host, path, now),
-        (Some(host), None) => set.lookup_host(host, now),
-        (None, _) => None,
-    };
-    let mut matched = by_name.or_else(|| seen.ip.and_then(|ip| set.lookup_ip(ip, now)))?;
+    let mut matched = policy.indicators.lookup(seen.host, seen.path, seen.ip, now)?;
     if matched.action == Action::Warn && bypasses.get(&matched.id).is_some_and(|until| *until > now) {
         matched.action = Action::Allowed;
     }

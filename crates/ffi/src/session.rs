@@ -125,9 +125,9 @@ impl Session {
             reason: error.to_string(),
         })?;
         let (set, now) = (self.indicators(), timestamp(now));
-        let by_name = set.lookup_url(pattern.host(), pattern.path(), now);
-        let by_address = pattern.host().parse().ok().and_then(|ip| set.lookup_ip(ip, now));
-        Ok(self.conclude(stronger(by_name, by_address), url, SeenIn::Http))
+        let address = pattern.host().parse().ok();
+        let found = set.lookup(Some(pattern.host()), Some(pattern.path()), address, now);
+        Ok(self.conclude(found, url, SeenIn::Http))
     }
 
     /// Judges a remote address.
@@ -327,11 +327,4 @@ fn rules_of(bundle: &Bundle) -> Result<Arc<Rules>, String> {
     Rules::parse(bundle.jailbreak_rules())
         .map(Arc::new)
         .map_err(|error| error.to_string())
-}
-
-fn stronger(a: Option<Match>, b: Option<Match>) -> Option<Match> {
-    match (a, b) {
-        (Some(a), Some(b)) => Some(if b.beats(&a) { b } else { a }),
-        (a, b) => a.or(b),
-    }
 }

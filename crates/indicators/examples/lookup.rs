@@ -31,6 +31,7 @@ fn measure(size: u64) -> String {
         settings: Settings::default(),
         jailbreak_rules: Vec::new(),
         indicators,
+        feeds: Vec::new().into(),
     };
     let start = Instant::now();
     let bytes = seal(&content, &key);

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use ed25519_dalek::{Signature, Signer as _, SigningKey, Verifier as _, VerifyingKey};
 use moat_model::{Settings, Timestamp};
 use sha2::{Digest as _, Sha512};
@@ -11,9 +13,11 @@ use crate::{
 pub const MAX_BUNDLE_BYTES: usize = 1 << 30;
 
 const MAGIC: &[u8; 8] = b"MOATBDL1";
+/// With feeds: agents that know only the first format refuse it, and say so.
+const MAGIC_2: &[u8; 8] = b"MOATBDL2";
 const CONTEXT: &[u8] = b"moat bundle 1\0";
-/// Magic, version, creation time, four lengths.
-const HEADER: usize = 8 + 8 + 8 + 4 * 4;
+/// Magic, version, creation time; the lengths of the sections follow.
+const FIXED: usize = 8 + 8 + 8;
 const SIGNATURE: usize = 64;
 
 /// What goes into a bundle.
@@ -28,6 +32,8 @@ pub struct BundleContent {
     pub jailbreak_rules: Vec<u8>,
     /// Output of [`crate::compile`].
     pub indicators: Vec<u8>,
+    /// Output of [`crate::FeedCompiler`]; empty without feeds. Shared: it is large, and stays when indicators change.
+    pub feeds: Arc<[u8]>,
 }
 
 /// A verified bundle. It reads from the bytes it was opened on.
@@ -62,17 +68,25 @@ pub enum BundleError {
 pub fn seal(content: &BundleContent, key: &SigningKey) -> Vec<u8> {
     // Settings hold only numbers, text and truth values: they always serialise.
     let settings = serde_json::to_vec(&content.settings).unwrap_or_default();
-    let sections = [
+    let mut sections = vec![
         content.tenant.as_bytes(),
         &settings,
         &content.jailbreak_rules,
         &content.indicators,
     ];
-    let mut out = Vec::with_capacity(HEADER + SIGNATURE + sections.iter().map(|s| s.len()).sum::<usize>());
-    out.extend(MAGIC);
+    let magic = match content.feeds.is_empty() {
+        true => MAGIC,
+        false => {
+            sections.push(&content.feeds);
+            MAGIC_2
+        }
+    };
+    let length = sections.iter().map(|section| 4 + section.len()).sum::<usize>();
+    let mut out = Vec::with_capacity(FIXED + length + SIGNATURE);
+    out.extend(magic);
     out.extend(content.version.to_le_bytes());
     out.extend(content.created.as_micros().to_le_bytes());
-    for section in sections {
+    for section in &sections {
         out.extend(u32::try_from(section.len()).unwrap_or(u32::MAX).to_le_bytes());
     }
     sections.iter().for_each(|section| out.extend(*section));
@@ -86,32 +100,39 @@ impl Bundle {
     pub fn open(bytes: impl AsRef<[u8]> + Send + Sync + 'static, key: &VerifyingKey) -> Result<Self, BundleError> {
         let shared = SharedBytes::new(bytes);
         let data = shared.as_slice();
-        if data.get(..8) != Some(MAGIC) {
-            return Err(BundleError::Magic);
-        }
+        let sections = match data.get(..8) {
+            Some(magic) if magic == MAGIC => 4,
+            Some(magic) if magic == MAGIC_2 => 5,
+            _ => return Err(BundleError::Magic),
+        };
+        let header = FIXED + 4 * sections;
         if data.len() > MAX_BUNDLE_BYTES {
             return Err(BundleError::TooLarge);
         }
         let signed = data
             .len()
             .checked_sub(SIGNATURE)
-            .filter(|len| *len >= HEADER)
+            .filter(|len| *len >= header)
             .ok_or(BundleError::Truncated)?;
         let (body, signature) = data.split_at_checked(signed).ok_or(BundleError::Truncated)?;
         let signature = Signature::from_slice(signature).map_err(|_| BundleError::Signature)?;
         key.verify(&signed_message(body), &signature)
             .map_err(|_| BundleError::Signature)?;
-        Self::read(&shared, body).ok_or(BundleError::Truncated)?
+        Self::read(&shared, body, header).ok_or(BundleError::Truncated)?
     }
 
-    fn read(shared: &SharedBytes, body: &[u8]) -> Option<Result<Self, BundleError>> {
-        let mut at = HEADER;
+    fn read(shared: &SharedBytes, body: &[u8], header: usize) -> Option<Result<Self, BundleError>> {
+        let mut at = header;
         let mut next = |number: usize| {
             let start = at;
-            at = start.checked_add(u32_at(body, 24 + 4 * number)? as usize)?;
+            at = start.checked_add(u32_at(body, FIXED + 4 * number)? as usize)?;
             Some(start..at)
         };
         let (tenant, settings, rules, indicators) = (next(0)?, next(1)?, next(2)?, next(3)?);
+        let feeds = match header > FIXED + 4 * 4 {
+            true => Some(next(4)?),
+            false => None,
+        };
         if at != body.len() {
             return None;
         }
@@ -120,7 +141,15 @@ impl Bundle {
             Ok(settings) => settings,
             Err(error) => return Some(Err(BundleError::Settings(error.to_string()))),
         };
-        let indicators = match IndicatorSet::open_shared(shared.part(indicators)?) {
+        let feeds = match feeds {
+            Some(feeds) => Some(shared.part(feeds)?),
+            None => None,
+        };
+        let opened = IndicatorSet::open_shared(shared.part(indicators)?).and_then(|indicators| match feeds {
+            Some(feeds) => indicators.with_shared_feeds(feeds),
+            None => Ok(indicators),
+        });
+        let indicators = match opened {
             Ok(indicators) => indicators,
             Err(error) => return Some(Err(error.into())),
         };
@@ -173,7 +202,7 @@ fn signed_message(body: &[u8]) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    fn bundle() -> (Vec<u8>, SigningKey) {
+    fn bundle(feeds: Vec<u8>) -> (Vec<u8>, SigningKey) {
         let key = SigningKey::from_bytes(&[7; 32]);
         let content = BundleContent {
             version: 9,
@@ -182,13 +211,15 @@ mod tests {
             settings: Settings::default(),
             jailbreak_rules: b"{}".to_vec(),
             indicators: crate::compile([] as [crate::Entry; 0], [1; 16]).unwrap(),
+            feeds: feeds.into(),
         };
         (seal(&content, &key), key)
     }
 
     #[test]
     fn opens_what_was_sealed() {
-        let (bytes, key) = bundle();
+        let (bytes, key) = bundle(Vec::new());
+        assert_eq!(&bytes[..8], MAGIC, "what needs no feeds is read by everyone");
         let bundle = Bundle::open(bytes, &key.verifying_key()).unwrap();
         assert_eq!(
             (bundle.version(), bundle.tenant(), bundle.jailbreak_rules()),
@@ -198,9 +229,42 @@ mod tests {
         assert!(bundle.indicators().is_empty());
     }
 
+    fn feeds() -> Vec<u8> {
+        let mut compiler = crate::FeedCompiler::new([2; 16]);
+        let feed = crate::Feed {
+            number: 7,
+            name: "Phishing".into(),
+            action: moat_model::Action::Block,
+            severity: moat_model::Severity::High,
+            generate_alert: true,
+        };
+        compiler.begin(&feed).unwrap();
+        compiler.add(crate::FeedEntry {
+            kind: moat_model::IndicatorType::DomainName,
+            value: "evil.example",
+            exception: false,
+        });
+        compiler.finish().unwrap()
+    }
+
+    #[test]
+    fn feeds_travel_in_the_second_format() {
+        let (bytes, key) = bundle(feeds());
+        assert_eq!(&bytes[..8], MAGIC_2);
+        let bundle = Bundle::open(bytes, &key.verifying_key()).unwrap();
+        let set = bundle.indicators();
+        assert_eq!((set.len(), set.feed_entries()), (0, 1));
+        let found = set.lookup_host("www.evil.example", Timestamp::from_micros(0)).unwrap();
+        assert_eq!(
+            (found.origin().as_str(), found.value.as_str()),
+            ("feed Phishing", "evil.example")
+        );
+        assert_eq!(crate::feed_of(found.id), Some(7));
+    }
+
     #[test]
     fn any_changed_bit_and_any_cut_is_refused() {
-        let (bytes, key) = bundle();
+        let (bytes, key) = bundle(feeds());
         for at in 0..bytes.len() {
             let mut changed = bytes.clone();
             changed[at] ^= 1;

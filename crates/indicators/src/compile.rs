@@ -5,6 +5,7 @@ use siphasher::sip::SipHasher24;
 
 use crate::{
     domain::{Domain, InvalidDomain},
+    feeds::MAX_FEEDS,
     ip::{InvalidIp, Prefix},
     url::{InvalidUrl, UrlPattern, host_key},
 };
@@ -34,6 +35,8 @@ pub enum CompileError {
     Ip(IndicatorId, InvalidIp),
     #[error("the indicators need more than 4 GiB")]
     TooLarge,
+    #[error("there are more than {MAX_FEEDS} feeds")]
+    TooManyFeeds,
 }
 
 pub(crate) const MAGIC: &[u8; 8] = b"MOATIND1";

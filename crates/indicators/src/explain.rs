@@ -3,7 +3,7 @@ use std::net::IpAddr;
 use moat_model::{Action, Timestamp};
 
 use crate::{
-    matching::Match,
+    matching::{Match, Tier},
     set::IndicatorSet,
     url::{InvalidUrl, UrlPattern, is_https},
 };
@@ -33,7 +33,7 @@ pub struct Candidate {
 pub fn explain(set: &IndicatorSet, input: &str, now: Timestamp) -> Result<Explanation, InvalidUrl> {
     let input = input.trim();
     let (mut matches, path_unseen) = match input.parse::<IpAddr>() {
-        Ok(ip) => (set.matches_ip(ip, now), false),
+        Ok(ip) => (set.matches(None, None, Some(ip), now), false),
         Err(_) => matches_of_url(set, &UrlPattern::parse(input)?, is_https(input), now),
     };
     matches.sort_by(|a, b| {
@@ -64,7 +64,11 @@ pub fn explain(set: &IndicatorSet, input: &str, now: Timestamp) -> Result<Explan
         },
         Some(first) => {
             let m = &first.indicator;
-            let reason = format!("Indicator {} ({}) decides: {}.{note}", m.id, m.value, first.because);
+            let who = match m.tier {
+                Tier::Own => format!("Indicator {}", m.id),
+                Tier::Feed => format!("Feed {}", m.title),
+            };
+            let reason = format!("{who} ({}) decides: {}.{note}", m.value, first.because);
             Explanation {
                 action: m.action,
                 reason,
@@ -77,15 +81,10 @@ pub fn explain(set: &IndicatorSet, input: &str, now: Timestamp) -> Result<Explan
 
 /// What matches a URL, and whether its path could not be looked at.
 fn matches_of_url(set: &IndicatorSet, url: &UrlPattern, https: bool, now: Timestamp) -> (Vec<Match>, bool) {
-    let (mut matches, path_unseen) = match url.path() {
-        "" => (set.matches_host(url.host(), now), false),
-        _ if https => (set.matches_host(url.host(), now), true),
-        path => (set.matches_url(url.host(), path, now), false),
-    };
-    if let Ok(ip) = url.host().parse() {
-        matches.extend(set.matches_ip(ip, now));
-    }
-    (matches, path_unseen)
+    let path = Some(url.path()).filter(|path| !path.is_empty());
+    let seen = path.filter(|_| !https);
+    let ip = url.host().parse().ok();
+    (set.matches(Some(url.host()), seen, ip, now), https && path.is_some())
 }
 
 fn because(m: &Match) -> String {

@@ -7,14 +7,18 @@ use crate::{
     bytes::{SharedBytes, array_at, u8_at, u16_at, u32_at, u64_at},
     compile::{ENTRY, FLAG_ALERT, FLAG_HOST_ONLY, HEADER, HOST_SLOT, MAGIC, NEVER, SLOT, V4_SLOT, V6_SLOT},
     domain::normalise,
+    feeds::{FeedSet, Seen},
     ip::mask,
-    matching::{Match, Specificity},
+    matching::{Match, Specificity, Tier},
     url::{MAX_LEN, canonical_request},
 };
 
-/// Compiled indicators, read in place. Cloning is cheap; nothing is held per indicator.
+/// Compiled indicators and feeds, read in place. Cloning is cheap; nothing is held per indicator. Feeds are asked only where
+/// no indicator says anything, of the name, the path or the address.
 #[derive(Clone)]
 pub struct IndicatorSet {
+    /// The second tier.
+    feeds: Option<FeedSet>,
     bytes: SharedBytes,
     hasher: SipHasher24,
     entries: Section,
@@ -36,9 +40,53 @@ pub enum OpenError {
 
 /// A table of `count` slots that starts at `start`.
 #[derive(Debug, Clone, Copy, Default)]
-struct Section {
-    start: usize,
-    count: usize,
+pub(crate) struct Section {
+    pub start: usize,
+    pub count: usize,
+}
+
+impl Section {
+    /// The tables of a file, whose counts stand after magic and salt, and where they end.
+    pub fn all<const N: usize>(data: &[u8], header: usize, sizes: [usize; N]) -> Result<([Self; N], usize), OpenError> {
+        let (mut sections, mut start) = ([Self::default(); N], header);
+        for (number, (section, size)) in sections.iter_mut().zip(sizes).enumerate() {
+            let count = u32_at(data, 24 + 4 * number).ok_or(OpenError::Truncated)? as usize;
+            *section = Self { start, count };
+            start = count
+                .checked_mul(size)
+                .and_then(|len| len.checked_add(start))
+                .ok_or(OpenError::Truncated)?;
+        }
+        match start > data.len() {
+            true => Err(OpenError::Truncated),
+            false => Ok((sections, start)),
+        }
+    }
+
+    /// Walks over the slots of a table of addresses that contain this one, the longest prefix first: its length, and where
+    /// the slot ends.
+    pub fn each_with_address(self, data: &[u8], size: usize, ip: IpAddr, mut each: impl FnMut(u8, usize)) {
+        let read = |i: usize| -> Option<(u8, u128)> {
+            let at = self.start + i * size;
+            let address = match ip {
+                IpAddr::V4(_) => u128::from(u32_at(data, at + 1)?),
+                IpAddr::V6(_) => u128::from_le_bytes(array_at(data, at + 1)?),
+            };
+            Some((u8_at(data, at)?, address))
+        };
+        let mut end = self.count;
+        while let Some((len, _)) = end.checked_sub(1).and_then(read) {
+            let key = (len, bits(mask(ip, len)));
+            for i in partition(end, |i| read(i).is_some_and(|k| k < key))..end {
+                if read(i) != Some(key) {
+                    break;
+                }
+                each(len, self.start + (i + 1) * size);
+            }
+            // In a table that is not sorted the search may lead anywhere, but the end comes nearer.
+            end = partition(end, |i| read(i).is_some_and(|k| k.0 < len)).min(end - 1);
+        }
+    }
 }
 
 impl IndicatorSet {
@@ -46,6 +94,7 @@ impl IndicatorSet {
     #[must_use]
     pub fn empty() -> Self {
         Self {
+            feeds: None,
             bytes: SharedBytes::new(Vec::new()),
             hasher: SipHasher24::new(),
             entries: Section::default(),
@@ -69,27 +118,11 @@ impl IndicatorSet {
             return Err(OpenError::Magic);
         }
         let salt: [u8; 16] = array_at(data, 8).ok_or(OpenError::Truncated)?;
-        let mut start = HEADER;
-        let mut section = |number: usize, size: usize| {
-            let count = u32_at(data, 24 + 4 * number).ok_or(OpenError::Truncated)? as usize;
-            let section = Section { start, count };
-            start = count
-                .checked_mul(size)
-                .and_then(|len| len.checked_add(start))
-                .ok_or(OpenError::Truncated)?;
-            Ok(section)
-        };
-        let entries = section(0, ENTRY)?;
-        let hosts = section(1, SLOT)?;
-        let urls = section(2, SLOT)?;
-        let path_hosts = section(3, HOST_SLOT)?;
-        let v4 = section(4, V4_SLOT)?;
-        let v6 = section(5, V6_SLOT)?;
-        if start > data.len() {
-            return Err(OpenError::Truncated);
-        }
+        let sizes = [ENTRY, SLOT, SLOT, HOST_SLOT, V4_SLOT, V6_SLOT];
+        let ([entries, hosts, urls, path_hosts, v4, v6], strings) = Section::all(data, HEADER, sizes)?;
         let hasher = SipHasher24::new_with_key(&salt);
         Ok(Self {
+            feeds: None,
             bytes,
             hasher,
             entries,
@@ -98,7 +131,19 @@ impl IndicatorSet {
             path_hosts,
             v4,
             v6,
-            strings: start,
+            strings,
+        })
+    }
+
+    /// The same with compiled feeds behind it.
+    pub fn with_feeds(self, bytes: impl AsRef<[u8]> + Send + Sync + 'static) -> Result<Self, OpenError> {
+        self.with_shared_feeds(SharedBytes::new(bytes))
+    }
+
+    pub(crate) fn with_shared_feeds(self, bytes: SharedBytes) -> Result<Self, OpenError> {
+        Ok(Self {
+            feeds: Some(FeedSet::open(bytes)?),
+            ..self
         })
     }
 
@@ -113,31 +158,81 @@ impl IndicatorSet {
         self.len() == 0
     }
 
+    /// Number of entries of feeds.
+    #[must_use]
+    pub fn feed_entries(&self) -> usize {
+        self.feeds.as_ref().map_or(0, FeedSet::len)
+    }
+
+    /// The match that decides for what was seen of a flow: a host name, a path with query on it, an address.
+    #[must_use]
+    pub fn lookup(
+        &self,
+        host: Option<&str>,
+        path_and_query: Option<&str>,
+        ip: Option<IpAddr>,
+        now: Timestamp,
+    ) -> Option<Match> {
+        let host = host.and_then(normalise);
+        let target = path_and_query.filter(|_| host.as_deref().is_some_and(|host| self.is_host_with_paths(host)));
+        let target = target.map(canonical_request);
+        let seen = Seen {
+            host: host.as_deref(),
+            target: target.as_deref(),
+            ip,
+        };
+        best(self.own(seen, now)).or_else(|| best(self.feeds.as_ref()?.matches(seen)))
+    }
+
     /// The closest live indicator for a host name: the host itself, then its parents.
     #[must_use]
     pub fn lookup_host(&self, host: &str, now: Timestamp) -> Option<Match> {
-        let host = normalise(host)?;
-        let mut candidates = Vec::new();
-        self.match_host(&host, now, |m| candidates.push(m));
-        best(candidates)
+        self.lookup(Some(host), None, None, now)
     }
 
     /// The closest live indicator for an HTTP request: path, then host, then parents.
     #[must_use]
     pub fn lookup_url(&self, host: &str, path_and_query: &str, now: Timestamp) -> Option<Match> {
-        best(self.matches_url(host, path_and_query, now))
+        self.lookup(Some(host), Some(path_and_query), None, now)
     }
 
     /// The live indicator with the longest prefix that contains the address.
     #[must_use]
     pub fn lookup_ip(&self, ip: IpAddr, now: Timestamp) -> Option<Match> {
-        best(self.matches_ip(ip, now))
+        self.lookup(None, None, Some(ip), now)
+    }
+
+    /// Every live match of both tiers, in no order.
+    pub(crate) fn matches(
+        &self,
+        host: Option<&str>,
+        path_and_query: Option<&str>,
+        ip: Option<IpAddr>,
+        now: Timestamp,
+    ) -> Vec<Match> {
+        let host = host.and_then(normalise);
+        let target = path_and_query.map(canonical_request);
+        let seen = Seen {
+            host: host.as_deref(),
+            target: target.as_deref(),
+            ip,
+        };
+        let mut found = self.own(seen, now);
+        found.extend(self.feeds.iter().flat_map(|feeds| feeds.matches(seen)));
+        found
     }
 
     /// Whether any URL indicator names a path on this host, so that each request must be judged.
     #[must_use]
     pub fn has_paths_below(&self, host: &str) -> bool {
-        let Some(host) = normalise(host) else { return false };
+        normalise(host).is_some_and(|host| self.is_host_with_paths(&host))
+    }
+
+    fn is_host_with_paths(&self, host: &str) -> bool {
+        self.has_own_paths(host) || self.feeds.as_ref().is_some_and(|feeds| feeds.has_paths_below(host))
+    }
+
+    fn has_own_paths(&self, host: &str) -> bool {
         let hash = self.hasher.hash(host.as_bytes());
         let table = self.path_hosts;
         let at = partition(table.count, |i| self.path_host(i).is_some_and(|h| h < hash));
@@ -148,15 +243,28 @@ impl IndicatorSet {
     /// Looks at all URL indicators when there are any on this host.
     #[must_use]
     pub fn spares_paths_below(&self, host: &str, now: Timestamp) -> bool {
-        let Some(host) = normalise(host).filter(|host| self.has_paths_below(host)) else {
+        let Some(host) = normalise(host) else { return false };
+        if self.has_own_paths(&host) && self.own_spare_paths_below(&host, now) {
+            return true;
+        }
+        let Some(feeds) = self.feeds.as_ref().filter(|feeds| feeds.spares_paths_below(&host)) else {
             return false;
         };
+        let seen = Seen {
+            host: Some(&host),
+            ..Seen::default()
+        };
+        // Where an indicator speaks of the host, no feed does.
+        self.own(seen, now).is_empty() && !feeds.matches(seen).is_empty()
+    }
+
+    fn own_spare_paths_below(&self, host: &str, now: Timestamp) -> bool {
         let data = self.bytes.as_slice();
         let urls = (0..self.urls.count).filter_map(|i| u32_at(data, self.urls.start + i * SLOT + 8));
         urls.filter(|index| (*index as usize) < self.entries.count)
             .any(|index| {
                 let value = u32_at(data, self.record(index) + 16).and_then(|offset| self.string(offset as usize));
-                let below = value.and_then(|value| value.strip_prefix(&*host));
+                let below = value.and_then(|value| value.strip_prefix(host));
                 below.is_some_and(|path| path.starts_with(['/', '?']))
                     && self
                         .live(index, Specificity::Path(0), now)
@@ -164,50 +272,39 @@ impl IndicatorSet {
             })
     }
 
-    /// Every live match for a host, in no order.
-    pub(crate) fn matches_host(&self, host: &str, now: Timestamp) -> Vec<Match> {
+    /// Every live match of the first tier, in no order.
+    fn own(&self, seen: Seen<'_>, now: Timestamp) -> Vec<Match> {
         let mut found = Vec::new();
-        if let Some(host) = normalise(host) {
-            self.match_host(&host, now, |m| found.push(m));
-        }
-        found
-    }
-
-    pub(crate) fn matches_url(&self, host: &str, path_and_query: &str, now: Timestamp) -> Vec<Match> {
-        let mut found = Vec::new();
-        let Some(host) = normalise(host) else { return found };
-        if self.urls.count > 0 && self.has_paths_below(&host) {
-            let target = canonical_request(path_and_query);
-            let (mut hasher, mut hashed) = (self.hasher, 0);
-            hasher.write(host.as_bytes());
-            for end in prefix_ends(&target) {
-                // One pass over the target gives the hashes of all its prefixes.
-                hasher.write(target.as_bytes().get(hashed..end).unwrap_or_default());
-                hashed = end;
-                let prefix = target.get(..end).unwrap_or_default();
-                self.each_with_hash(self.urls, hasher.finish(), |index| {
-                    let length = u16::try_from(prefix.len()).unwrap_or(u16::MAX);
-                    let matched = self.live(index, Specificity::Path(length), now);
-                    found.extend(matched.filter(|m| m.value.strip_prefix(&*host) == Some(prefix)));
+        if let Some(host) = seen.host {
+            if let Some(target) = seen.target.filter(|_| self.urls.count > 0 && self.has_own_paths(host)) {
+                prefixes(self.hasher, host, target, |hash, prefix| {
+                    self.each_with_hash(self.urls, hash, |index| {
+                        let length = u16::try_from(prefix.len()).unwrap_or(u16::MAX);
+                        let matched = self.live(index, Specificity::Path(length), now);
+                        found.extend(matched.filter(|m| m.value.strip_prefix(host) == Some(prefix)));
+                    });
                 });
             }
+            self.match_host(host, now, |m| found.push(m));
         }
-        self.match_host(&host, now, |m| found.push(m));
+        if let Some(ip) = seen.ip {
+            self.match_ip(ip.to_canonical(), now, |m| found.push(m));
+        }
         found
     }
 
-    pub(crate) fn matches_ip(&self, ip: IpAddr, now: Timestamp) -> Vec<Match> {
-        let mut found = Vec::new();
-        let ip = ip.to_canonical();
+    fn match_ip(&self, ip: IpAddr, now: Timestamp, mut found: impl FnMut(Match)) {
         // Specificities of both families count in bits of an IPv6 address.
         let (table, size, more) = match ip {
             IpAddr::V4(_) => (self.v4, V4_SLOT, 96u8),
             IpAddr::V6(_) => (self.v6, V6_SLOT, 0),
         };
-        self.each_with_address(table, size, ip, |len, index| {
-            found.extend(self.live(index, Specificity::IpPrefix(more.saturating_add(len)), now));
+        let data = self.bytes.as_slice();
+        table.each_with_address(data, size, ip, |len, slot_end| {
+            let index = u32_at(data, slot_end - 4);
+            let matched = index.and_then(|i| self.live(i, Specificity::IpPrefix(more.saturating_add(len)), now));
+            matched.into_iter().for_each(&mut found);
         });
-        found
     }
 
     fn match_host(&self, host: &str, now: Timestamp, mut found: impl FnMut(Match)) {
@@ -249,33 +346,6 @@ impl IndicatorSet {
         }
     }
 
-    /// Walks over the prefix lengths that are in the table, the longest first.
-    fn each_with_address(&self, table: Section, size: usize, ip: IpAddr, mut each: impl FnMut(u8, u32)) {
-        let data = self.bytes.as_slice();
-        let read = |i: usize| -> Option<(u8, u128)> {
-            let at = table.start + i * size;
-            let address = match size {
-                V4_SLOT => u128::from(u32_at(data, at + 1)?),
-                _ => u128::from_le_bytes(array_at(data, at + 1)?),
-            };
-            Some((u8_at(data, at)?, address))
-        };
-        let mut end = table.count;
-        while let Some((len, _)) = end.checked_sub(1).and_then(read) {
-            let key = (len, bits(mask(ip, len)));
-            for i in partition(end, |i| read(i).is_some_and(|k| k < key))..end {
-                if read(i) != Some(key) {
-                    break;
-                }
-                if let Some(index) = u32_at(data, table.start + (i + 1) * size - 4) {
-                    each(len, index);
-                }
-            }
-            // In a table that is not sorted the search may lead anywhere, but the end comes nearer.
-            end = partition(end, |i| read(i).is_some_and(|k| k.0 < len)).min(end - 1);
-        }
-    }
-
     fn path_host(&self, i: usize) -> Option<u64> {
         u64_at(self.bytes.as_slice(), self.path_hosts.start + i * HOST_SLOT)
     }
@@ -297,6 +367,7 @@ impl IndicatorSet {
         let text = |field: usize| u32_at(data, at + field).and_then(|offset| self.string(offset as usize));
         Some(Match {
             id: IndicatorId(u64_at(data, at)?),
+            tier: Tier::Own,
             kind: *IndicatorType::ALL.get(usize::from(u8_at(data, at + 32)?))?,
             action: *Action::ALL.get(usize::from(u8_at(data, at + 33)?))?,
             severity: *Severity::ALL.get(usize::from(u8_at(data, at + 34)?))?,
@@ -323,7 +394,12 @@ impl IndicatorSet {
 
 impl fmt::Debug for IndicatorSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "IndicatorSet({} indicators)", self.len())
+        write!(
+            f,
+            "IndicatorSet({} indicators, {} entries of feeds)",
+            self.len(),
+            self.feed_entries()
+        )
     }
 }
 
@@ -331,6 +407,17 @@ pub(crate) fn best(candidates: Vec<Match>) -> Option<Match> {
     candidates
         .into_iter()
         .reduce(|best, m| if m.beats(&best) { m } else { best })
+}
+
+/// The hashes of host and each prefix of a canonical target that an indicator may name, in one pass, with the prefix.
+pub(crate) fn prefixes(mut hasher: SipHasher24, host: &str, target: &str, mut each: impl FnMut(u64, &str)) {
+    let mut hashed = 0;
+    hasher.write(host.as_bytes());
+    for end in prefix_ends(target) {
+        hasher.write(target.as_bytes().get(hashed..end).unwrap_or_default());
+        hashed = end;
+        each(hasher.finish(), target.get(..end).unwrap_or_default());
+    }
 }
 
 /// Where the prefixes of a canonical target end that a URL indicator may name to cover it: `/a/b?c` → `/a`, `/a/b`, `/a/b?c`.
@@ -344,7 +431,7 @@ fn prefix_ends(target: &str) -> impl Iterator<Item = usize> {
     segments.chain(whole).chain(with_query).filter(|end| *end <= MAX_LEN)
 }
 
-fn bits(ip: IpAddr) -> u128 {
+pub(crate) fn bits(ip: IpAddr) -> u128 {
     match ip {
         IpAddr::V4(ip) => u32::from(ip).into(),
         IpAddr::V6(ip) => ip.into(),
@@ -352,7 +439,7 @@ fn bits(ip: IpAddr) -> u128 {
 }
 
 /// First index for which `before` is false.
-fn partition(count: usize, before: impl Fn(usize) -> bool) -> usize {
+pub(crate) fn partition(count: usize, before: impl Fn(usize) -> bool) -> usize {
     let (mut low, mut high) = (0, count);
     while low < high {
         let middle = low + (high - low) / 2;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::{
     App,
     caller::{Caller, Role},
-    devices,
+    devices, feeds,
     json::{ApiError, Body},
     outbox, settings,
 };
@@ -21,6 +21,7 @@ pub async fn status(State(app): State<App>, caller: Caller) -> Result<Json<Value
         "devicePort": app.device_port(),
         "devices": devices::store::count(&app.db).await?,
         "unusableIndicators": app.bundles.unusable(),
+        "failingFeeds": feeds::store::failing(&app.db).await?.len(),
         "connected": app.hub.connected(),
         "revision": *app.hub.revision().borrow(),
         "outbox": outbox::admin::render_summary(&outbox::summary(&app, &caller).await?),

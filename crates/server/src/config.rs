@@ -46,6 +46,18 @@ pub struct Config {
     pub graph_changes_per_20_seconds: u32,
     /// The server that mail leaves by. Without it mail waits.
     pub mail: Option<Mail>,
+    pub feeds: Feeds,
+}
+
+/// `[feeds]`: how lists of others are fetched.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Feeds {
+    /// Whether a list may come from an internal address. Whoever may add a feed could otherwise have this server ask
+    /// others in its network.
+    pub allow_internal_addresses: bool,
+    /// Authorities that a source's certificate may come from, PEM, besides the public ones.
+    pub ca_file: Option<PathBuf>,
 }
 
 impl Default for Config {
@@ -67,6 +79,7 @@ impl Default for Config {
             graph_requests_per_20_seconds: 2000,
             graph_changes_per_20_seconds: 200,
             mail: None,
+            feeds: Feeds::default(),
         }
     }
 }

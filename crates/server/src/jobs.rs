@@ -1,4 +1,4 @@
-//! What happens by the clock: silent devices, expired indicators, old sessions.
+//! What happens by the clock: silent devices, expired indicators, feeds, old sessions.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::{
     devices::{self, DeviceRow, store},
     enforcement,
     error::Result,
-    indicators,
+    feeds, indicators,
     outbox::{self, mail::Mailer},
     settings, web_activity,
 };
@@ -42,7 +42,8 @@ pub async fn run(app: App, mailer: Option<Mailer>, mut stop: watch::Receiver<boo
             every(RECOVERY, || app.access.recover(&app.db)),
             judge_in_time(&app),
             act_in_time(&app),
-            expire_indicators(&app)
+            expire_indicators(&app),
+            feeds::refresh::run(&app)
         );
     };
     let jobs = async {

@@ -28,6 +28,7 @@ mod edition;
 mod enforcement;
 mod enrollment;
 mod error;
+mod feeds;
 mod gateways;
 mod graph;
 mod groups;

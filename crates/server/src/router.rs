@@ -18,7 +18,7 @@ use tower_http::{
 
 use crate::{
     Actor, App, Caller, access, accounts, admin, alerts, app_protection, audit, bundles, clients, compliance,
-    conditional_access, connectors, console, devices, enrollment, gateways, graph as face, groups, indicators,
+    conditional_access, connectors, console, devices, enrollment, feeds, gateways, graph as face, groups, indicators,
     json::{self, MAX_BODY, MAX_JSON},
     notifications, outbox, reports, retire_list, rules, starter, users, web_activity,
 };
@@ -148,6 +148,7 @@ fn console(app: &App) -> Router<App> {
         .route("/indicators/{id}/delete", post(indicators::console::delete))
         .route("/activity", get(web_activity::console::page))
         .route("/activity/decide", post(web_activity::console::decide))
+        .merge(feeds())
         .route("/reports", get(reports::console::list))
         .route("/reports/decide", post(reports::console::decide_all))
         .route("/reports/{id}/decide", post(reports::console::decide))
@@ -267,6 +268,22 @@ fn suppression() -> Router<App> {
         .route("/alerts/suppression/{id}", get(rules::show).post(rules::update))
         .route("/alerts/suppression/{id}/switch", post(rules::switch))
         .route("/alerts/suppression/{id}/delete", post(rules::delete))
+}
+
+/// The console's pages of feeds. Their lists come as files.
+fn feeds() -> Router<App> {
+    use feeds::console;
+    Router::new()
+        .route("/feeds", get(console::list).post(console::create))
+        .route("/feeds/known-good", post(console::known_good))
+        .route("/feeds/suggested/{id}", post(console::suggested))
+        .route("/feeds/{id}", get(console::show).post(console::update))
+        .route("/feeds/{id}/upload", post(console::upload))
+        .route("/feeds/{id}/enable", post(console::enable))
+        .route("/feeds/{id}/disable", post(console::disable))
+        .route("/feeds/{id}/refresh", post(console::refresh))
+        .route("/feeds/{id}/delete", post(console::delete))
+        .layer(axum::extract::DefaultBodyLimit::max(MAX_BODY))
 }
 
 /// The console's pages of policies.
@@ -407,6 +424,21 @@ fn administration() -> Router<App> {
         .route(
             "/retire-list",
             get(retire_list::admin::list).post(retire_list::admin::decide),
+        )
+        .route("/feeds", get(feeds::admin::list).post(feeds::admin::create))
+        .route(
+            "/feeds/{id}",
+            get(feeds::admin::get)
+                .put(feeds::admin::update)
+                .delete(feeds::admin::delete),
+        )
+        .route("/feeds/{id}/content", axum::routing::put(feeds::admin::upload))
+        .route("/feeds/{id}/enable", post(feeds::admin::enable))
+        .route("/feeds/{id}/disable", post(feeds::admin::disable))
+        .route("/feeds/{id}/refresh", post(feeds::admin::refresh))
+        .route(
+            "/protected-names",
+            get(indicators::protected::admin_get).put(indicators::protected::admin_put),
         )
         .route("/indicators/explain", post(indicators::admin::explain))
         .route("/indicators/import-csv", post(indicators::admin::import_csv))

@@ -52,6 +52,7 @@ pub fn sealed(version: u64, settings: Settings) -> Vec<u8> {
         settings,
         jailbreak_rules: moat_policy::jailbreak::BUILT_IN.to_vec(),
         indicators: moat_indicators::compile(&[] as &[moat_indicators::Entry], [0; 16]).unwrap(),
+        feeds: Vec::new().into(),
     };
     seal(&content, &SigningKey::from_bytes(&BUNDLE_KEY))
 }

@@ -272,3 +272,40 @@ fn the_audit_log_is_checked_with_and_without_a_server() {
         "{text}"
     );
 }
+
+#[test]
+fn a_feed_is_made_from_a_file_shown_and_switched_on() {
+    let data = Data::new();
+    let _server = data.serve(&[]);
+    let list = data.path().join("list.txt");
+    std::fs::write(&list, "evil.example\ngoogle.com\nco.uk\n").unwrap();
+    let file = list.to_str().unwrap();
+    let said = |args: &[&str]| {
+        let output = data.moat(args);
+        assert!(output.status.success(), "{args:?}: {output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let made = said(&["feeds", "add", "Own list", "--file", file, "--action", "Warn"]);
+    assert!(made.contains("feed 1: Own list, disabled, Warn, 2 entries"), "{made}");
+    assert!(made.contains("well-known names: 1 (google.com)"), "{made}");
+    assert!(made.contains("too broad, left out: 1 (3: co.uk)"), "{made}");
+    assert!(said(&["feeds", "enable", "own list"]).contains("enabled"));
+    let explained = said(&["indicators", "explain", "www.evil.example"]);
+    assert!(
+        explained.contains("Warn. Feed Own list (evil.example) decides"),
+        "{explained}"
+    );
+    let refused = data.moat(&["feeds", "add", "Page", "--file", "/dev/null"]);
+    assert!(
+        String::from_utf8_lossy(&refused.stderr).contains("it has no entries"),
+        "{refused:?}"
+    );
+    let list = said(&["feeds", "list"]);
+    assert!(list.contains("Own list") && !list.contains("Page"), "{list}");
+    assert!(
+        !data.moat(&["feeds", "refresh", "1"]).status.success(),
+        "it has no address"
+    );
+    said(&["feeds", "delete", "1"]);
+    assert!(said(&["feeds", "list"]).contains("There are no feeds"));
+}

@@ -108,8 +108,10 @@ impl Engine {
 
     fn blocked_answer(&mut self, message: &[u8], question: &Question, matched: Match) -> Vec<u8> {
         let reason = format!(
-            "{} (indicator {}) - {}",
-            matched.title, matched.id, self.policy.settings.organisation
+            "{} ({}) - {}",
+            matched.title,
+            matched.origin(),
+            self.policy.settings.organisation
         );
         self.push_hit(matched, site(question.name.clone(), "dns", None));
         dns::blocked_answer(message, question, (SINKHOLE_V4, SINKHOLE_V6), &reason)

@@ -37,6 +37,7 @@ fn content(version: u64, settings: &Settings, rules: &[u8]) -> BundleContent {
         settings: settings.clone(),
         jailbreak_rules: rules.to_vec(),
         indicators: compile(entries(), [1; 16]).unwrap(),
+        feeds: Vec::new().into(),
     }
 }
 

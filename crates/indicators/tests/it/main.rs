@@ -1,5 +1,6 @@
 //! The compiled set against a plain reading of the rules, and against damage.
 
+mod feeds;
 mod safebrowsing;
 
 use std::net::IpAddr;

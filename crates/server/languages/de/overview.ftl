@@ -28,6 +28,16 @@ need-connectors =
         [one] { $count } Konnektor antwortet nicht
        *[other] { $count } Konnektoren antworten nicht
     }
+need-feeds =
+    { $count ->
+        [one] { $count } Feed ließ sich nicht aktualisieren
+       *[other] { $count } Feeds ließen sich nicht aktualisieren
+    }
+feeds-failing =
+    { $count ->
+        [one] { $count } Abruf gescheitert
+       *[other] { $count } Abrufe gescheitert
+    }
 need-retire =
     { $count ->
         [one] { $count } Gerät wartet auf der Abkopplungsliste
@@ -116,6 +126,9 @@ step-device-do = Registrierungslink erzeugen
 step-indicator = Den ersten Namen blockieren
 step-indicator-text = Eine Domäne, URL oder Adresse, die Geräte blockieren, vor der sie warnen oder die sie beobachten.
 step-indicator-do = Indikator hinzufügen
+step-feed = Eine Liste böser Namen
+step-feed-text = Frei lizenzierte Listen zu Phishing und Schadsoftware, geprüft, bevor sie eingeschaltet werden.
+step-feed-do = Feed wählen
 step-compliance = Eine Konformitätsrichtlinie
 step-compliance-text = Kein Jailbreak, keine Bedrohung über Mittel; für alle Geräte.
 step-access = Eine Richtlinie für bedingten Zugriff

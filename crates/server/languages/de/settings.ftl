@@ -110,6 +110,9 @@ settings-organisation = Organisation
 settings-organisation-hint = auf Sperrseiten
 settings-help = Hilfe-Link
 settings-help-hint = https:// oder mailto:
+settings-protected = Geschützte Namen
+settings-protected-hint = Ihrer Organisation, einer je Zeile, etwa corp.example: Kein Indikator und kein Feed darf sie oder was darunter liegt blockieren
+settings-protected-own = Immer geschützt, weil dieser Server dort zu erreichen ist: { $names }
 settings-check-in = Meldung alle, Sekunden
 settings-posture = Gerätezustand prüfen alle, Sekunden
 settings-bypass = Umgangene Warnungen gelten, Stunden
@@ -173,6 +176,7 @@ gateway-nginx-server = Im Server-Block der Anwendung:
 health-lead = Was dieser Server von sich weiß.
 health-look = Das verdient einen Blick
 health-good = Hier wartet nichts auf Sie
+health-feed = Der Feed { $name } ließ sich nicht aktualisieren; seine letzten Einträge bleiben in Kraft.
 health-unusable =
     { $count ->
         [one] { $count } gespeicherter Indikator lässt sich nicht übersetzen und fehlt in dem, was Geräte erhalten; das Protokoll des Servers nennt ihn.

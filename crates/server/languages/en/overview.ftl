@@ -28,6 +28,16 @@ need-connectors =
         [one] { $count } connector does not answer
        *[other] { $count } connectors do not answer
     }
+need-feeds =
+    { $count ->
+        [one] { $count } feed could not be refreshed
+       *[other] { $count } feeds could not be refreshed
+    }
+feeds-failing =
+    { $count ->
+        [one] { $count } refresh failed
+       *[other] { $count } refreshes failed
+    }
 need-retire =
     { $count ->
         [one] { $count } device waits on the retire list
@@ -116,6 +126,9 @@ step-device-do = Make an enrolment link
 step-indicator = Block the first name
 step-indicator-text = A domain, URL or address that devices block, warn about or watch.
 step-indicator-do = Add an indicator
+step-feed = A list of bad names
+step-feed-text = Openly licensed lists of phishing and malware, checked before they are switched on.
+step-feed-do = Choose a feed
 step-compliance = A compliance policy
 step-compliance-text = No jailbroken device, no threat above medium; for all devices.
 step-access = A conditional access policy

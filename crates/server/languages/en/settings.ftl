@@ -110,6 +110,9 @@ settings-organisation = Organisation
 settings-organisation-hint = on block pages
 settings-help = Help link
 settings-help-hint = https:// or mailto:
+settings-protected = Protected names
+settings-protected-hint = of your organisation, one a line, such as corp.example: no indicator and no feed may block them or what is below
+settings-protected-own = Protected always, because this server is reached there: { $names }
 settings-check-in = Check-in, seconds
 settings-posture = Posture run, seconds
 settings-bypass = Bypassed warnings last, hours
@@ -173,6 +176,7 @@ gateway-nginx-server = In the server block of the application:
 health-lead = What this server knows of itself.
 health-look = This deserves a look
 health-good = Nothing waits for you here
+health-feed = The feed { $name } could not be refreshed; its last entries stay in force.
 health-unusable =
     { $count ->
         [one] { $count } stored indicator cannot be compiled and is left out of what devices get; the server's log names it.

@@ -8,16 +8,19 @@ use axum::{
     extract::{Path, Query, Request, State},
     response::{IntoResponse as _, Redirect, Response},
 };
+use moat_model::Settings;
 use serde::Deserialize;
 
 use super::{FieldError, Session, SetupLink, check_new, session::read_fields, set_up, setup_is_open, sign_in};
 use crate::{
     App,
-    accounts::session::Form,
+    accounts::session::{Fields, Form},
     console::{ConsoleError, Html, local},
     error::Error,
+    indicators::{Protected, protected},
     language::{Language, Reader},
     listen::Peer,
+    settings,
 };
 
 #[derive(Template)]
@@ -27,6 +30,8 @@ struct SetupPage {
     /// None when the link does not work.
     link: Option<SetupLink>,
     name: String,
+    organisation: String,
+    protected_names: String,
     errors: Vec<FieldError>,
 }
 
@@ -41,6 +46,8 @@ impl SetupPage {
             language,
             link: None,
             name: String::new(),
+            organisation: String::new(),
+            protected_names: String::new(),
             errors: Vec::new(),
         }
     }
@@ -95,20 +102,74 @@ pub async fn setup(
         return Html(SetupPage::closed(language)).respond();
     }
     let (name, password) = (name_in(link.as_ref(), fields.get("name")), fields.get("password"));
-    let errors = check_new(&name, password, fields.get("again"));
+    let mut errors = check_new(&name, password, fields.get("again"));
+    let first = First::of(&fields);
+    errors.extend(first.check());
     if !errors.is_empty() {
         return Html(SetupPage {
             language,
             link,
             name,
+            organisation: fields.get("organisation").into(),
+            protected_names: fields.get("protectedNames").into(),
             errors,
         })
         .respond();
     }
+    let is_first = link == Some(SetupLink::First);
     match set_up(&app, &token, &name, password).await {
-        Ok(session) => Ok((session.cookie(), Redirect::to("/")).into_response()),
+        Ok(session) => {
+            if is_first {
+                first.store(&app, &session).await?;
+            }
+            Ok((session.cookie(), Redirect::to("/")).into_response())
+        }
         Err(Error::Forbidden(_)) => Html(SetupPage::closed(language)).respond(),
         Err(error) => Err(error.into()),
+    }
+}
+
+/// What whoever sets the server up says of the organisation; all of it can be said later.
+struct First {
+    organisation: Option<String>,
+    protected_names: Vec<String>,
+}
+
+impl First {
+    fn of(fields: &Fields) -> Self {
+        let names = protected::typed(fields.get("protectedNames")).into_iter();
+        Self {
+            organisation: fields.text("organisation"),
+            protected_names: names.filter(|name| !name.is_empty()).collect(),
+        }
+    }
+
+    fn check(&self) -> Vec<FieldError> {
+        let mut errors = Vec::new();
+        if self.organisation.as_ref().is_some_and(|name| name.len() > 200) {
+            errors.push(FieldError {
+                field: "organisation",
+                message: "use at most 200 characters".into(),
+                say: "setup-wrong-organisation",
+            });
+        }
+        if Protected::parse(&self.protected_names).is_err() {
+            errors.push(FieldError {
+                field: "protectedNames",
+                message: "one of these is neither a domain name nor an address".into(),
+                say: "setup-wrong-protected",
+            });
+        }
+        errors
+    }
+
+    async fn store(self, app: &App, session: &Session) -> Result<(), ConsoleError> {
+        let caller = session.caller();
+        if let Some(organisation) = self.organisation {
+            let now = settings::get(&app.db).await?;
+            settings::update(app, &caller, Settings { organisation, ..now }).await?;
+        }
+        Ok(protected::set(app, &caller, &self.protected_names).await?)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use axum::{
-    extract::{FromRequest, FromRequestParts, OptionalFromRequestParts, Request},
+    extract::{FromRequest, FromRequestParts, Multipart, OptionalFromRequestParts, Request},
     http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Redirect, Response},
 };
@@ -278,10 +278,32 @@ pub async fn read_fields(request: Request) -> Result<Fields, ConsoleError> {
 }
 
 async fn read(request: Request, limit: usize) -> Result<Fields, ConsoleError> {
+    let kind = request.headers().get(header::CONTENT_TYPE);
+    let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    if kind.starts_with("multipart/form-data") {
+        return read_parts(request).await;
+    }
     let wrong = |text: String| Error::invalid("InvalidRequestBody", text);
     let bytes = axum::body::to_bytes(request.into_body(), limit).await;
     let bytes = bytes.map_err(|_| wrong(format!("The form is larger than {} KiB, or broke off.", limit >> 10)))?;
     let text = String::from_utf8(bytes.to_vec()).map_err(|_| wrong("The form is no text.".into()))?;
     let pairs = decode_pairs(&text).ok_or_else(|| wrong("The form cannot be read.".into()))?;
     Ok(Fields(pairs))
+}
+
+/// The fields of a form with a file, whose text is the field's.
+async fn read_parts(request: Request) -> Result<Fields, ConsoleError> {
+    let wrong = |error: &dyn std::fmt::Display| {
+        Error::invalid("InvalidRequestBody", format!("The form cannot be read: {error}"))
+    };
+    let parts = Multipart::from_request(request, &()).await;
+    let mut parts = parts.map_err(|error| wrong(&error))?;
+    let mut fields = Vec::new();
+    while let Some(part) = parts.next_field().await.map_err(|error| wrong(&error))? {
+        let name = part.name().unwrap_or_default().to_string();
+        let bytes = part.bytes().await.map_err(|error| wrong(&error))?;
+        fields.push((name, bytes));
+    }
+    let text = |(name, bytes): (String, bytes::Bytes)| (name, String::from_utf8_lossy(&bytes).into_owned());
+    Ok(fields.into_iter().map(text).collect())
 }

@@ -21,7 +21,7 @@ use crate::{
     db,
     devices::device::{DeviceError, Enrolled},
     error::{Error, Result},
-    rules,
+    feeds, rules,
     secret::random_bytes,
     settings,
 };
@@ -36,6 +36,7 @@ pub struct Cache {
     groups: std::sync::Mutex<Vec<(String, Newest)>>,
     /// Stored indicators that the last compilation had to leave out.
     unusable: AtomicUsize,
+    pub feeds: feeds::compiled::Cache,
 }
 
 /// A group's newest bundle with its version; none before the first.
@@ -108,7 +109,9 @@ async fn build(app: &App, group: &str) -> Result<(u64, Bytes)> {
     let lines = enforced(&mut tx, now()).await?;
     let settings = settings::read(&mut *tx).await?;
     let jailbreak_rules = rules::read(&mut *tx).await?.into_bytes();
+    let plan = feeds::compiled::plan(app, &mut tx).await?;
     tx.commit().await?;
+    let feeds = feeds::compiled::compiled(app, plan).await?;
     let tenant = app.tenant.clone();
     let key = app.keys.bundle.clone();
     let group = group.to_string();
@@ -121,6 +124,7 @@ async fn build(app: &App, group: &str) -> Result<(u64, Bytes)> {
             settings,
             jailbreak_rules,
             indicators,
+            feeds,
         };
         Ok((Bytes::from(seal(&content, &key)), unusable))
     });

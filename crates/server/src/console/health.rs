@@ -9,7 +9,14 @@ use super::{
     ConsoleError, Frame, Html,
     store::{self, Queues},
 };
-use crate::{App, accounts::Session, caller::Role, devices, outbox};
+use crate::{
+    App,
+    accounts::Session,
+    caller::Role,
+    devices,
+    feeds::{self, FeedRow},
+    outbox,
+};
 
 const PAGE: &str = "/settings/health";
 
@@ -31,6 +38,8 @@ struct Page {
     revision: u64,
     /// Stored indicators that no bundle can carry.
     unusable: i64,
+    /// Enabled feeds whose last refresh failed.
+    failing: Vec<FeedRow>,
     outbox: outbox::Summary,
     has_mail: bool,
     queues: Queues,
@@ -71,6 +80,7 @@ pub async fn page(State(app): State<App>, session: Session) -> Result<Response, 
         connected: number(app.hub.connected()),
         revision,
         unusable: number(app.bundles.unusable()),
+        failing: feeds::store::failing(&app.db).await?,
         outbox: outbox::summary(&app, &caller).await?,
         has_mail: app.config.mail.is_some(),
         queues: store::queues(&app.db).await?,

@@ -30,7 +30,7 @@ use crate::{
     caller::{Caller, Role},
     compliance, conditional_access, connectors, devices,
     error::{Error, Result},
-    groups, indicators, json,
+    feeds, groups, indicators, json,
     language::Language,
     notifications, reports, retire_list, users, web_activity,
 };
@@ -98,6 +98,7 @@ pub const SECTIONS: &[Section] = &[
         &[
             of("tab-indicators", "/indicators", indicators::READ),
             of("tab-activity", "/activity", web_activity::READ),
+            of("tab-feeds", "/feeds", feeds::READ),
             of("tab-reports", "/reports", reports::READ),
         ],
     ),
@@ -277,6 +278,8 @@ pub async fn only_forms(method: Method, uri: Uri) -> Response {
         ["devices", id, _] => format!("/devices/{id}"),
         ["people", list @ ("users" | "groups"), id, ..] => format!("/people/{list}/{id}"),
         ["connectors", id, _] => format!("/connectors/{id}"),
+        ["feeds", id, _] if id.bytes().all(|b| b.is_ascii_digit()) => format!("/feeds/{id}"),
+        ["feeds", ..] => "/feeds".into(),
         ["settings", "notifications", "outbox", ..] => "/settings/notifications".into(),
         ["settings", list @ ("notifications" | "gateways"), id, _, ..] => format!("/settings/{list}/{id}"),
         ["settings", list @ ("administrators" | "clients"), ..] => format!("/settings/{list}"),

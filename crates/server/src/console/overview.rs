@@ -62,6 +62,7 @@ struct Health {
 struct Steps {
     device: bool,
     indicator: bool,
+    feed: bool,
     compliance: bool,
     conditional_access: bool,
     settings: bool,
@@ -117,7 +118,7 @@ fn needs(frame: &Frame, app: &App, counts: &Counts, states: &[(String, i64)], he
         .count();
     let silent = i64::try_from(silent).unwrap_or(i64::MAX);
     let noncompliant = by_state(states, is_noncompliant);
-    let all: [(i64, &'static str, &'static str, &str, &str); 10] = [
+    let all: [(i64, &'static str, &'static str, &str, &str); 11] = [
         (unusable, "high", "▲", "need-unusable", "/indicators"),
         (
             counts.high_alerts,
@@ -141,6 +142,7 @@ fn needs(frame: &Frame, app: &App, counts: &Counts, states: &[(String, i64)], he
             "/devices?filter=failed",
         ),
         (silent, "high", "▲", "need-connectors", "/connectors"),
+        (counts.failing_feeds, "medium", "◆", "need-feeds", "/feeds"),
         (counts.retire, "medium", "◆", "need-retire", "/retire-list"),
         (
             noncompliant,
@@ -332,6 +334,7 @@ async fn steps(app: &App, caller: &Caller, counts: &Counts) -> Result<Option<Ste
     let steps = Steps {
         device: counts.devices > 0,
         indicator: counts.indicators > 0,
+        feed: counts.feeds > 0,
         compliance: starter.compliance,
         conditional_access: starter.conditional_access,
         settings: starter.settings,
@@ -339,6 +342,7 @@ async fn steps(app: &App, caller: &Caller, counts: &Counts) -> Result<Option<Ste
     let all = [
         steps.device,
         steps.indicator,
+        steps.feed,
         steps.compliance,
         steps.conditional_access,
         steps.settings,

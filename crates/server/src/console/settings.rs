@@ -15,6 +15,7 @@ use crate::{
         session::{Fields, Form},
     },
     caller::Role,
+    indicators::protected,
     settings,
 };
 
@@ -26,12 +27,15 @@ struct Page {
     frame: Frame,
     /// The form as it stands: as it was typed, or as the settings are.
     settings: Fields,
+    /// Where this server is reached: protected always.
+    own: Vec<String>,
     wrong: Wrong,
 }
 
 const INPUTS: Inputs = &[
     ("organisation", "organisation", "settings-organisation"),
     ("helpUrl", "helpUrl", "settings-help"),
+    ("protectedNames", "protectedNames", "settings-protected"),
 ];
 
 /// The general settings; for whom they are not, the first page of the section that they may see.
@@ -44,8 +48,9 @@ pub async fn page(State(app): State<App>, session: Session) -> Result<Response, 
             None => Err(error.into()),
         };
     }
-    let kept = stored(&settings::get(&app.db).await?);
-    render(&session, kept, Wrong::default())
+    let names = protected::set_names(app.db.read()).await?.texts().join("\n");
+    let kept = stored(&settings::get(&app.db).await?).and("protectedNames", &names);
+    render(&app, &session, kept, Wrong::default())
 }
 
 pub async fn save(State(app): State<App>, form: Form) -> Result<Response, ConsoleError> {
@@ -58,10 +63,18 @@ pub async fn save(State(app): State<App>, form: Form) -> Result<Response, Consol
         Err(error) => Wrong::said(&frame, "settings", error, INPUTS)?,
     };
     wrong.add_all(numbers);
-    if !wrong.is_empty() {
-        return render(&form.session, form.fields, wrong);
+    let caller = form.session.caller();
+    if wrong.is_empty() {
+        // The names first: only they can be refused still, and then nothing is saved.
+        let names = protected::typed(form.fields.get("protectedNames"));
+        if let Err(error) = protected::set(&app, &caller, &names).await {
+            wrong = Wrong::said(&frame, "settings", error, INPUTS)?;
+        }
     }
-    settings::update(&app, &form.session.caller(), new).await?;
+    if !wrong.is_empty() {
+        return render(&app, &form.session, form.fields, wrong);
+    }
+    settings::update(&app, &caller, new).await?;
     Ok(Redirect::to(PAGE).into_response())
 }
 
@@ -94,9 +107,10 @@ fn stored(settings: &Settings) -> Fields {
     ])
 }
 
-fn render(session: &Session, settings: Fields, wrong: Wrong) -> Result<Response, ConsoleError> {
+fn render(app: &App, session: &Session, settings: Fields, wrong: Wrong) -> Result<Response, ConsoleError> {
     Html(Page {
         frame: Frame::new(session, PAGE),
+        own: protected::own(app).texts(),
         settings,
         wrong,
     })

@@ -18,6 +18,10 @@ pub struct Counts {
     pub high_alerts: i64,
     pub open_reports: i64,
     pub indicators: i64,
+    pub feeds: i64,
+    pub feed_entries: i64,
+    /// Enabled feeds whose last refresh failed.
+    pub failing_feeds: i64,
 }
 
 pub async fn counts(db: &Db) -> Result<Counts> {
@@ -31,7 +35,10 @@ pub async fn counts(db: &Db) -> Result<Counts> {
         (SELECT COUNT(*) FROM alerts WHERE resolved_at IS NULL) AS open_alerts, \
         (SELECT COUNT(*) FROM alerts WHERE resolved_at IS NULL AND severity = 'High') AS high_alerts, \
         (SELECT COUNT(*) FROM site_reports WHERE status = 'open') AS open_reports, \
-        (SELECT COUNT(*) FROM indicators) AS indicators \
+        (SELECT COUNT(*) FROM indicators) AS indicators, \
+        (SELECT COUNT(*) FROM feeds) AS feeds, \
+        (SELECT COALESCE(CAST(SUM(entries) AS BIGINT), 0) FROM feeds WHERE enabled <> 0) AS feed_entries, \
+        (SELECT COUNT(*) FROM feeds WHERE enabled <> 0 AND error IS NOT NULL) AS failing_feeds \
         FROM (SELECT COUNT(*) AS devices, COUNT(CASE WHEN jailbreak_level <> 'none' THEN 1 END) AS jailbroken, \
             COUNT(CASE WHEN silent_since IS NULL AND web_protection <> 'on' THEN 1 END) AS unprotected, COUNT(silent_since) AS silent \
             FROM devices WHERE revoked_at IS NULL) f";

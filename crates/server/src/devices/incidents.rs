@@ -1,5 +1,6 @@
 //! What a reported event means: alerts raised and resolved, site reports filed.
 
+use moat_indicators::feed_of;
 use moat_model::{
     Action, AlertKind, Assessment, Classification, DeviceId, Evidence, IndicatorId, JailbreakLevel, Severity,
     Timestamp, WebProtection,
@@ -10,7 +11,7 @@ use crate::{
     alerts::{self, Incident},
     db::Transaction,
     error::{Error, Result},
-    reports, web_activity,
+    feeds, reports, web_activity,
 };
 
 pub async fn apply(tx: &mut Transaction, device: DeviceId, entry: &OutboxEntry) -> Result<()> {
@@ -37,10 +38,10 @@ pub async fn apply(tx: &mut Transaction, device: DeviceId, entry: &OutboxEntry) 
             .await
         }
         DeviceEvent::WarningBypassed { indicator, site, until } => {
-            let title = indicator_of(tx, *indicator)
+            let known = indicator_of(tx, *indicator)
                 .await?
-                .map_or_else(|| "a warning".into(), |known| known.title);
-            raise(tx, bypassed(device, *indicator, &title, site.as_ref(), *until, at)).await
+                .unwrap_or_else(|| KnownIndicator::gone(*indicator));
+            raise(tx, bypassed(device, *indicator, &known, site.as_ref(), *until, at)).await
         }
         DeviceEvent::Jailbreak { level, assessment } => raise(tx, jailbreak(device, *level, assessment, at)).await,
         DeviceEvent::JailbreakCleared { .. } => {
@@ -100,6 +101,8 @@ async fn raise(tx: &mut Transaction, incident: Incident) -> Result<()> {
 }
 
 struct KnownIndicator {
+    /// What matched, for people: `indicator 12`, `feed Phishing`.
+    origin: String,
     title: String,
     severity: Severity,
     generate_alert: bool,
@@ -109,18 +112,26 @@ struct KnownIndicator {
 
 impl KnownIndicator {
     fn gone(id: IndicatorId) -> Self {
+        let origin = match feed_of(id) {
+            Some(number) => format!("feed {number}"),
+            None => format!("indicator {id}"),
+        };
         Self {
-            title: format!("Site of indicator {id}, which is deleted"),
+            title: format!("Site of {origin}, which is deleted"),
+            origin,
             severity: Severity::Medium,
             generate_alert: true,
             category: "SuspiciousActivity".into(),
-            recommended_action: "Check the site and the audit log of the indicator.".into(),
+            recommended_action: "Check the site and the audit log.".into(),
         }
     }
 }
 
 /// The indicator behind a hit; none when it was deleted meanwhile.
 async fn indicator_of(tx: &mut Transaction, id: IndicatorId) -> Result<Option<KnownIndicator>> {
+    if let Some(number) = feed_of(id) {
+        return feed(tx, number).await;
+    }
     let query = "SELECT title, severity, generate_alert, category, recommended_actions FROM indicators WHERE id = $1";
     type Columns = (String, String, i64, Option<String>, Option<String>);
     let row: Option<Columns> = sqlx::query_as(query)
@@ -131,11 +142,28 @@ async fn indicator_of(tx: &mut Transaction, id: IndicatorId) -> Result<Option<Kn
         return Ok(None);
     };
     Ok(Some(KnownIndicator {
+        origin: format!("indicator {id}"),
         title,
         severity: severity.parse().map_err(Error::internal)?,
         generate_alert: generate_alert != 0,
         category: category.unwrap_or_else(|| "SuspiciousActivity".into()),
         recommended_action: recommended.unwrap_or_else(|| "Ask the user what they were doing; check the site.".into()),
+    }))
+}
+
+/// The feed behind a hit.
+async fn feed(tx: &mut Transaction, number: u16) -> Result<Option<KnownIndicator>> {
+    let Some(row) = feeds::store::get(&mut **tx, number).await? else {
+        return Ok(None);
+    };
+    Ok(Some(KnownIndicator {
+        origin: format!("feed {}", row.name),
+        title: format!("Site on the feed {}", row.name),
+        severity: row.severity.parse().map_err(Error::internal)?,
+        generate_alert: row.raises_alerts(),
+        category: "SuspiciousActivity".into(),
+        recommended_action: "Ask the user what they were doing; if the site is good, allow it with an indicator."
+            .into(),
     }))
 }
 
@@ -162,7 +190,7 @@ fn web_threat(
         kind: AlertKind::WebThreat,
         subject: id.to_string(),
         title: known.title,
-        description: format!("The device {done}{to}, matched by indicator {id}."),
+        description: format!("The device {done}{to}, matched by {}.", known.origin),
         recommended_action: known.recommended_action,
         severity: known.severity,
         category: known.category,
@@ -176,7 +204,7 @@ fn web_threat(
 fn bypassed(
     device: DeviceId,
     id: IndicatorId,
-    title: &str,
+    known: &KnownIndicator,
     site: Option<&Site>,
     until: Timestamp,
     at: Timestamp,
@@ -185,8 +213,11 @@ fn bypassed(
         device,
         kind: AlertKind::WarningBypassed,
         subject: id.to_string(),
-        title: format!("Warning bypassed: {}", short(title)),
-        description: format!("The user went on past the warning of indicator {id}. The bypass lasts until {until}."),
+        title: format!("Warning bypassed: {}", short(&known.title)),
+        description: format!(
+            "The user went on past the warning of {}. The bypass lasts until {until}.",
+            known.origin
+        ),
         recommended_action: "Ask the user whether the site is needed; block or allow it.".into(),
         severity: Severity::Low,
         category: "SuspiciousActivity".into(),

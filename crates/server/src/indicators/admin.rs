@@ -5,6 +5,7 @@ use axum::{
     extract::{Request, State},
     response::IntoResponse as _,
 };
+use moat_indicators::Tier;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -36,6 +37,10 @@ pub async fn explain(State(app): State<App>, caller: Caller, Body(question): Bod
                 "value": i.value,
                 "action": i.action,
                 "title": i.title,
+                "tier": match i.tier {
+                    Tier::Own => "custom",
+                    Tier::Feed => "feed",
+                },
                 "specificity": candidate.because,
                 "wins": n == 0,
             })

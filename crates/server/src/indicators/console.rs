@@ -6,7 +6,7 @@ use axum::{
     http::Uri,
     response::{IntoResponse as _, Redirect, Response},
 };
-use moat_indicators::{Candidate, Explanation, Specificity};
+use moat_indicators::{Candidate, Explanation, Specificity, Tier, feed_of};
 use moat_model::IndicatorId;
 
 use super::{Indicator, Submission, create_or_update, csv, explain};
@@ -74,6 +74,18 @@ impl ListPage {
         because(&self.frame, candidate)
     }
 
+    /// Where a candidate is to be changed, what it is called, and the message of its tier.
+    fn origin(&self, candidate: &Candidate) -> (String, String, &'static str) {
+        let indicator = &candidate.indicator;
+        match feed_of(indicator.id) {
+            Some(number) => (format!("/feeds/{number}"), indicator.title.clone(), "tier-feed"),
+            None => {
+                let name = format!("{} {}", self.frame.t("col-indicator"), indicator.id);
+                (format!("{LIST}?id={}", indicator.id), name, "tier-custom")
+            }
+        }
+    }
+
     /// Whether the box is ticked: as it was typed, and in a new form.
     fn raises_alert(&self) -> bool {
         !self.wrong.is_on("add") || self.typed.get("generateAlert") == "on"
@@ -110,6 +122,10 @@ pub async fn list(State(app): State<App>, session: Session, uri: Uri) -> Result<
     let here = here(&uri);
     let query = Fields::of_address(&here);
     let text = |name: &str| query.text(name).unwrap_or_default();
+    // Alerts lead here by the number of what matched.
+    if let Some(number) = text("id").parse().ok().and_then(|id| feed_of(IndicatorId(id))) {
+        return Ok(Redirect::to(&format!("/feeds/{number}")).into_response());
+    }
     let mut asked = Asked {
         value: text("explain"),
         group: text("group"),
@@ -293,13 +309,18 @@ pub fn said(frame: &Frame, explained: &Explanation) -> String {
         None => frame.t("explain-nothing"),
         Some(first) => {
             let indicator = &first.indicator;
+            let (id, because) = (indicator.id.to_string(), because(frame, first));
+            let (message, name, origin) = match indicator.tier {
+                Tier::Own => ("explain-decides", "id", &id),
+                Tier::Feed => ("explain-feed-decides", "feed", &indicator.title),
+            };
             let variables = [
                 ("action", action.as_str()),
-                ("id", &indicator.id.to_string()),
+                (name, origin),
                 ("value", &indicator.value),
-                ("because", &because(frame, first)),
+                ("because", &because),
             ];
-            frame.with("explain-decides", variables)
+            frame.with(message, variables)
         }
     };
     if explained.path_unseen {

@@ -5,6 +5,7 @@ pub mod console;
 mod csv;
 pub mod defender;
 mod draft;
+pub mod protected;
 mod quotes;
 mod store;
 
@@ -15,6 +16,8 @@ use moat_model::{Action, IndicatorId, IndicatorType, Severity, Timestamp};
 use serde::Serialize;
 
 pub use draft::{Draft, Submission};
+pub use protected::Protected;
+pub use store::enforced_values;
 
 use crate::{
     Actor, App, alerts,
@@ -215,6 +218,11 @@ async fn import_some(app: &App, caller: &Caller, scope: &Scope, submissions: Vec
         .map(|submission| (submission.value.clone().unwrap_or_default(), check(submission)))
         .collect();
     let mut tx = app.db.begin().await?;
+    let protected = protected::all(app, &mut *tx).await?;
+    let checked: Vec<(String, Result<Draft>)> = checked
+        .into_iter()
+        .map(|(value, draft)| (value, draft.and_then(|draft| unprotected(&protected, draft))))
+        .collect();
     let good: Vec<&Draft> = checked.iter().filter_map(|(_, draft)| draft.as_ref().ok()).collect();
     let mut batch = Batch::prepare(&mut tx, caller, scope, &good).await?;
     let mut imported = Vec::with_capacity(checked.len());
@@ -332,8 +340,15 @@ async fn store_one(
     submission: Submission,
 ) -> Result<(Indicator, bool)> {
     let draft = Draft::check(submission, app.config.allow_internal_addresses, now())?;
+    let draft = unprotected(&protected::all(app, &mut **tx).await?, draft)?;
     let before = find(tx, &draft, scope).await?;
     put(tx, caller, before, draft).await
+}
+
+/// A draft that keeps no device from what belongs to the organisation.
+fn unprotected(protected: &Protected, draft: Draft) -> Result<Draft> {
+    protected.check(draft.kind, &draft.canonical, draft.action)?;
+    Ok(draft)
 }
 
 /// The indicator that a draft updates.

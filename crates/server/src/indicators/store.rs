@@ -195,6 +195,21 @@ pub async fn list(db: &Db, scope: &Scope, query: &Query, now: Timestamp) -> Resu
     page.try_map(Indicator::try_from)
 }
 
+/// Those that keep devices from something: id, type and canonical value.
+pub async fn forbidding(tx: &mut Transaction) -> Result<Vec<(i64, String, String)>> {
+    let query = "SELECT id, type, canonical FROM indicators WHERE type IN ('DomainName', 'Url', 'IpAddress') \
+                 AND action NOT IN ('Allowed', 'Audit', 'Alert') ORDER BY id";
+    Ok(sqlx::query_as(query).fetch_all(&mut **tx).await?)
+}
+
+/// Type, canonical value and action of all that devices enforce now.
+pub async fn enforced_values(db: &Db, now: Timestamp) -> Result<Vec<(String, String, String)>> {
+    let query = "SELECT type, canonical, action FROM indicators WHERE type IN ('DomainName', 'Url', 'IpAddress') \
+                 AND (expires_at IS NULL OR expires_at > $1) ORDER BY id";
+    let query = sqlx::query_as(query).bind(now.as_micros());
+    Ok(query.fetch_all(db.read()).await?)
+}
+
 pub async fn expired(executor: impl Executor<'_, Database = Any>, now: Timestamp) -> Result<Vec<Indicator>> {
     let rows: Vec<Row> = sqlx::query_as("SELECT * FROM indicators WHERE expires_at <= $1 ORDER BY id LIMIT 1000")
         .bind(now.as_micros())

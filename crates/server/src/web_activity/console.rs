@@ -8,7 +8,8 @@ use axum::{
     http::Uri,
     response::{IntoResponse as _, Redirect, Response},
 };
-use moat_model::Action;
+use moat_indicators::feed_of;
+use moat_model::{Action, IndicatorId};
 
 use super::{Activity, DayRow, Narrowed, SiteRow, today};
 use crate::{
@@ -78,6 +79,14 @@ impl Page {
         self.refused
             .as_ref()
             .filter(|refused| refused.fields.is("site", &row.site))
+    }
+
+    /// What decided, and where it is to be changed.
+    fn source(&self, id: &i64) -> (String, String) {
+        match feed_of(IndicatorId(id.cast_unsigned())) {
+            Some(number) => (format!("{} {number}", self.frame.t("feed")), format!("/feeds/{number}")),
+            None => (id.to_string(), format!("/indicators?id={id}")),
+        }
     }
 
     /// Whether this is how long a decision was to hold.

@@ -7,7 +7,7 @@ mod store;
 use moat_indicators::UrlPattern;
 use moat_model::{Action, DeviceId, IndicatorId, Timestamp, sync::Site};
 
-pub use store::{DayRow, DeviceRow, IndicatorRow, SiteRow};
+pub use store::{DayRow, DeviceRow, SiteRow, SourceRow};
 
 use crate::{
     App, alerts,
@@ -46,7 +46,8 @@ pub struct Activity {
     pub days: Vec<DayRow>,
     /// The most frequent first, as the others.
     pub sites: Vec<SiteRow>,
-    pub indicators: Vec<IndicatorRow>,
+    /// Indicators, and feeds.
+    pub sources: Vec<SourceRow>,
     /// Whatever the site.
     pub devices: Vec<DeviceRow>,
 }
@@ -79,7 +80,7 @@ pub async fn get(app: &App, caller: &Caller, narrowed: &Narrowed) -> Result<Acti
     Ok(Activity {
         days: store::days(&app.db, narrowed).await?,
         sites: store::sites(&app.db, narrowed, MOST_ROWS).await?,
-        indicators: store::indicators(&app.db, narrowed, MOST_ROWS).await?,
+        sources: store::sources(&app.db, narrowed, MOST_ROWS).await?,
         devices: store::devices(&app.db, narrowed, MOST_ROWS).await?,
     })
 }
@@ -91,6 +92,7 @@ pub async fn purge(db: &Db, oldest: Timestamp) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use moat_indicators::entry_ids;
     use moat_model::{DeviceInfo, Management};
 
     use super::*;
@@ -142,6 +144,9 @@ mod tests {
         )
         .await?;
         note(&mut tx, one, evil, Action::Block, None, 1).await?;
+        let (first, last) = entry_ids(3);
+        note(&mut tx, two, first, Action::Audit, Some(&site("tracker.example")), 2).await?;
+        note(&mut tx, two, last, Action::Audit, Some(&site("tracker.example")), 3).await?;
         tx.commit().await?;
 
         let wanted = Narrowed {
@@ -155,19 +160,24 @@ mod tests {
             .iter()
             .map(|row| (row.site.as_str(), row.blocked, row.warned))
             .collect();
-        assert_eq!(sites, [("evil.example", 3, 0), ("", 1, 0), ("odd.example", 0, 1)]);
+        assert_eq!(
+            sites,
+            [
+                ("tracker.example", 0, 0),
+                ("evil.example", 3, 0),
+                ("", 1, 0),
+                ("odd.example", 0, 1)
+            ]
+        );
         let devices: Vec<_> = found
             .devices
             .iter()
             .map(|row| (row.device_id.clone(), row.count))
             .collect();
-        assert_eq!(devices, [(one.to_string(), 4), (two.to_string(), 1)]);
-        let indicators: Vec<_> = found
-            .indicators
-            .iter()
-            .map(|row| (row.indicator_id, row.count))
-            .collect();
-        assert_eq!(indicators, [(7, 4), (8, 1)]);
+        assert_eq!(devices, [(two.to_string(), 6), (one.to_string(), 4)]);
+        let sources: Vec<_> = found.sources.iter().map(|row| (row.id, row.count)).collect();
+        let feed = entry_ids(3).0.0.cast_signed();
+        assert_eq!(sources, [(feed, 5), (7, 4), (8, 1)], "entries of a feed count together");
         let narrowed = Narrowed {
             action: Some(Action::Warn),
             search: "ODD".into(),

@@ -1,3 +1,4 @@
+use moat_indicators::entry_ids;
 use moat_model::{Action, DeviceId, IndicatorId};
 use sqlx::FromRow;
 
@@ -27,11 +28,13 @@ pub struct SiteRow {
     pub indicator_id: i64,
 }
 
+/// An indicator, or a feed.
 #[derive(Debug, FromRow)]
-pub struct IndicatorRow {
-    pub indicator_id: i64,
-    /// None: it was deleted.
-    pub value: Option<String>,
+pub struct SourceRow {
+    /// The indicator's, or the first that entries of the feed can have.
+    pub id: i64,
+    /// The indicator's value, or the feed's name. None: it was deleted.
+    pub name: Option<String>,
     pub count: i64,
     pub last_at: i64,
 }
@@ -117,16 +120,22 @@ pub async fn sites(db: &Db, narrowed: &Narrowed, most: i64) -> Result<Vec<SiteRo
     Ok(query.fetch_all(db.read()).await?)
 }
 
-pub async fn indicators(db: &Db, narrowed: &Narrowed, most: i64) -> Result<Vec<IndicatorRow>> {
-    let query = "SELECT a.indicator_id, i.value, a.count, a.last_at FROM \
-                 (SELECT indicator_id, CAST(SUM(count) AS BIGINT) AS count, MAX(last_at) AS last_at FROM web_activity_sites \
-                 WHERE day >= $1 AND ($2 = '' OR action = $2) AND LOWER(site) LIKE $3 ESCAPE '!' GROUP BY indicator_id) a \
-                 LEFT JOIN indicators i ON i.id = a.indicator_id ORDER BY a.count DESC, a.indicator_id LIMIT $4";
+/// Entries of one feed count together.
+pub async fn sources(db: &Db, narrowed: &Narrowed, most: i64) -> Result<Vec<SourceRow>> {
+    let query = "SELECT a.id, COALESCE(i.value, f.name) AS name, a.count, a.last_at FROM \
+                 (SELECT CASE WHEN indicator_id < $5 THEN indicator_id ELSE indicator_id - indicator_id % $6 END AS id, \
+                 CAST(SUM(count) AS BIGINT) AS count, MAX(last_at) AS last_at FROM web_activity_sites \
+                 WHERE day >= $1 AND ($2 = '' OR action = $2) AND LOWER(site) LIKE $3 ESCAPE '!' GROUP BY 1) a \
+                 LEFT JOIN indicators i ON i.id = a.id LEFT JOIN feeds f ON a.id >= $5 AND f.number = (a.id - $5) / $6 \
+                 ORDER BY a.count DESC, a.id LIMIT $4";
+    let (first, last) = entry_ids(0);
     let query = sqlx::query_as(query)
         .bind(narrowed.since)
         .bind(action(narrowed))
         .bind(containing(&narrowed.search))
-        .bind(most);
+        .bind(most)
+        .bind(first.0.cast_signed())
+        .bind((last.0 - first.0 + 1).cast_signed());
     Ok(query.fetch_all(db.read()).await?)
 }
 

@@ -152,15 +152,28 @@ impl Browser<'_> {
             .await
     }
 
-    pub async fn post(&self, path: &str, fields: &str) -> Answer {
+    /// The token that forms of this session carry.
+    async fn csrf(&self) -> String {
         let page = self.get("/devices").await.text;
-        let csrf = page
-            .split("name=\"csrf\" value=\"")
-            .nth(1)
-            .unwrap()
-            .split('"')
-            .next()
-            .unwrap();
+        let token = page.split("name=\"csrf\" value=\"").nth(1).unwrap();
+        token.split('"').next().unwrap().to_string()
+    }
+
+    /// Sends a form with a file: its parts, as browsers write them.
+    pub async fn send_parts(&self, path: &str, boundary: &str, parts: &str) -> Answer {
+        let csrf = self.csrf().await;
+        let token = format!("--{boundary}\r\nContent-Disposition: form-data; name=\"csrf\"\r\n\r\n{csrf}\r\n");
+        self.send_parts_without_token(path, boundary, &(token + parts)).await
+    }
+
+    pub async fn send_parts_without_token(&self, path: &str, boundary: &str, parts: &str) -> Answer {
+        let kind = format!("multipart/form-data; boundary={boundary}");
+        let headers = [("content-type", kind.as_str()), ("cookie", &self.cookie)];
+        self.world.send(Method::POST, path, &headers, parts).await
+    }
+
+    pub async fn post(&self, path: &str, fields: &str) -> Answer {
+        let csrf = self.csrf().await;
         let fields = format!("csrf={csrf}&{fields}").replace(' ', "+");
         post(self.world, path, &[("cookie", &self.cookie)], &fields).await
     }
