@@ -46,6 +46,9 @@ pub struct Config {
     pub graph_changes_per_20_seconds: u32,
     /// The server that mail leaves by. Without it mail waits.
     pub mail: Option<Mail>,
+    /// Where it was read.
+    #[serde(skip)]
+    pub file: Option<PathBuf>,
 }
 
 impl Default for Config {
@@ -67,6 +70,7 @@ impl Default for Config {
             graph_requests_per_20_seconds: 2000,
             graph_changes_per_20_seconds: 200,
             mail: None,
+            file: None,
         }
     }
 }
@@ -90,12 +94,20 @@ impl Config {
             file: file.into(),
             source,
         })?;
-        let config: Self = toml::from_str(&text).map_err(|source| ConfigError::Parse {
+        let mut config: Self = toml::from_str(&text).map_err(|source| ConfigError::Parse {
             file: file.into(),
             source: Box::new(source),
         })?;
         config.check()?;
+        config.file = Some(file.into());
         Ok(config)
+    }
+
+    /// The files that it names.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let mail = self.mail.iter().flat_map(|mail| [&mail.password_file, &mail.ca_file]);
+        let all = [&self.certificate, &self.certificate_key].into_iter().chain(mail);
+        all.flatten().cloned().collect()
     }
 
     /// Checks what the types cannot say.
