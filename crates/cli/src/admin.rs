@@ -2,16 +2,16 @@
 //! Both ways go through the same routes and operations.
 
 use std::{
-    io::ErrorKind,
+    io::{ErrorKind, Write},
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use clap::Args;
-use http::{Method, Request};
+use http::{Method, Request, Response};
 use http_body_util::{BodyExt as _, Full};
-use hyper::body::Bytes;
+use hyper::body::{Bytes, Incoming};
 use hyper_util::rt::TokioIo;
 use moat_server::{App, DataFolder};
 use serde_json::Value;
@@ -95,6 +95,45 @@ impl Target {
         answer(status, &bytes)
     }
 
+    /// Sends one request whose answer is a file, and writes that as it comes. An answer that breaks off is an error.
+    pub async fn download(&self, path: &str, body: Value, to: &mut impl Write) -> Result<()> {
+        let request = Request::builder()
+            .method(Method::POST)
+            .uri(path)
+            .header(http::header::HOST, "localhost")
+            .header(http::header::CONTENT_TYPE, "application/json")
+            .body(Bytes::from(body.to_string()))?;
+        let limit = Duration::from_secs(self.timeout);
+        let Some(socket) = connect(&self.data.join("admin.sock"), limit).await? else {
+            let app = open(&self.data).await?;
+            let saved = self.save(moat_server::local::respond(&app, request).await, to).await;
+            app.close().await;
+            return saved;
+        };
+        let answer = timeout(limit, send(socket, request)).await;
+        self.save(answer.map_err(|_| self.too_late())??, to).await
+    }
+
+    async fn save<B>(&self, response: Response<B>, to: &mut impl Write) -> Result<()>
+    where
+        B: hyper::body::Body<Data = Bytes> + Unpin,
+        B::Error: std::error::Error + Send + Sync + 'static,
+    {
+        let status = response.status();
+        let mut body = response.into_body();
+        if !status.is_success() {
+            return answer(status, &body.collect().await?.to_bytes()).map(drop);
+        }
+        let limit = Duration::from_secs(self.timeout);
+        while let Some(frame) = timeout(limit, body.frame()).await.map_err(|_| self.too_late())? {
+            let frame = frame.context("the server's answer broke off; its log says why")?;
+            if let Ok(bytes) = frame.into_data() {
+                to.write_all(&bytes)?;
+            }
+        }
+        Ok(())
+    }
+
     fn too_late(&self) -> anyhow::Error {
         anyhow!(
             "the server did not answer within {} s; whether it did what was asked is not known (--timeout waits longer)",
@@ -133,19 +172,30 @@ fn next_page(list: &mut Value) -> Result<Option<String>> {
 }
 
 async fn over_socket(socket: UnixStream, request: Request<Bytes>) -> Result<(http::StatusCode, Bytes)> {
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(socket))
-        .await
-        .context("the server did not answer")?;
-    tokio::spawn(connection);
-    let response = sender
-        .send_request(request.map(Full::new))
-        .await
-        .context("the server did not answer")?;
+    let response = send(socket, request).await?;
     let status = response.status();
     Ok((status, response.into_body().collect().await?.to_bytes()))
 }
 
+async fn send(socket: UnixStream, request: Request<Bytes>) -> Result<Response<Incoming>> {
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(socket))
+        .await
+        .context("the server did not answer")?;
+    tokio::spawn(connection);
+    let answered = sender.send_request(request.map(Full::new)).await;
+    answered.context("the server did not answer")
+}
+
 async fn in_process(data: &Path, request: Request<Bytes>) -> Result<(http::StatusCode, Bytes)> {
+    let app = open(data).await?;
+    let response = moat_server::local::call(&app, request).await;
+    app.close().await;
+    let response = response?;
+    Ok((response.status(), response.into_body()))
+}
+
+/// The folder itself, while no server runs.
+async fn open(data: &Path) -> Result<App> {
     if !data.join("moat.db").exists() {
         bail!(
             "{} is not a data folder of Moat: start `moat serve --data {}` first",
@@ -153,11 +203,7 @@ async fn in_process(data: &Path, request: Request<Bytes>) -> Result<(http::Statu
             data.display()
         );
     }
-    let app = App::open(DataFolder::open(data)?, crate::serve::load_config(data, None)?).await?;
-    let response = moat_server::local::call(&app, request).await;
-    app.close().await;
-    let response = response?;
-    Ok((response.status(), response.into_body()))
+    App::open(DataFolder::open(data)?, crate::serve::load_config(data, None)?).await
 }
 
 fn answer(status: http::StatusCode, bytes: &[u8]) -> Result<Value> {

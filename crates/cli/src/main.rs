@@ -4,6 +4,7 @@ mod admin;
 mod administrators;
 mod alerts;
 mod api;
+mod backup;
 mod clients;
 mod config;
 mod devices;
@@ -77,6 +78,10 @@ enum Command {
     Rules(config::RulesCommand),
     /// The audit log, newest first; `moat audit verify` checks it
     Audit(alerts::AuditArgs),
+    /// The whole server as one file, while it runs
+    Backup(backup::BackupArgs),
+    /// Make a data folder of a backup
+    Restore(backup::RestoreArgs),
     /// A new set-up link, while there is no administrator
     SetupLink(clients::SetupLinkArgs),
 }
@@ -115,6 +120,8 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Settings(command) => config::run_settings(command).await,
         Command::Rules(command) => config::run_rules(command).await,
         Command::Audit(args) => alerts::run_audit(args).await,
+        Command::Backup(args) => backup::run(args).await,
+        Command::Restore(args) => backup::run_restore(args).await,
         Command::SetupLink(args) => clients::run_setup_link(args).await,
     }
 }

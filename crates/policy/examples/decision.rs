@@ -9,8 +9,9 @@ use moat_model::{
     },
 };
 use moat_policy::{
-    Reason,
+    Reason, Sentence,
     conditional_access::{AppProtection, Compliance, Device, PolicySet, Resource, SignIn, User},
+    say,
 };
 use serde_json::{Value, json};
 
@@ -77,7 +78,7 @@ fn sign_in<'a>(number: usize, groups: &'a [GroupId], roles: &'a [RoleId], device
 fn device(compliance: Compliance) -> Device {
     Device {
         compliance,
-        because: vec![Reason::new("The device is jailbroken.").remedy("Restore the system.")],
+        because: vec![Reason::new(say("because-jailbroken")).remedy(Sentence::Plain("Restore the system.".into()))],
         enrolled: true,
         attributes: DeviceAttributes {
             display_name: Some("Ada's iPhone".into()),

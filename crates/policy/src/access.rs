@@ -2,7 +2,7 @@
 
 use moat_model::{Risk, Timestamp};
 
-use crate::{Reason, risk::ActiveAlert};
+use crate::{Reason, risk::ActiveAlert, say};
 
 /// Who asks for access.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,17 +36,11 @@ pub struct AccessDecision {
 #[must_use]
 pub fn evaluate(subject: &Subject) -> AccessDecision {
     let reason = match subject {
-        Subject::Unknown => {
-            Some(Reason::new("This device is not enrolled.").remedy("Enrol it with a link from your administrator."))
+        Subject::Unknown => Some(Reason::new(say("because-stranger")).remedy(say("do-enrol"))),
+        Subject::CertificateExpired { at } => {
+            Some(Reason::new(say("because-certificate-expired").with("at", *at)).remedy(say("do-enrol-again")))
         }
-        Subject::CertificateExpired { at } => Some(
-            Reason::new(format!("The device's certificate expired at {at}."))
-                .remedy("Enrol the device again with a link from your administrator."),
-        ),
-        Subject::Revoked => Some(
-            Reason::new("An administrator removed this device.")
-                .remedy("Ask your administrator, then enrol the device again."),
-        ),
+        Subject::Revoked => Some(Reason::new(say("because-removed")).remedy(say("do-ask-and-enrol"))),
         Subject::Known(device) if device.risk >= Risk::High => Some(high_risk(device)),
         Subject::Known(_) => None,
     };
@@ -58,21 +52,16 @@ pub fn evaluate(subject: &Subject) -> AccessDecision {
 
 fn high_risk(device: &Device) -> Reason {
     let (text, remedy) = match device.because.as_slice() {
-        [] => (
-            "The device's risk is High.".into(),
-            "Ask your administrator which alert to resolve.",
-        ),
+        [] => (say("because-high-risk"), say("do-ask-which-alert")),
         [alert] => (
-            format!("The device's risk is High because of the alert \"{}\".", alert.title),
-            "Access returns at once when the alert is resolved.",
+            say("because-high-risk-alert").with("alert", &alert.title),
+            say("do-wait-for-alert"),
         ),
         [first, others @ ..] => (
-            format!(
-                "The device's risk is High because of the alert \"{}\" and {} more.",
-                first.title,
-                others.len()
-            ),
-            "Access returns at once when all of them are resolved.",
+            say("because-high-risk-alerts")
+                .with("alert", &first.title)
+                .with("count", others.len()),
+            say("do-wait-for-alerts"),
         ),
     };
     Reason::new(text).remedy(remedy)
@@ -111,8 +100,8 @@ mod tests {
             risk: Risk::High,
             because,
         }));
-        assert!(decision.reasons[0].text.contains("jailbroken"));
-        assert!(decision.reasons[0].remedies()[0].contains("the alert is resolved"));
+        assert!(decision.reasons[0].english().text.contains("jailbroken"));
+        assert!(decision.reasons[0].english().remedies()[0].contains("the alert is resolved"));
     }
 
     #[test]
@@ -126,7 +115,7 @@ mod tests {
             risk: Risk::High,
             because: vec![alert("first"), alert("second"), alert("third")],
         }));
-        assert!(decision.reasons[0].text.contains("\"first\" and 2 more"));
-        assert!(decision.reasons[0].remedies()[0].contains("all of them"));
+        assert!(decision.reasons[0].english().text.contains("\"first\" and 2 more"));
+        assert!(decision.reasons[0].english().remedies()[0].contains("all of them"));
     }
 }

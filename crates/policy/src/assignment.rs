@@ -5,7 +5,7 @@
 
 use moat_model::{GroupId, Target};
 
-use crate::Reason;
+use crate::{Reason, say};
 
 /// Who or what a policy may apply to. Groups are transitive: a group's own groups are in the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -62,18 +62,22 @@ impl Assignment {
     /// For people; `name` gives a group's name.
     #[must_use]
     pub fn reason(self, name: impl Fn(GroupId) -> String) -> Reason {
-        let member = |via: Via| match via {
-            Via::AllUsers => "Every user is".to_string(),
-            Via::AllDevices => "Every device is".to_string(),
-            Via::UserGroup(group) => format!("The user is in the group \"{}\", which is", name(group)),
-            Via::DeviceGroup(group) => format!("The device is in the group \"{}\", which is", name(group)),
+        let included = |via: Via| match via {
+            Via::AllUsers => say("because-every-user-included"),
+            Via::AllDevices => say("because-every-device-included"),
+            Via::UserGroup(group) => say("because-user-group-included").with("group", name(group)),
+            Via::DeviceGroup(group) => say("because-device-group-included").with("group", name(group)),
+        };
+        let excluded = |via: Via| match via {
+            Via::AllUsers => say("because-every-user-excluded"),
+            Via::AllDevices => say("because-every-device-excluded"),
+            Via::UserGroup(group) => say("because-user-group-excluded").with("group", name(group)),
+            Via::DeviceGroup(group) => say("because-device-group-excluded").with("group", name(group)),
         };
         match self {
-            Self::Included(via) => Reason::new(format!("{} assigned.", member(via))),
-            Self::Excluded(via) => Reason::new(format!("{} excluded.", member(via)))
-                .remedy("Take it out of that group, or lift the exclusion."),
-            Self::NotAssigned => Reason::new("The policy is assigned neither to the user nor to the device.")
-                .remedy("Assign the policy to a group of the user or of the device."),
+            Self::Included(via) => Reason::new(included(via)),
+            Self::Excluded(via) => Reason::new(excluded(via)).remedy(say("do-lift-exclusion")),
+            Self::NotAssigned => Reason::new(say("because-not-assigned")).remedy(say("do-assign")),
         }
     }
 }
@@ -151,8 +155,11 @@ mod tests {
     #[test]
     fn the_reason_names_the_group() {
         let reason = Assignment::Excluded(Via::UserGroup(group(1))).reason(|_| "Board".into());
-        assert_eq!(reason.text, "The user is in the group \"Board\", which is excluded.");
-        assert!(reason.remedy.is_some());
+        assert_eq!(
+            reason.english().text,
+            "The user is in the group \"Board\", which is excluded."
+        );
+        assert!(reason.has_remedy());
     }
 
     prop_compose! {

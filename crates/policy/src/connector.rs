@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use moat_model::{Connector, PartnerState, Timestamp};
 
-use crate::{InvalidField, Reason};
+use crate::{InvalidField, Message, Reason, say};
 
 const DAY: Duration = Duration::from_secs(86_400);
 const LONGEST_THRESHOLD_DAYS: i32 = 365;
@@ -67,27 +67,23 @@ pub fn evaluate(connector: &Connector, now: Timestamp) -> ConnectorView {
 pub fn explain(connector: &Connector, now: Timestamp) -> Reason {
     let heartbeat = connector.last_heartbeat_date_time;
     match state(connector, now) {
-        PartnerState::Unavailable => {
-            Reason::new("The partner was taken away; its messages are refused.").remedy("Set the partner up again.")
-        }
+        PartnerState::Unavailable => Reason::new(say("because-partner-gone")).remedy(say("do-set-partner-up")),
         PartnerState::NotSetUp => {
             let text = match heartbeat {
-                None => "The partner has never sent a heartbeat; its messages are refused.",
-                Some(_) => "The set-up is not finished; the partner's messages are refused.",
+                None => say("because-no-heartbeat"),
+                Some(_) => say("because-set-up-unfinished"),
             };
-            Reason::new(text).remedy("Finish the set-up at the partner.")
+            Reason::new(text).remedy(say("do-finish-at-partner"))
         }
-        PartnerState::Available => Reason::new("The partner is set up, and no platform uses its data.")
-            .remedy("Switch a platform on for compliance or for app protection."),
-        PartnerState::Enabled => Reason::new("The partner's data is used."),
-        PartnerState::Unresponsive => Reason::new(format!(
-            "The last heartbeat was at {}; {} are allowed without one.",
-            heartbeat.unwrap_or_default(),
-            days(threshold_days(connector))
-        ))
-        .remedy("See to it that the partner's service reaches this server."),
-        PartnerState::Error => Reason::new("The partner reported an error; its data is still used.")
-            .remedy("Look at the partner's console."),
+        PartnerState::Available => Reason::new(say("because-partner-unused")).remedy(say("do-switch-platform-on")),
+        PartnerState::Enabled => Reason::new(say("because-partner-used")),
+        PartnerState::Unresponsive => Reason::new(
+            say("because-heartbeat-old")
+                .with("at", heartbeat.unwrap_or_default())
+                .with("days", days(threshold_days(connector))),
+        )
+        .remedy(say("do-reach-server")),
+        PartnerState::Error => Reason::new(say("because-partner-error")).remedy(say("do-look-at-partner")),
     }
 }
 
@@ -99,7 +95,7 @@ pub fn validate(connector: &Connector) -> Result<(), InvalidField> {
     }
     Err(InvalidField::new(
         "partnerUnresponsivenessThresholdInDays",
-        format!("must be 1 to {LONGEST_THRESHOLD_DAYS}"),
+        say("rule-range").with("least", 1).with("most", LONGEST_THRESHOLD_DAYS),
     ))
 }
 
@@ -139,8 +135,8 @@ fn threshold_days(connector: &Connector) -> u32 {
 }
 
 /// `1 day`, `7 days`.
-pub(crate) fn days(count: u32) -> String {
-    format!("{count} {}", if count == 1 { "day" } else { "days" })
+pub(crate) fn days(count: u32) -> Message {
+    say("days").with("count", count)
 }
 
 #[cfg(test)]
@@ -187,7 +183,7 @@ mod tests {
         for (connector, now, state, accepts) in table {
             let view = evaluate(&connector, now);
             assert_eq!((view.state, view.accepts_messages), (state, accepts), "{connector:?}");
-            assert_eq!(explain(&connector, now).remedy.is_none(), state == Enabled);
+            assert_eq!(!explain(&connector, now).has_remedy(), state == Enabled);
         }
     }
 

@@ -22,7 +22,9 @@ mod invalid;
 pub mod jailbreak;
 mod reason;
 pub mod risk;
+mod sentence;
 pub mod silence;
 
 pub use invalid::InvalidField;
-pub use reason::Reason;
+pub use reason::{Reason, Told};
+pub use sentence::{English, Message, Sentence, Speak, Value, say};

@@ -8,7 +8,7 @@ use moat_model::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    access, bundles,
+    access, backup, bundles, compliance,
     config::Config,
     console::ShownOnce,
     data_folder::DataFolder,
@@ -36,6 +36,8 @@ pub struct Inner {
     pub languages: Languages,
     pub limits: Limits,
     pub bundles: bundles::Cache,
+    pub backup: backup::Place,
+    pub previewed: compliance::impact::Previewed,
     pub shown_once: ShownOnce,
     /// GUID of this organisation, made at first start.
     pub tenant: String,
@@ -64,6 +66,7 @@ impl std::ops::Deref for App {
 impl App {
     /// Opens a data folder, creating on first start what it must hold.
     pub async fn open(data: DataFolder, config: Config) -> Result<Self> {
+        backup::clean(&data);
         let authority = Authority::open(&data)?;
         let keys = Keys::open(&data)?;
         let db = Db::open(&data.database()).await?;
@@ -86,6 +89,8 @@ impl App {
             languages,
             limits,
             bundles: bundles::Cache::default(),
+            backup: backup::Place::default(),
+            previewed: compliance::impact::Previewed::default(),
             shown_once: ShownOnce::default(),
             tenant,
             data,

@@ -47,6 +47,9 @@ pub struct Config {
     /// The server that mail leaves by. Without it mail waits.
     pub mail: Option<Mail>,
     pub feeds: Feeds,
+    /// Where it was read.
+    #[serde(skip)]
+    pub file: Option<PathBuf>,
 }
 
 /// `[feeds]`: how lists of others are fetched.
@@ -80,6 +83,7 @@ impl Default for Config {
             graph_changes_per_20_seconds: 200,
             mail: None,
             feeds: Feeds::default(),
+            file: None,
         }
     }
 }
@@ -103,12 +107,20 @@ impl Config {
             file: file.into(),
             source,
         })?;
-        let config: Self = toml::from_str(&text).map_err(|source| ConfigError::Parse {
+        let mut config: Self = toml::from_str(&text).map_err(|source| ConfigError::Parse {
             file: file.into(),
             source: Box::new(source),
         })?;
         config.check()?;
+        config.file = Some(file.into());
         Ok(config)
+    }
+
+    /// The files that it names.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let mail = self.mail.iter().flat_map(|mail| [&mail.password_file, &mail.ca_file]);
+        let all = [&self.certificate, &self.certificate_key].into_iter().chain(mail);
+        all.flatten().cloned().collect()
     }
 
     /// Checks what the types cannot say.

@@ -12,35 +12,33 @@ use anyhow::{Context as _, Result, bail};
 /// An opened data folder. One process at a time owns it.
 pub struct DataFolder {
     path: PathBuf,
-    _lock: nix::fcntl::Flock<File>,
+    _lock: Lock,
 }
+
+/// Keeps other processes out of a folder.
+pub type Lock = nix::fcntl::Flock<File>;
+
+/// The file that is locked.
+pub const LOCK: &str = "lock";
+/// Is in the folder while a backup is being restored into it.
+pub const RESTORING: &str = ".restoring";
 
 impl DataFolder {
     /// Opens the folder, creating it on first use. Fails when another process owns it.
     pub fn open(path: &Path) -> Result<Self> {
-        let mut builder = fs::DirBuilder::new();
-        builder.recursive(true).mode(0o700);
-        builder
-            .create(path)
-            .with_context(|| format!("cannot create the data folder {}", path.display()))?;
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .mode(0o600)
-            .open(path.join("lock"));
-        let file = file.with_context(|| format!("cannot write in the data folder {}", path.display()))?;
-        match nix::fcntl::Flock::lock(file, nix::fcntl::FlockArg::LockExclusiveNonblock) {
-            Ok(lock) => {
-                make_private(path)?;
-                Ok(Self {
-                    path: path.canonicalize()?,
-                    _lock: lock,
-                })
-            }
-            Err((_, nix::errno::Errno::EWOULDBLOCK)) => bail!("{} is in use by another moat process", path.display()),
-            Err((_, errno)) => Err(errno).with_context(|| format!("cannot lock {}", path.display())),
+        make_folder(path)?;
+        let lock = lock(path)?;
+        if path.join(RESTORING).exists() {
+            bail!(
+                "a restore into {} was cut short: repeat `moat restore`, which clears what it left",
+                path.display()
+            );
         }
+        make_private(path)?;
+        Ok(Self {
+            path: path.canonicalize()?,
+            _lock: lock,
+        })
     }
 
     pub fn path(&self) -> &Path {
@@ -108,9 +106,38 @@ impl DataFolder {
     }
 }
 
+/// Makes a folder that only the owner can open, unless it is there.
+pub fn make_folder(path: &Path) -> Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true).mode(0o700);
+    let made = builder.create(path);
+    made.with_context(|| format!("cannot create the folder {}", path.display()))
+}
+
+/// Locks a folder for this process.
+pub fn lock(folder: &Path) -> Result<Lock> {
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(0o600)
+        .open(folder.join(LOCK));
+    let file = file.with_context(|| format!("cannot write in the data folder {}", folder.display()))?;
+    match nix::fcntl::Flock::lock(file, nix::fcntl::FlockArg::LockExclusiveNonblock) {
+        Ok(lock) => Ok(lock),
+        Err((_, nix::errno::Errno::EWOULDBLOCK)) => bail!("{} is in use by another moat process", folder.display()),
+        Err((_, errno)) => Err(errno).with_context(|| format!("cannot lock {}", folder.display())),
+    }
+}
+
+/// A new file that only the owner can read.
+pub fn new_private(path: &Path) -> std::io::Result<File> {
+    OpenOptions::new().create_new(true).write(true).mode(0o600).open(path)
+}
+
 /// Takes the folder and our secrets in it from everyone but the owner: the folder may have been there before, with the modes
 /// that folders usually have.
-fn make_private(folder: &Path) -> Result<()> {
+pub fn make_private(folder: &Path) -> Result<()> {
     let secrets = [
         "moat.db",
         "moat.db-wal",

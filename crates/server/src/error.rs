@@ -1,5 +1,7 @@
 use std::fmt;
 
+use moat_policy::{InvalidField, Message, Sentence, Speak, app_protection::InvalidSettings, conditional_access};
+
 /// The one error at the edge of the server. Each face renders it in its own shape.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -10,6 +12,8 @@ pub enum Error {
         code: &'static str,
         field: Option<&'static str>,
         message: String,
+        /// The same for faces that speak other languages; empty where only the message is known.
+        broken: Vec<Broken>,
     },
     /// No, or no longer valid, credentials: 401.
     #[error("{0}")]
@@ -22,7 +26,7 @@ pub enum Error {
     NotFound(String),
     /// The thing changed meanwhile or exists already: 409.
     #[error("{0}")]
-    Conflict(String),
+    Conflict(Sentence),
     /// The thing is not what the caller expects it to be still: 412.
     #[error("it was changed meanwhile: read it again, and change what you then have")]
     Changed,
@@ -37,6 +41,23 @@ pub enum Error {
     Internal(#[source] anyhow::Error),
 }
 
+/// A property and the rule that it breaks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Broken {
+    /// As the operation spells it, with the place in a list: `restrictedApps[3].appId`.
+    pub property: String,
+    /// What stands between the property and the rule.
+    pub between: &'static str,
+    pub rule: Sentence,
+}
+
+impl Broken {
+    /// What is wrong with something of this name.
+    pub fn with(&self, name: &str, speaker: &dyn Speak) -> String {
+        format!("{name}{}{}", self.between, self.rule.in_language(speaker))
+    }
+}
+
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
@@ -45,6 +66,7 @@ impl Error {
             code,
             field: None,
             message: message.to_string(),
+            broken: Vec::new(),
         }
     }
 
@@ -54,6 +76,73 @@ impl Error {
             code,
             field: Some(field),
             message: format!("{field}{rule}"),
+            broken: Vec::new(),
+        }
+    }
+
+    /// The same with a rule that has a language: `must have 1 to 100 characters`.
+    pub fn rule(code: &'static str, field: &'static str, rule: Message) -> Self {
+        let rule = Sentence::from(rule);
+        Self::Invalid {
+            code,
+            field: Some(field),
+            message: format!("{field} {rule}"),
+            broken: vec![Broken {
+                property: field.to_string(),
+                between: " ",
+                rule,
+            }],
+        }
+    }
+
+    /// A policy that cannot be, whatever its properties are; `field` is where it can be mended.
+    pub fn refused(field: &'static str, rule: Message) -> Self {
+        match Self::rules([(field.to_string(), rule.into())]) {
+            Self::Invalid {
+                code, message, broken, ..
+            } => Self::Invalid {
+                code,
+                field: Some(field),
+                message,
+                broken,
+            },
+            other => other,
+        }
+    }
+
+    /// Rules that properties of a policy break.
+    fn rules(broken: impl IntoIterator<Item = (String, Sentence)>) -> Self {
+        let broken = broken.into_iter().map(|(property, rule)| Broken {
+            property,
+            between: ": ",
+            rule,
+        });
+        let broken: Vec<_> = broken.collect();
+        let messages: Vec<_> = broken
+            .iter()
+            .map(|one| one.with(&one.property, &moat_policy::English))
+            .collect();
+        Self::Invalid {
+            code: "BadRequest",
+            field: None,
+            message: messages.join("; "),
+            broken,
+        }
+    }
+
+    pub fn conflict(why: impl Into<Sentence>) -> Self {
+        Self::Conflict(why.into())
+    }
+
+    /// What it says, for people.
+    pub fn told(&self, speaker: &dyn Speak) -> String {
+        match self {
+            Self::Invalid { broken, .. } if !broken.is_empty() => {
+                let told: Vec<_> = broken.iter().map(|one| one.with(&one.property, speaker)).collect();
+                told.join("; ")
+            }
+            Self::Conflict(why) => why.in_language(speaker),
+            other => other.to_string(),
         }
     }
 
@@ -102,6 +191,24 @@ impl Error {
             Self::StorageFull => tracing::error!("the disk is full: nothing more is acknowledged"),
             _ => {}
         }
+    }
+}
+
+impl From<InvalidField> for Error {
+    fn from(invalid: InvalidField) -> Self {
+        Self::rules([(invalid.field, invalid.rule)])
+    }
+}
+
+impl From<conditional_access::Invalid> for Error {
+    fn from(invalid: conditional_access::Invalid) -> Self {
+        Self::rules([(invalid.field, invalid.problem)])
+    }
+}
+
+impl From<InvalidSettings> for Error {
+    fn from(invalid: InvalidSettings) -> Self {
+        Self::rules(invalid.0.into_iter().map(|note| (note.field.to_string(), note.text)))
     }
 }
 

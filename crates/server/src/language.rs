@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result};
 use axum::extract::FromRequestParts;
 use fluent_bundle::{FluentArgs, FluentResource, FluentValue, concurrent::FluentBundle};
 use http::{HeaderMap, header::ACCEPT_LANGUAGE, request::Parts};
+use moat_policy::{Message, Speak};
 use unic_langid::LanguageIdentifier;
 
 use crate::App;
@@ -16,15 +17,23 @@ use crate::App;
 /// The files of a built-in language, as one text.
 macro_rules! built_in {
     ($folder:literal) => {
-        built_in!($folder, "frame", "overview", "devices", "alerts", "web_protection", "policies", "people", "settings", "strangers")
+        built_in!($folder, "frame", "overview", "devices", "alerts", "web_protection", "policies", "people", "settings", "strangers", "letters")
     };
     ($folder:literal, $($file:literal),+) => {
-        concat!($(include_str!(concat!("../languages/", $folder, "/", $file, ".ftl")), "\n"),+)
+        concat!(
+            $(include_str!(concat!("../languages/", $folder, "/", $file, ".ftl")), "\n",)+
+            include_str!(concat!("../../policy/languages/", $folder, ".ftl"))
+        )
     };
 }
 
 const ENGLISH: &str = built_in!("en");
 const GERMAN: &str = built_in!("de");
+/// What stands around letters in languages that the console does not speak.
+const LETTERS: &[(&str, &str)] = &[
+    ("fr", include_str!("../languages/fr/letters.ftl")),
+    ("es", include_str!("../languages/es/letters.ftl")),
+];
 /// Files that are read of the data folder, and the largest of them.
 const MOST: usize = 50;
 const MAX_BYTES: u64 = 1 << 20;
@@ -36,15 +45,20 @@ pub struct Language {
     english: Option<Arc<Language>>,
 }
 
-/// The languages of this server; the first is English.
-pub struct Languages(Vec<Arc<Language>>);
+/// The languages of this server, the first is English; and those in which only letters are written.
+pub struct Languages(Vec<Arc<Language>>, Vec<Arc<Language>>);
 
 impl Languages {
     /// The built-in languages, and those in a folder, if there is one.
     pub fn open(folder: &Path) -> Result<Self> {
         let english = Arc::new(Language::parse("en", ENGLISH, None)?);
         let german = Language::parse("de", GERMAN, Some(Arc::clone(&english)))?;
-        let mut all = Self(vec![english, Arc::new(german)]);
+        let letters = LETTERS.iter().map(|(tag, text)| {
+            let language = Language::parse(tag, text, Some(Arc::clone(&english)))?;
+            Ok(Arc::new(language))
+        });
+        let letters = letters.collect::<Result<_>>()?;
+        let mut all = Self(vec![english, Arc::new(german)], letters);
         let Ok(entries) = fs::read_dir(folder) else {
             return Ok(all);
         };
@@ -88,6 +102,14 @@ impl Languages {
     /// The language in which to write to somebody who prefers this tag.
     pub fn of(&self, tag: Option<&str>) -> Arc<Language> {
         Arc::clone(tag.and_then(|tag| self.find(tag)).unwrap_or(&self.0[0]))
+    }
+
+    /// The language that stands around letters in a locale such as `de-AT`: one of the console's, else one of those in which
+    /// only letters are written, else English.
+    pub fn of_letters(&self, locale: &str) -> Arc<Language> {
+        let first = locale.split('-').next().unwrap_or_default();
+        let letters = self.1.iter().find(|language| language.tag.eq_ignore_ascii_case(first));
+        Arc::clone(self.find(locale).or(letters).unwrap_or(&self.0[0]))
     }
 
     /// The language with this tag, else the one that its first part names: `de-AT` is answered in `de`.
@@ -152,6 +174,12 @@ impl Language {
         };
         let mut errors = Vec::new();
         self.bundle.format_pattern(pattern, arguments, &mut errors).into_owned()
+    }
+}
+
+impl Speak for Language {
+    fn say(&self, message: &Message) -> String {
+        self.format(message.key(), Some(&message.arguments(self)))
     }
 }
 

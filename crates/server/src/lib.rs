@@ -12,6 +12,7 @@ mod alerts;
 mod app;
 mod app_protection;
 mod audit;
+pub mod backup;
 mod bundles;
 mod caller;
 mod clients;

@@ -13,13 +13,17 @@ use crate::{
 
 /// Answers one administrative request as the admin socket would.
 pub async fn call(app: &App, request: Request<Bytes>) -> Result<Response<Bytes>> {
-    let uid = nix::unistd::getuid().as_raw();
-    let request = request.map(axum::body::Body::from);
-    let response = match router::local_router(app.clone(), uid).oneshot(request).await {
-        Ok(response) => response,
-        Err(never) => match never {},
-    };
-    let (parts, body) = response.into_parts();
+    let (parts, body) = respond(app, request).await.into_parts();
     let body = body.collect().await.map_err(Error::internal)?.to_bytes();
     Ok(Response::from_parts(parts, body))
+}
+
+/// The same for answers that are read as they are made.
+pub async fn respond(app: &App, request: Request<Bytes>) -> Response<axum::body::Body> {
+    let uid = nix::unistd::getuid().as_raw();
+    let request = request.map(axum::body::Body::from);
+    match router::local_router(app.clone(), uid).oneshot(request).await {
+        Ok(response) => response,
+        Err(never) => match never {},
+    }
 }

@@ -17,7 +17,7 @@ use tower_http::{
 };
 
 use crate::{
-    Actor, App, Caller, access, accounts, admin, alerts, app_protection, audit, bundles, clients, compliance,
+    Actor, App, Caller, access, accounts, admin, alerts, app_protection, audit, backup, bundles, clients, compliance,
     conditional_access, connectors, console, devices, enrollment, feeds, gateways, graph as face, groups, indicators,
     json::{self, MAX_BODY, MAX_JSON},
     notifications, outbox, reports, retire_list, rules, starter, users, web_activity,
@@ -248,6 +248,10 @@ fn console(app: &App) -> Router<App> {
             get(gateways::console::show).post(gateways::console::update),
         )
         .route("/settings/gateways/{id}/disable", post(gateways::console::disable))
+        .route(
+            "/settings/backup",
+            get(backup::console::page).post(backup::console::download),
+        )
         .route("/settings/health", get(console::health))
         .route("/audit", get(audit::console::page))
         .route("/audit/export.csv", get(audit::console::csv))
@@ -255,6 +259,7 @@ fn console(app: &App) -> Router<App> {
         .fallback(console::not_found)
         .method_not_allowed_fallback(console::only_forms)
         .layer(middleware::from_fn_with_state(app.clone(), console::same_origin))
+        .layer(middleware::from_fn_with_state(app.clone(), console::errors_as_pages))
         .layer(middleware::from_fn(console::secure_headers))
 }
 
@@ -452,6 +457,7 @@ fn local_administration() -> Router<App> {
             get(accounts::admin::list).post(accounts::admin::add),
         )
         .route("/admin/administrators/{name}/password", post(accounts::admin::reset))
+        .route("/admin/backup", post(backup::admin::make))
 }
 
 fn finish(routes: Router<App>, app: App) -> Router {

@@ -1,6 +1,7 @@
 //! Settings for devices, and the policy revision that every change of what a bundle carries raises.
 
 use moat_model::Settings;
+use moat_policy::{Message, say};
 use sqlx::{Any, Executor};
 
 use crate::{
@@ -52,24 +53,33 @@ pub async fn update(app: &App, caller: &Caller, after: Settings) -> Result<()> {
 
 /// Checks every field; the first that is wrong is named, with the rule that it breaks.
 pub fn check(settings: &Settings) -> Result<()> {
-    let wrong = |key, rule: &str| Err(Error::invalid_field("InvalidInput", key, format!(" {rule}")));
+    let wrong = |key, rule: Message| Err(Error::rule("InvalidInput", key, rule));
     if !(5..=86_400).contains(&settings.posture_interval_seconds) {
-        return wrong("postureIntervalSeconds", "must be 5 to 86400");
+        return wrong(
+            "postureIntervalSeconds",
+            say("rule-range").with("least", 5).with("most", 86_400),
+        );
     }
     if !(5..=86_400).contains(&settings.check_in_seconds) {
-        return wrong("checkInSeconds", "must be 5 to 86400");
+        return wrong(
+            "checkInSeconds",
+            say("rule-range").with("least", 5).with("most", 86_400),
+        );
     }
     if !(1..=720).contains(&settings.bypass_duration_hours) {
-        return wrong("bypassDurationHours", "must be 1 to 720");
+        return wrong(
+            "bypassDurationHours",
+            say("rule-range").with("least", 1).with("most", 720),
+        );
     }
     if settings.organisation.trim().is_empty() || settings.organisation.len() > 200 {
-        return wrong("organisation", "must have 1 to 200 characters");
+        return wrong("organisation", say("rule-characters").with("most", 200));
     }
     if !(settings.help_url.is_empty()
         || settings.help_url.starts_with("https://")
         || settings.help_url.starts_with("mailto:"))
     {
-        return wrong("helpUrl", "must start with https:// or mailto:");
+        return wrong("helpUrl", say("rule-help-link"));
     }
     Ok(())
 }

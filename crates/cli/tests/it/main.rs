@@ -1,6 +1,7 @@
 //! The `moat` binary as its users meet it: real processes, real TLS.
 
 mod app;
+mod backup;
 mod browser;
 mod client;
 mod command_line;

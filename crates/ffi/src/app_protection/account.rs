@@ -146,7 +146,11 @@ impl Account {
             LaunchAction::ResetPin | LaunchAction::Block | LaunchAction::Wipe => Gate::Closed,
         };
         if decision.launch.action == LaunchAction::Wipe {
-            let why = decision.launch.findings.first().map(|finding| finding.reason.story());
+            let why = decision
+                .launch
+                .findings
+                .first()
+                .map(|finding| finding.reason.english().story());
             self.wipe(why.unwrap_or_default(), decision.time);
         }
         decision
@@ -304,7 +308,7 @@ impl Account {
             device_model: self.identity.device_model.clone(),
             jailbreak: Jailbreak {
                 jailbroken: local.jailbroken,
-                evidence: local.evidence.into_iter().map(Reason::new).collect(),
+                evidence: local.evidence.into_iter().map(Reason::plain).collect(),
             },
             failed_pins: self.kept.pins.failed,
             latest_time_seen: self.kept.latest_time_seen,

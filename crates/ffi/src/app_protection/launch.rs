@@ -165,12 +165,13 @@ impl LaunchState {
 
 impl From<policy::Finding> for LaunchFinding {
     fn from(finding: policy::Finding) -> Self {
+        let told = finding.reason.english();
         Self {
             condition: finding.condition,
             action: finding.action,
-            because: finding.reason.story(),
-            remedies: finding.reason.remedies().into_iter().map(String::from).collect(),
-            reason: finding.reason.text,
+            because: told.story(),
+            remedies: told.remedies().into_iter().map(String::from).collect(),
+            reason: told.text,
             remediation: finding.remediation.into(),
         }
     }

@@ -8,17 +8,15 @@ use moat_model::{
 use super::{
     AppFacts, Condition, EffectiveSettings, Finding, LaunchAction, Remediation, fields::models, launch::action_of,
 };
-use crate::Reason;
+use crate::{Reason, say};
 
 pub(super) fn wipe_order(order: Option<WipeOrderId>) -> Option<Finding> {
     order.map(|order| Finding {
         condition: Condition::WipeOrder,
         action: LaunchAction::Wipe,
         remediation: Remediation::AskAdministrator,
-        reason: Reason::new(format!(
-            "An administrator ordered to wipe this app's work data (order {order})."
-        ))
-        .remedy("Ask your administrator, then sign in again."),
+        reason: Reason::new(say("because-wipe-order").with("order", order.to_string()))
+            .remedy(say("do-ask-and-sign-in")),
     })
 }
 
@@ -32,8 +30,8 @@ pub(super) fn jailbreak(effective: &EffectiveSettings, facts: &AppFacts) -> Opti
         condition: Condition::Jailbroken,
         action: action_of(settings.app_action_if_device_compliance_required),
         remediation: Remediation::RestoreDevice,
-        reason: Reason::new("The device is jailbroken.")
-            .remedy("Restore the device's original system.")
+        reason: Reason::new(say("because-jailbroken"))
+            .remedy(say("do-restore-original"))
             .because(seen.chain([effective.reason("deviceComplianceRequired", true)])),
     })
 }
@@ -48,18 +46,15 @@ pub(super) fn device_model(effective: &EffectiveSettings, facts: &AppFacts) -> O
     }
     let action = action_of(settings.app_action_if_ios_device_model_not_allowed);
     let (action, text) = match model {
-        "" => (
-            action.min(LaunchAction::Block),
-            "The device does not tell its model.".into(),
-        ),
-        model => (action, format!("Devices of the model {model} may not hold work data.")),
+        "" => (action.min(LaunchAction::Block), say("because-model-unknown")),
+        model => (action, say("because-model").with("model", model)),
     };
     Some(Finding {
         condition: Condition::DeviceModel,
         action,
         remediation: Remediation::AskAdministrator,
         reason: Reason::new(text)
-            .remedy("Use a device of an allowed model, or ask your administrator.")
+            .remedy(say("do-allowed-model"))
             .because([effective.reason("allowedIosDeviceModels", allowed)]),
     })
 }
@@ -70,8 +65,8 @@ pub(super) fn disabled_account(effective: &EffectiveSettings, facts: &AppFacts) 
         condition: Condition::DisabledAccount,
         action: action_of(configured),
         remediation: Remediation::AskAdministrator,
-        reason: Reason::new("The work account is disabled or deleted.")
-            .remedy("Ask your administrator to enable the account.")
+        reason: Reason::new(say("because-account-disabled"))
+            .remedy(say("do-ask-to-enable"))
             .because([effective.reason("appActionIfUnableToAuthenticateUser", configured)]),
     })
 }
@@ -87,19 +82,15 @@ pub(super) fn pin_attempts(effective: &EffectiveSettings, facts: &AppFacts) -> O
         RemediationAction::Wipe => (
             LaunchAction::Wipe,
             Remediation::ConnectAndSignIn,
-            "Sign in with the work account again.",
+            say("do-sign-in-again"),
         ),
-        _ => (
-            LaunchAction::ResetPin,
-            Remediation::ResetPin,
-            "Sign in with the work account and set a new PIN.",
-        ),
+        _ => (LaunchAction::ResetPin, Remediation::ResetPin, say("do-sign-in-new-pin")),
     };
     Some(Finding {
         condition: Condition::PinAttempts,
         action,
         remediation,
-        reason: Reason::new(format!("A wrong PIN was entered {} times in a row.", facts.failed_pins))
+        reason: Reason::new(say("because-wrong-pin").with("count", facts.failed_pins))
             .remedy(remedy)
             .because([effective.reason("maximumPinRetries", most)]),
     })
@@ -123,8 +114,8 @@ pub(super) fn offline(effective: &EffectiveSettings, facts: &AppFacts, now: Time
         condition: Condition::Offline,
         action,
         remediation: Remediation::ConnectAndSignIn,
-        reason: Reason::new(format!("The app last checked in at {}.", facts.last_check_in))
-            .remedy("Connect to the internet and open the app; sign in if it asks.")
+        reason: Reason::new(say("because-app-checked-in").with("at", facts.last_check_in))
+            .remedy(say("do-connect-app"))
             .because([effective.reason(field, period)]),
     })
 }
@@ -147,8 +138,8 @@ pub(super) fn non_working_time(effective: &EffectiveSettings, facts: &AppFacts, 
         condition: Condition::NonWorkingTime,
         action,
         remediation: Remediation::WaitForWorkingTime,
-        reason: Reason::new(format!("You have been off work since {since}."))
-            .remedy("Use the app in your working time.")
+        reason: Reason::new(say("because-off-work").with("at", since))
+            .remedy(say("do-working-time"))
             .because([effective.reason("appActionIfAccountIsClockedOut", configured)]),
     })
 }

@@ -239,7 +239,7 @@ mod tests {
         let mut facts = healthy();
         facts.jailbreak = Jailbreak {
             jailbroken: true,
-            evidence: vec![Reason::new("/var/jb is a symlink.")],
+            evidence: vec![Reason::plain("/var/jb is a symlink.")],
         };
         let mut settings = IosAppProtectionSettings::default();
         assert_eq!(action(&settings, &facts, 0), LaunchAction::Allow);
@@ -255,7 +255,7 @@ mod tests {
             .reason
             .because
             .iter()
-            .map(|reason| reason.text.as_str())
+            .map(|reason| reason.english().text)
             .collect();
         assert_eq!(because, ["/var/jb is a symlink.", "deviceComplianceRequired is true."]);
     }

@@ -7,7 +7,7 @@ use moat_model::{
 use serde::Serialize;
 
 use super::fields::{FIELDS, Field};
-use crate::Reason;
+use crate::{Reason, say};
 
 /// A policy that applies to an app instance.
 #[derive(Debug, Clone, Copy)]
@@ -67,21 +67,24 @@ impl EffectiveSettings {
 
     /// The link of a chain that says what a setting is and who set it so.
     pub(super) fn reason(&self, field: &str, value: impl std::fmt::Display) -> Reason {
-        let mut text = format!("{field} is {value}");
-        if let Some(origin) = self.origins.get(field) {
-            let names: Vec<_> = origin
-                .policies
-                .iter()
-                .map(|policy| format!("{:?}", policy.name))
-                .collect();
-            match names.as_slice() {
-                [] if origin.recommended => text.push_str(", the recommended value, because policies differ"),
-                [] => text.push_str(", which is what several policies have in common"),
-                [one] => text = format!("{text} in the policy {one}"),
-                _ => text = format!("{text} in the policies {}", names.join(", ")),
+        let said = match self.origins.get(field) {
+            None => say("because-setting"),
+            Some(origin) => {
+                let names = origin.policies.iter().map(|policy| format!("{:?}", policy.name));
+                let names: Vec<_> = names.collect();
+                let of = match names.as_slice() {
+                    [] if origin.recommended => say("because-setting-recommended"),
+                    [] => say("because-setting-common"),
+                    [_] => say("because-setting-of"),
+                    _ => say("because-setting-of-several"),
+                };
+                match names.is_empty() {
+                    true => of,
+                    false => of.with("policies", names.join(", ")),
+                }
             }
-        }
-        Reason::new(text + ".")
+        };
+        Reason::new(said.with("field", field).with("value", value.to_string()))
     }
 }
 
@@ -258,7 +261,7 @@ mod tests {
         );
         let reason = effective.reason("maximumAllowedDeviceThreatLevel", "low");
         assert_eq!(
-            reason.text,
+            reason.english().text,
             "maximumAllowedDeviceThreatLevel is low in the policy \"two\"."
         );
     }
@@ -278,7 +281,7 @@ mod tests {
         assert!(origin.conflict && origin.recommended && origin.policies.is_empty());
         assert_eq!(names(&effective, "minimumPinLength"), ["one", "two", "three"]);
         assert_eq!(
-            effective.reason("maximumPinRetries", 5).text,
+            effective.reason("maximumPinRetries", 5).english().text,
             "maximumPinRetries is 5, the recommended value, because policies differ."
         );
     }
@@ -349,6 +352,7 @@ mod tests {
         assert!(
             disjoint
                 .reason("allowedIosDeviceModels", "empty")
+                .english()
                 .text
                 .contains("in common")
         );

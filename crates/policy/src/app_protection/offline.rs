@@ -14,7 +14,7 @@ use super::{
     access::{self, AccessFacts, AccessRequirement},
     launch,
 };
-use crate::Reason;
+use crate::{Reason, say};
 
 /// What an app sees by itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,10 +84,9 @@ pub fn evaluate(lease: Option<&Lease>, local: &LocalFacts, now: Timestamp) -> Of
 fn app_facts(lease: &Lease, local: &LocalFacts) -> AppFacts {
     let mut evidence = local.jailbreak.evidence.clone();
     if lease.jailbroken {
-        evidence.push(Reason::new(format!(
-            "The server held this device for jailbroken at {}.",
-            lease.issued_at
-        )));
+        evidence.push(Reason::new(
+            say("because-held-jailbroken-at").with("at", lease.issued_at),
+        ));
     }
     AppFacts {
         app_version: local.app_version.clone(),
@@ -108,13 +107,13 @@ fn app_facts(lease: &Lease, local: &LocalFacts) -> AppFacts {
 }
 
 fn without_lease(error: Option<&LeaseError>, local: &LocalFacts, now: Timestamp, time: Timestamp) -> OfflineDecision {
-    let why = error.map(|error| Reason::new(format!("What the server told last cannot be used here: {error}.")));
+    let why = error.map(|error| Reason::new(say("because-lease-unusable").with("error", error.to_string())));
     let finding = Finding {
         condition: Condition::Lease,
         action: LaunchAction::Block,
         remediation: Remediation::ConnectAndSignIn,
-        reason: Reason::new("The server has not yet told this app on this device what it may do.")
-            .remedy("Connect to the internet, open the app and sign in.")
+        reason: Reason::new(say("because-no-lease"))
+            .remedy(say("do-first-sign-in"))
             .because(why),
     };
     OfflineDecision {
@@ -200,7 +199,7 @@ mod tests {
         let mut facts = local();
         facts.jailbreak = Jailbreak {
             jailbroken: true,
-            evidence: vec![Reason::new("/var/jb is a symlink.")],
+            evidence: vec![Reason::plain("/var/jb is a symlink.")],
         };
         assert_eq!(action(&lease, &facts, 0), LaunchAction::Wipe);
         let known = Lease {
@@ -211,6 +210,7 @@ mod tests {
         assert_eq!(decision.launch.action, LaunchAction::Wipe);
         assert!(
             decision.launch.findings[0].reason.because[0]
+                .english()
                 .text
                 .contains("The server held")
         );
@@ -252,7 +252,11 @@ mod tests {
             assert!(decision.renew);
             let because = &decision.launch.findings[0].reason.because;
             assert_eq!(because.len(), usize::from(why.is_some()));
-            assert!(because.iter().all(|reason| reason.text.contains(why.unwrap())));
+            assert!(
+                because
+                    .iter()
+                    .all(|reason| reason.english().text.contains(why.unwrap()))
+            );
         }
     }
 

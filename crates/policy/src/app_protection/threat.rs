@@ -5,7 +5,7 @@ use moat_model::app_protection::{
 };
 
 use super::{Condition, EffectiveSettings, Finding, LaunchAction, Remediation};
-use crate::{Reason, risk::ActiveAlert};
+use crate::{Reason, risk::ActiveAlert, say};
 
 /// None where the level is no condition: not configured, or no connector is switched on for app protection.
 /// A missing, inactive or mute agent closes access whatever the policy's action is: nothing is wiped without a level.
@@ -25,12 +25,16 @@ pub(super) fn check(effective: &EffectiveSettings, reports: &ThreatReports) -> O
         RemediationAction::Wipe => LaunchAction::Wipe,
         _ => LaunchAction::Block,
     };
-    let text = format!("The device's threat level is {level}; work data may be used up to {highest}.");
-    let found = Reason::new(format!("{} reports the threat level {level}.", source.name))
-        .because(source.alerts.iter().map(Reason::from));
+    let text = say("because-level-too-high")
+        .with("level", level)
+        .with("highest", highest);
+    let found = say("because-partner-reports")
+        .with("partner", &source.name)
+        .with("level", level);
+    let found = Reason::new(found).because(source.alerts.iter().map(Reason::from));
     let mut reason = Reason::new(text).because([found, effective.reason("maximumAllowedDeviceThreatLevel", limit)]);
     if source.alerts.is_empty() {
-        reason = reason.remedy(format!("Open {} and do what it says.", source.name));
+        reason = reason.remedy(say("do-open-partner").with("partner", &source.name));
     }
     Some(Finding {
         condition: Condition::DeviceThreatLevel,
@@ -57,22 +61,22 @@ fn chosen(priority: Option<PartnerPriority>, reports: &ThreatReports) -> Option<
 }
 
 fn without_level(effective: &EffectiveSettings, limit: DeviceThreatLimit, source: &ThreatSource) -> Finding {
-    let name = &source.name;
-    let partner = name.clone();
+    let partner = source.name.clone();
+    let said = |key| say(key).with("partner", &source.name);
     let (text, remedy, remediation) = match source.agent {
         AgentState::Missing => (
-            format!("{name} is not set up on this device."),
-            format!("Install {name}, then sign in to it with the account that you use here."),
+            said("because-partner-missing"),
+            said("do-install-partner"),
             Remediation::InstallAgent { partner },
         ),
         AgentState::Inactive => (
-            format!("{name} is not active on this device."),
-            format!("Open {name} and sign in with the account that you use here."),
+            said("because-partner-inactive"),
+            said("do-activate-partner"),
             Remediation::ActivateAgent { partner },
         ),
         AgentState::Active => (
-            format!("{name} has not reported a threat level of this device yet."),
-            format!("Open {name} and wait until it has checked the device."),
+            said("because-partner-mute"),
+            said("do-wait-for-partner"),
             Remediation::ActivateAgent { partner },
         ),
     };
@@ -88,8 +92,8 @@ fn without_level(effective: &EffectiveSettings, limit: DeviceThreatLimit, source
 
 impl From<&AlertRef> for Reason {
     fn from(alert: &AlertRef) -> Self {
-        Self::new(format!("The alert {:?} ({}) is open.", alert.title, alert.severity))
-            .remedy(format!("Resolve the alert {:?}.", alert.title))
+        let said = say("because-alert").with("alert", &alert.title);
+        Self::new(said.with("severity", alert.severity)).remedy(say("do-resolve-alert").with("alert", &alert.title))
     }
 }
 
@@ -166,11 +170,11 @@ mod tests {
         )
         .unwrap();
         assert_eq!(
-            finding.reason.text,
+            finding.reason.english().text,
             "The device's threat level is high; work data may be used up to low."
         );
         assert_eq!(
-            finding.reason.remedies(),
+            finding.reason.english().remedies(),
             [
                 "Resolve the alert \"Device is jailbroken\".",
                 "Resolve the alert \"Known phishing site\"."
@@ -184,7 +188,10 @@ mod tests {
             &settings(DeviceThreatLimit::Low, RemediationAction::Block),
             &reports(source("Moat", ThreatLevel::High)),
         );
-        assert_eq!(mute.unwrap().reason.remedies(), ["Open Moat and do what it says."]);
+        assert_eq!(
+            mute.unwrap().reason.english().remedies(),
+            ["Open Moat and do what it says."]
+        );
     }
 
     #[test]
@@ -276,6 +283,9 @@ mod tests {
             severity: moat_model::Severity::High,
         };
         let reason = Reason::from(&AlertRef::from(&active));
-        assert_eq!(reason.text, "The alert \"Device is jailbroken\" (High) is open.");
+        assert_eq!(
+            reason.english().text,
+            "The alert \"Device is jailbroken\" (High) is open."
+        );
     }
 }

@@ -9,7 +9,7 @@ use moat_model::{
 };
 
 use super::{fields::models, versions};
-use crate::jailbreak::OsVersion;
+use crate::{Message, Sentence, jailbreak::OsVersion, say};
 
 /// Most entries of a list, and most characters of a text.
 const MAX_LIST: usize = 1000;
@@ -20,7 +20,7 @@ const MAX_TEXT: usize = 2048;
 pub struct FieldNote {
     /// As Graph spells it.
     pub field: &'static str,
-    pub text: String,
+    pub text: Sentence,
 }
 
 impl fmt::Display for FieldNote {
@@ -76,14 +76,16 @@ pub fn validate_apps(group: AppGroup, apps: &[AppIdentifier]) -> Result<Vec<Fiel
     if apps.len() > MAX_LIST {
         broken.push(note(
             "apps",
-            format!("has {} entries, at most {MAX_LIST} are taken", apps.len()),
+            say("rule-most-entries")
+                .with("found", apps.len())
+                .with("most", MAX_LIST),
         ));
     }
     for app in apps.iter().filter(|app| !is_bundle_id(&app.bundle_id)) {
         let shown: String = app.bundle_id.chars().take(80).collect();
         broken.push(note(
             "bundleId",
-            format!("{shown:?} is no bundle id such as org.example.Mail"),
+            say("rule-no-bundle-id").with("found", format!("{shown:?}")),
         ));
     }
     if !broken.is_empty() {
@@ -91,7 +93,7 @@ pub fn validate_apps(group: AppGroup, apps: &[AppIdentifier]) -> Result<Vec<Fiel
     }
     let mut notes = Vec::new();
     if group == AppGroup::SelectedPublicApps && apps.is_empty() {
-        notes.push(note("apps", "is empty, so the policy is for no app".into()));
+        notes.push(note("apps", say("note-no-app")));
     }
     Ok(notes)
 }
@@ -102,8 +104,11 @@ fn is_bundle_id(text: &str) -> bool {
     text.len() <= 155 && text.split('.').all(part)
 }
 
-fn note(field: &'static str, text: String) -> FieldNote {
-    FieldNote { field, text }
+fn note(field: &'static str, text: Message) -> FieldNote {
+    FieldNote {
+        field,
+        text: text.into(),
+    }
 }
 
 fn check_numbers(settings: &Settings, broken: &mut Vec<FieldNote>) {
@@ -120,7 +125,13 @@ fn check_numbers(settings: &Settings, broken: &mut Vec<FieldNote>) {
     for (field, value, range) in ranges {
         if !range.contains(&value) {
             let (start, end) = (range.start(), range.end());
-            broken.push(note(field, format!("{value} is not from {start} to {end}")));
+            broken.push(note(
+                field,
+                say("rule-not-from-to")
+                    .with("found", value)
+                    .with("least", *start)
+                    .with("most", *end),
+            ));
         }
     }
 }
@@ -129,7 +140,7 @@ fn check_versions(settings: &Settings, broken: &mut Vec<FieldNote>) {
     for (field, version) in versions::fields(settings) {
         if let Some(text) = version.as_deref().filter(|text| !is_version(text)) {
             let shown: String = text.chars().take(80).collect();
-            broken.push(note(field, format!("{shown:?} is no version such as 17.4 or 17.4.1")));
+            broken.push(note(field, say("rule-no-version").with("found", format!("{shown:?}"))));
         }
     }
 }
@@ -165,12 +176,11 @@ fn check_actions(settings: &Settings, broken: &mut Vec<FieldNote>) {
     ];
     for (field, action) in no_warn {
         if action == Some(RemediationAction::Warn) {
-            broken.push(note(field, "warn is not supported here, only block and wipe".into()));
+            broken.push(note(field, say("rule-no-warn")));
         }
     }
     if settings.app_action_if_account_is_clocked_out == Some(RemediationAction::Wipe) {
-        let text = "wipe is not supported here, only block and warn";
-        broken.push(note("appActionIfAccountIsClockedOut", text.into()));
+        broken.push(note("appActionIfAccountIsClockedOut", say("rule-no-wipe")));
     }
 }
 
@@ -180,31 +190,40 @@ fn check_dependencies(settings: &Settings, broken: &mut Vec<FieldNote>) {
         (
             "disableProtectionOfManagedOutboundOpenInData",
             settings.disable_protection_of_managed_outbound_open_in_data && sends_to != DataTransferLevel::ManagedApps,
-            "may be true only when allowedOutboundDataTransferDestinations is managedApps",
+            say("rule-only-when")
+                .with("other", "allowedOutboundDataTransferDestinations")
+                .with("value", "managedApps"),
         ),
         (
             "protectInboundDataFromUnknownSources",
             settings.protect_inbound_data_from_unknown_sources
                 && settings.allowed_inbound_data_transfer_sources != DataTransferLevel::AllApps,
-            "may be true only when allowedInboundDataTransferSources is allApps",
+            say("rule-only-when")
+                .with("other", "allowedInboundDataTransferSources")
+                .with("value", "allApps"),
         ),
         (
             "customDialerAppProtocol",
             settings.dialer_restriction_level == DialerRestriction::CustomApp
                 && names_nothing(settings.custom_dialer_app_protocol.as_deref()),
-            "is needed when dialerRestrictionLevel is customApp, such as skype:",
+            say("rule-needed-such-as")
+                .with("other", "dialerRestrictionLevel")
+                .with("value", "customApp")
+                .with("example", "skype:"),
         ),
         (
             "messagingRedirectAppUrlScheme",
             settings.protected_messaging_redirect_app_type == MessagingRedirect::SpecificApps
                 && names_nothing(settings.messaging_redirect_app_url_scheme.as_deref()),
-            "is needed when protectedMessagingRedirectAppType is specificApps",
+            say("rule-needed")
+                .with("other", "protectedMessagingRedirectAppType")
+                .with("value", "specificApps"),
         ),
         (
             "allowedIosDeviceModels",
             settings.allowed_ios_device_models.is_some()
                 && names_nothing(settings.allowed_ios_device_models.as_deref()),
-            "names no model; null allows every one",
+            say("rule-no-model"),
         ),
     ];
     remark(broken, rules);
@@ -254,16 +273,16 @@ fn check_length(field: &'static str, length: usize, broken: &mut Vec<FieldNote>)
     if length > MAX_LIST {
         broken.push(note(
             field,
-            format!("has {length} entries, at most {MAX_LIST} are taken"),
+            say("rule-most-entries").with("found", length).with("most", MAX_LIST),
         ));
     }
 }
 
 fn check_text(field: &'static str, text: &str, broken: &mut Vec<FieldNote>) {
     if text.chars().count() > MAX_TEXT {
-        broken.push(note(field, format!("is longer than {MAX_TEXT} characters")));
+        broken.push(note(field, say("rule-is-too-long").with("most", MAX_TEXT)));
     } else if text.chars().any(char::is_control) {
-        broken.push(note(field, "has a control character in it".into()));
+        broken.push(note(field, say("rule-control-character")));
     }
 }
 
@@ -284,7 +303,12 @@ fn remark_on_versions(settings: &Settings, notes: &mut Vec<FieldNote>) {
                 milder >= harsher
             };
             if covered {
-                notes.push(note(field, format!("has no effect: {over} ({harsher}) comes first")));
+                notes.push(note(
+                    field,
+                    say("note-comes-first")
+                        .with("other", *over)
+                        .with("limit", harsher.to_string()),
+                ));
             }
         }
     }
@@ -298,18 +322,18 @@ fn remark_on_transfer(settings: &Settings, notes: &mut Vec<FieldNote>) {
             settings.filter_open_in_to_only_managed_apps
                 && (settings.allowed_outbound_data_transfer_destinations != DataTransferLevel::ManagedApps
                     || settings.disable_protection_of_managed_outbound_open_in_data),
-            "has no effect: it counts with managedApps and without OS sharing",
+            say("note-open-in"),
         ),
         (
             "managedBrowser",
             settings.managed_browser != BrowserType::NotConfigured && !browser,
-            "has no effect without managedBrowserToOpenLinksRequired",
+            say("note-needs").with("other", "managedBrowserToOpenLinksRequired"),
         ),
         (
             "customBrowserProtocol",
             settings.custom_browser_protocol.is_some()
                 && (!browser || settings.managed_browser != BrowserType::NotConfigured),
-            "has no effect: it counts with managedBrowserToOpenLinksRequired and without managedBrowser",
+            say("note-browser"),
         ),
     ];
     remark(notes, remarks);
@@ -323,30 +347,30 @@ fn remark_on_launch(settings: &Settings, notes: &mut Vec<FieldNote>) {
         (
             "minimumPinLength",
             settings.pin_required && settings.minimum_pin_length < 4,
-            "is short: 4 is the recommended minimum",
+            say("note-short-pin"),
         ),
         (
             "periodOfflineBeforeAccessCheck",
             grace < Period::from_minutes(30),
-            "is short: below 30 minutes users lose access as soon as the network does",
+            say("note-short-grace"),
         ),
         (
             "periodOfflineBeforeWipeIsEnforced",
             !wipe.is_zero() && wipe <= grace,
-            "is not longer than periodOfflineBeforeAccessCheck: data is wiped without being closed before",
+            say("note-wipe-first"),
         ),
         (
             "mobileThreatDefensePartnerPriority",
             settings.mobile_threat_defense_partner_priority.is_some() && !limits_threat,
-            "has no effect without maximumAllowedDeviceThreatLevel",
+            say("note-needs").with("other", "maximumAllowedDeviceThreatLevel"),
         ),
     ];
     remark(notes, remarks);
 }
 
-fn remark<const N: usize>(notes: &mut Vec<FieldNote>, remarks: [(&'static str, bool, &str); N]) {
+fn remark<const N: usize>(notes: &mut Vec<FieldNote>, remarks: [(&'static str, bool, Message); N]) {
     let found = remarks.into_iter().filter(|(_, applies, _)| *applies);
-    notes.extend(found.map(|(field, _, text)| note(field, text.into())));
+    notes.extend(found.map(|(field, _, text)| note(field, text)));
 }
 
 #[cfg(test)]

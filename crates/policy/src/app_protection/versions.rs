@@ -3,13 +3,13 @@
 use moat_model::app_protection::IosAppProtectionSettings as Settings;
 
 use super::{Condition, EffectiveSettings, Finding, LaunchAction, Remediation};
-use crate::{Reason, jailbreak::OsVersion};
+use crate::{Message, Reason, jailbreak::OsVersion, say};
 
 /// One kind of version limit: three rows that each name a field, an action and its limit.
 struct Limits<'a> {
     condition: Condition,
     /// What has the version, for people.
-    subject: &'static str,
+    subject: Message,
     /// Whether the rows are minima; maxima otherwise.
     minimum: bool,
     rows: [(LaunchAction, &'static str, &'a Option<String>); 3],
@@ -19,7 +19,7 @@ pub(super) fn sdk(effective: &EffectiveSettings, version: &str) -> Option<Findin
     let s = &effective.settings;
     let limits = Limits {
         condition: Condition::SdkVersion,
-        subject: "The app's protection library",
+        subject: say("subject-library"),
         minimum: true,
         rows: [
             (LaunchAction::Wipe, "minimumWipeSdkVersion", &s.minimum_wipe_sdk_version),
@@ -42,7 +42,7 @@ pub(super) fn app(effective: &EffectiveSettings, version: &str) -> Option<Findin
     let s = &effective.settings;
     let limits = Limits {
         condition: Condition::AppVersion,
-        subject: "The app",
+        subject: say("subject-app"),
         minimum: true,
         rows: [
             (LaunchAction::Wipe, "minimumWipeAppVersion", &s.minimum_wipe_app_version),
@@ -65,7 +65,7 @@ pub(super) fn minimum_os(effective: &EffectiveSettings, version: &str) -> Option
     let s = &effective.settings;
     let limits = Limits {
         condition: Condition::MinimumOsVersion,
-        subject: "The device's system",
+        subject: say("subject-system"),
         minimum: true,
         rows: [
             (LaunchAction::Wipe, "minimumWipeOsVersion", &s.minimum_wipe_os_version),
@@ -88,7 +88,7 @@ pub(super) fn maximum_os(effective: &EffectiveSettings, version: &str) -> Option
     let s = &effective.settings;
     let limits = Limits {
         condition: Condition::MaximumOsVersion,
-        subject: "The device's system",
+        subject: say("subject-system"),
         minimum: false,
         rows: [
             (LaunchAction::Wipe, "maximumWipeOsVersion", &s.maximum_wipe_os_version),
@@ -141,8 +141,14 @@ impl Limits<'_> {
         // What lifts the harshest row may still break a milder one: the remedy is the version that keeps them all.
         let all = broken.iter().map(|(_, _, limit)| limit);
         let enough = if self.minimum { all.max() } else { all.min() }.unwrap_or(limit);
-        let side = if self.minimum { "older" } else { "newer" };
-        let text = format!("{} has version {found}, {side} than {limit}.", self.subject);
+        let text = match self.minimum {
+            true => say("because-older"),
+            false => say("because-newer"),
+        };
+        let text = text
+            .with("subject", self.subject.clone())
+            .with("found", found.to_string())
+            .with("limit", limit.to_string());
         Some(Finding {
             condition: self.condition,
             action: *action,
@@ -155,16 +161,13 @@ impl Limits<'_> {
 
     /// Where the version cannot be told, access is closed, but nothing is wiped on a guess.
     fn unknown(&self, effective: &EffectiveSettings, action: LaunchAction, field: &str, limit: &OsVersion) -> Finding {
-        let text = format!(
-            "{} does not tell its version, but there is a limit on it.",
-            self.subject
-        );
+        let text = say("because-version-untold").with("subject", self.subject.clone());
         Finding {
             condition: self.condition,
             action: action.min(LaunchAction::Block),
             remediation: Remediation::AskAdministrator,
             reason: Reason::new(text)
-                .remedy("Update the app, or ask your administrator.")
+                .remedy(say("do-update-or-ask"))
                 .because([effective.reason(field, limit)]),
         }
     }
@@ -183,15 +186,14 @@ impl Limits<'_> {
         }
     }
 
-    fn remedy(&self, enough: &OsVersion) -> String {
-        match self.condition {
-            Condition::MinimumOsVersion => format!("Update the system to {enough} or newer."),
-            Condition::MaximumOsVersion => format!(
-                "Use a device with system {enough} or older, or ask your administrator when newer ones will be allowed."
-            ),
-            Condition::SdkVersion => format!("Update the app to a version with protection library {enough} or newer."),
-            _ => format!("Update the app to {enough} or newer."),
-        }
+    fn remedy(&self, enough: &OsVersion) -> Message {
+        let remedy = match self.condition {
+            Condition::MinimumOsVersion => say("do-update-system"),
+            Condition::MaximumOsVersion => say("do-older-system"),
+            Condition::SdkVersion => say("do-update-library"),
+            _ => say("do-update-app"),
+        };
+        remedy.with("limit", enough.to_string())
     }
 }
 
@@ -238,7 +240,10 @@ mod tests {
             }
             let finding = check(&effective, "9").unwrap();
             assert_eq!(finding.condition, condition);
-            assert!(finding.reason.remedies()[0].contains("11.1"), "all limits at once");
+            assert!(
+                finding.reason.english().remedies()[0].contains("11.1"),
+                "all limits at once"
+            );
             for other in [sdk, app, minimum_os, maximum_os] {
                 let found = other(&effective, "1").map(|finding| finding.condition);
                 assert!(found.is_none() || found == Some(condition));
@@ -260,7 +265,7 @@ mod tests {
         }
         let finding = maximum_os(&effective, "21").unwrap();
         assert_eq!(finding.remediation, Remediation::AskAdministrator);
-        assert!(finding.reason.remedies()[0].contains("19 or older"));
+        assert!(finding.reason.english().remedies()[0].contains("19 or older"));
     }
 
     #[test]
@@ -285,11 +290,17 @@ mod tests {
     fn reasons_name_the_setting_and_the_remedy() {
         let finding = minimum_os(&settings("minimum Os", ["", "18.7.2", ""]), "18.7.1 (22H123)").unwrap();
         assert_eq!(
-            finding.reason.text,
+            finding.reason.english().text,
             "The device's system has version 18.7.1, older than 18.7.2."
         );
-        assert_eq!(finding.reason.remedies(), ["Update the system to 18.7.2 or newer."]);
-        assert_eq!(finding.reason.because[0].text, "minimumRequiredOsVersion is 18.7.2.");
+        assert_eq!(
+            finding.reason.english().remedies(),
+            ["Update the system to 18.7.2 or newer."]
+        );
+        assert_eq!(
+            finding.reason.because[0].english().text,
+            "minimumRequiredOsVersion is 18.7.2."
+        );
         assert_eq!(finding.remediation, Remediation::UpdateOs { to: "18.7.2".into() });
     }
 }

@@ -30,6 +30,7 @@ pub use validate::{validate, validate_tenant_settings};
 use crate::{
     Reason,
     connector::{self, days},
+    say,
 };
 use rollup::Errors;
 use settings::{Judged, Situation};
@@ -152,7 +153,9 @@ fn part<'a>(policy: &AssignedPolicy<'a>, situation: &Situation<'_>) -> Part<'a> 
     let grace = rollup::grace_period(policy.actions);
     let outcome = rollup::policy(&statuses, policy.previous, grace, situation.now);
     let settings = judged.iter().map(|judged| {
-        let text = format!("Compliance policy \"{}\" {}.", policy.name, judged.demand);
+        let text = say("because-policy-demands")
+            .with("policy", policy.name)
+            .with("demand", judged.demand.clone());
         setting_decision(Reason::new(text).because([judged.fact.clone()]), judged)
     });
     Part {
@@ -202,28 +205,23 @@ fn policy_reasons(part: &Part<'_>) -> Vec<Reason> {
     let settings = part.decision.settings.iter().filter(|setting| unmet(setting.status));
     settings
         .map(|setting| {
-            let mut reason = setting.reason.clone();
-            match part.errors {
-                Errors::KeepNoncompliant if setting.status == Status::Error => {
-                    reason
-                        .text
-                        .push_str(" This cannot be checked now, and the device was not compliant before.");
-                }
-                Errors::Expired if setting.status == Status::Error => {
-                    reason.text.push_str(" This could not be checked for 7 days.");
-                }
-                _ => {}
+            let reason = setting.reason.clone();
+            let reason = match part.errors {
+                Errors::KeepNoncompliant if setting.status == Status::Error => reason.also(say("also-cannot-check")),
+                Errors::Expired if setting.status == Status::Error => reason.also(say("also-not-checked-for-days")),
+                _ => reason,
+            };
+            match part.decision.grace_period_expires {
+                Some(at) => reason.also(say("also-grace").with("at", at)),
+                None => reason,
             }
-            if let Some(at) = part.decision.grace_period_expires {
-                reason.text.push_str(&format!(" The grace period ends at {at}."));
-            }
-            reason
         })
         .collect()
 }
 
 fn built_in_reason(judged: &Judged) -> Reason {
-    Reason::new(format!("The organisation {}.", judged.demand)).because([judged.fact.clone()])
+    Reason::new(say("because-organisation-demands").with("demand", judged.demand.clone()))
+        .because([judged.fact.clone()])
 }
 
 /// What every device is asked for, and what connectors ask for.
@@ -237,27 +235,23 @@ fn has_policy(inputs: &Inputs<'_>) -> Judged {
     let (status, fact) = match (inputs.policies, inputs.tenant.secure_by_default) {
         ([], true) => (
             Status::NonCompliant,
-            Reason::new("No compliance policy is assigned to the device or its user.")
-                .remedy("Ask your administrator to assign a compliance policy."),
+            Reason::new(say("because-no-policy")).remedy(say("do-ask-for-policy")),
         ),
-        ([], false) => (
-            Status::NotApplicable,
-            Reason::new("No compliance policy is assigned, and the settings do without one."),
-        ),
-        _ => (Status::Compliant, Reason::new("A compliance policy is assigned.")),
+        ([], false) => (Status::NotApplicable, Reason::new(say("because-no-policy-needed"))),
+        _ => (Status::Compliant, Reason::new(say("because-policy-assigned"))),
     };
-    Judged::new(HAS_POLICY, "asks for a compliance policy on every device", status, fact)
+    Judged::new(HAS_POLICY, say("demand-policy"), status, fact)
 }
 
 fn is_active(inputs: &Inputs<'_>, situation: &Situation<'_>) -> Judged {
-    let demand = format!("asks every device to check in within {}", days(validity_days(inputs)));
-    let remedy = "Connect the device to the network and open the Moat app.";
+    let demand = say("demand-check-in").with("days", days(validity_days(inputs)));
+    let remedy = say("do-connect-and-open");
     let Some(last) = inputs.device.last_check_in else {
-        let fact = Reason::new("The device has never checked in.").remedy(remedy);
+        let fact = Reason::new(say("because-never-checked-in")).remedy(remedy);
         return Judged::new(IS_ACTIVE, demand, Status::NonCompliant, fact);
     };
     let ends = last.saturating_add(situation.validity);
-    let fact = Reason::new(format!("The device checked in last at {last}."));
+    let fact = Reason::new(say("because-checked-in").with("at", last));
     if inputs.now < ends {
         Judged::new(IS_ACTIVE, demand, Status::Compliant, fact).until(Some(ends))
     } else {
@@ -267,16 +261,12 @@ fn is_active(inputs: &Inputs<'_>, situation: &Situation<'_>) -> Judged {
 
 fn user_exists(inputs: &Inputs<'_>) -> Judged {
     let (status, fact) = if inputs.device.enrolled_user_exists {
-        (
-            Status::Compliant,
-            Reason::new("The user who enrolled the device exists."),
-        )
+        (Status::Compliant, Reason::new(say("because-user-exists")))
     } else {
-        let fact = Reason::new("The user who enrolled the device does not exist any more.")
-            .remedy("Ask your administrator to assign the device to a user.");
+        let fact = Reason::new(say("because-user-gone")).remedy(say("do-ask-for-user"));
         (Status::NonCompliant, fact)
     };
-    Judged::new(USER_EXISTS, "asks for a user on every device", status, fact)
+    Judged::new(USER_EXISTS, say("demand-user"), status, fact)
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use super::{
     PasscodeFacts,
     settings::{Judged, Situation},
 };
-use crate::{Reason, connector::days};
+use crate::{Message, Reason, connector::days, say};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -34,8 +34,8 @@ pub(super) fn judge(settings: &IosComplianceSettings, situation: &Situation<'_>)
 
 fn required(settings: &IosComplianceSettings, situation: &Situation<'_>) -> Option<Judged> {
     settings.passcode_required.then(|| {
-        rule(situation, "passcodeRequired", "requires a passcode".into(), |_| {
-            Found::fine("The device has a passcode.")
+        rule(situation, "passcodeRequired", say("demand-passcode"), |_| {
+            Found::fine(say("because-passcode"))
         })
     })
 }
@@ -45,14 +45,11 @@ fn block_simple(settings: &IosComplianceSettings, situation: &Situation<'_>) -> 
         rule(
             situation,
             "passcodeBlockSimple",
-            "forbids simple passcodes".into(),
+            say("demand-no-simple"),
             |passcode| match passcode.allows_simple {
-                None => Found::unreported("whether its passcode is simple"),
-                Some(false) => Found::fine("The passcode is not simple."),
-                Some(true) => Found::short(
-                    "The passcode is simple.",
-                    "Choose a passcode without repeated or running characters.",
-                ),
+                None => Found::unreported(say("what-simple")),
+                Some(false) => Found::fine(say("because-not-simple")),
+                Some(true) => Found::short(say("because-simple"), say("do-not-simple")),
             },
         )
     })
@@ -60,17 +57,17 @@ fn block_simple(settings: &IosComplianceSettings, situation: &Situation<'_>) -> 
 
 fn minimum_length(settings: &IosComplianceSettings, situation: &Situation<'_>) -> Option<Judged> {
     let least = at_least_one(settings.passcode_minimum_length)?;
-    let demand = format!("requires a passcode of at least {least} characters");
+    let demand = say("demand-length").with("least", least);
     Some(rule(
         situation,
         "passcodeMinimumLength",
         demand,
         |passcode| match passcode.length {
-            None => Found::unreported("the length of its passcode"),
+            None => Found::unreported(say("what-length")),
             Some(length) => Found::new(
                 length >= least,
-                format!("The passcode has {length} characters."),
-                format!("Choose a passcode of at least {least} characters."),
+                say("because-length").with("length", length),
+                say("do-length").with("least", least),
             ),
         },
     ))
@@ -81,19 +78,16 @@ fn required_type(settings: &IosComplianceSettings, situation: &Situation<'_>) ->
     let setting = "passcodeRequiredType";
     match settings.passcode_required_type {
         PasscodeType::DeviceDefault => None,
-        PasscodeType::Numeric => Some(rule(situation, setting, "requires a numeric passcode".into(), |_| {
-            Found::fine("The device has a passcode.")
+        PasscodeType::Numeric => Some(rule(situation, setting, say("demand-numeric"), |_| {
+            Found::fine(say("because-passcode"))
         })),
         PasscodeType::Alphanumeric => {
-            let demand = "requires a passcode of letters and digits".into();
+            let demand = say("demand-alphanumeric");
             Some(rule(situation, setting, demand, |passcode| {
                 match passcode.is_alphanumeric {
-                    None => Found::unreported("of what its passcode is made"),
-                    Some(true) => Found::fine("The passcode is made of letters and digits."),
-                    Some(false) => Found::short(
-                        "The passcode is made of digits only.",
-                        "Choose a passcode of letters and digits.",
-                    ),
+                    None => Found::unreported(say("what-made-of")),
+                    Some(true) => Found::fine(say("because-alphanumeric")),
+                    Some(false) => Found::short(say("because-digits"), say("do-alphanumeric")),
                 }
             }))
         }
@@ -102,15 +96,15 @@ fn required_type(settings: &IosComplianceSettings, situation: &Situation<'_>) ->
 
 fn minimum_character_set_count(settings: &IosComplianceSettings, situation: &Situation<'_>) -> Option<Judged> {
     let least = at_least_one(settings.passcode_minimum_character_set_count)?;
-    let demand = format!("requires {least} characters in the passcode that are neither letter nor digit");
+    let demand = say("demand-symbols").with("least", least);
     let setting = "passcodeMinimumCharacterSetCount";
     Some(rule(situation, setting, demand, |passcode| {
         match passcode.complex_characters {
-            None => Found::unreported("of what its passcode is made"),
+            None => Found::unreported(say("what-made-of")),
             Some(count) => Found::new(
                 count >= least,
-                format!("The passcode has {count} characters that are neither letter nor digit."),
-                format!("Choose a passcode with at least {least} of them."),
+                say("because-symbols").with("count", count),
+                say("do-symbols").with("least", least),
             ),
         }
     }))
@@ -119,14 +113,14 @@ fn minimum_character_set_count(settings: &IosComplianceSettings, situation: &Sit
 fn expiration(settings: &IosComplianceSettings, situation: &Situation<'_>) -> Option<Judged> {
     let limit = at_least_one(settings.passcode_expiration_days)?;
     let ends = |changed: Timestamp| changed.saturating_add(DAY * limit);
-    let demand = format!("lets a passcode be {} old", days(limit));
+    let demand = say("demand-age").with("days", days(limit));
     let judged = rule(situation, "passcodeExpirationDays", demand, |passcode| {
         match passcode.changed_at {
-            None => Found::unreported("when its passcode was changed"),
+            None => Found::unreported(say("what-changed")),
             Some(changed) => Found::new(
                 situation.now < ends(changed),
-                format!("The passcode was changed at {changed}."),
-                "Choose a new passcode.".into(),
+                say("because-changed").with("at", changed),
+                say("do-new-passcode"),
             ),
         }
     });
@@ -141,29 +135,29 @@ fn expiration(settings: &IosComplianceSettings, situation: &Situation<'_>) -> Op
 
 fn history(settings: &IosComplianceSettings, situation: &Situation<'_>) -> Option<Judged> {
     let least = at_least_one(settings.passcode_previous_passcode_block_count)?;
-    let demand = format!("forbids to use one of the last {least} passcodes again");
+    let demand = say("demand-history").with("least", least);
     let setting = "passcodePreviousPasscodeBlockCount";
     Some(rule(situation, setting, demand, |passcode| match passcode.history {
-        None => Found::unreported("how many of its last passcodes it refuses"),
+        None => Found::unreported(say("what-history")),
         Some(count) => Found::new(
             count >= least,
-            format!("The device refuses the last {count} passcodes."),
-            "Let management install its passcode profile.".into(),
+            say("because-history").with("count", count),
+            say("do-history"),
         ),
     }))
 }
 
 fn lock(settings: &IosComplianceSettings, situation: &Situation<'_>) -> Option<Judged> {
     let most = u32::try_from(settings.passcode_minutes_of_inactivity_before_lock?).unwrap_or(0);
-    let demand = format!("requires the passcode at most {most} minutes after the screen locked");
+    let demand = say("demand-lock").with("most", most);
     let setting = "passcodeMinutesOfInactivityBeforeLock";
     Some(rule(situation, setting, demand, |passcode| {
         match passcode.minutes_before_lock {
-            None => Found::unreported("when it asks for its passcode"),
+            None => Found::unreported(say("what-lock")),
             Some(minutes) => Found::new(
                 minutes <= most,
-                format!("The passcode is asked for {minutes} minutes after the screen locked."),
-                format!("Set \"Require Passcode\" to {most} minutes or less."),
+                say("because-lock").with("minutes", minutes),
+                say("do-lock").with("most", most),
             ),
         }
     }))
@@ -171,15 +165,15 @@ fn lock(settings: &IosComplianceSettings, situation: &Situation<'_>) -> Option<J
 
 fn screen_timeout(settings: &IosComplianceSettings, situation: &Situation<'_>) -> Option<Judged> {
     let most = u32::try_from(settings.passcode_minutes_of_inactivity_before_screen_timeout?).unwrap_or(0);
-    let demand = format!("requires the screen to lock after at most {most} minutes");
+    let demand = say("demand-timeout").with("most", most);
     let setting = "passcodeMinutesOfInactivityBeforeScreenTimeout";
     Some(rule(situation, setting, demand, |passcode| {
         match passcode.minutes_before_screen_timeout {
-            None => Found::unreported("when its screen locks"),
+            None => Found::unreported(say("what-timeout")),
             Some(minutes) => Found::new(
                 minutes <= most,
-                format!("The screen locks after {minutes} minutes."),
-                format!("Set \"Auto-Lock\" to {most} minutes or less."),
+                say("because-timeout").with("minutes", minutes),
+                say("do-timeout").with("most", most),
             ),
         }
     }))
@@ -187,28 +181,25 @@ fn screen_timeout(settings: &IosComplianceSettings, situation: &Situation<'_>) -
 
 /// What a passcode that is set looks like to one setting.
 enum Found {
-    Unreported(&'static str),
-    Fine(String),
-    Short { text: String, remedy: String },
+    Unreported(Message),
+    Fine(Message),
+    Short { text: Message, remedy: Message },
 }
 
 impl Found {
-    const fn unreported(what: &'static str) -> Self {
+    fn unreported(what: Message) -> Self {
         Self::Unreported(what)
     }
 
-    fn fine(text: &str) -> Self {
-        Self::Fine(text.into())
+    fn fine(text: Message) -> Self {
+        Self::Fine(text)
     }
 
-    fn short(text: &str, remedy: &str) -> Self {
-        Self::Short {
-            text: text.into(),
-            remedy: remedy.into(),
-        }
+    fn short(text: Message, remedy: Message) -> Self {
+        Self::Short { text, remedy }
     }
 
-    fn new(fine: bool, text: String, remedy: String) -> Self {
+    fn new(fine: bool, text: Message, remedy: Message) -> Self {
         if fine {
             Self::Fine(text)
         } else {
@@ -220,17 +211,17 @@ impl Found {
 fn rule(
     situation: &Situation<'_>,
     setting: &'static str,
-    demand: String,
+    demand: Message,
     look: impl FnOnce(&PasscodeFacts) -> Found,
 ) -> Judged {
     if !situation.is_ios() {
         return Judged::elsewhere(setting, demand, situation.device);
     }
     let Some(passcode) = &situation.device.passcode else {
-        return Judged::unreported(setting, demand, "its passcode");
+        return Judged::unreported(setting, demand, say("what-passcode"));
     };
     if !passcode.is_set {
-        let fact = Reason::new("The device has no passcode.").remedy("Set a passcode.");
+        let fact = Reason::new(say("because-no-passcode")).remedy(say("do-set-passcode"));
         return Judged::new(setting, demand, Status::NonCompliant, fact);
     }
     match look(passcode) {

@@ -8,12 +8,10 @@ use moat_model::{
 };
 
 use super::{DeviceFacts, OsBuild, Partner, passcode, threat};
-use crate::{Reason, connector::ConnectorView, jailbreak::OsVersion};
+use crate::{Message, Reason, connector::ConnectorView, jailbreak::OsVersion, say};
 
 /// Apps and alerts that a reason names one by one.
 pub(super) const NAMED: usize = 5;
-
-const REPORT: &str = "Open the Moat app on the device, so that it reports.";
 
 /// What settings are judged against.
 pub(super) struct Situation<'a> {
@@ -31,7 +29,7 @@ pub(super) struct Judged {
     pub setting: &'static str,
     pub status: Status,
     /// What the policy does, to follow its name: `blocks jailbroken devices`.
-    pub demand: String,
+    pub demand: Message,
     /// What is so on the device.
     pub fact: Reason,
     /// When time alone may change the status.
@@ -68,11 +66,11 @@ impl Situation<'_> {
 }
 
 impl Judged {
-    pub(super) fn new(setting: &'static str, demand: impl Into<String>, status: Status, fact: Reason) -> Self {
+    pub(super) fn new(setting: &'static str, demand: Message, status: Status, fact: Reason) -> Self {
         Self {
             setting,
             status,
-            demand: demand.into(),
+            demand,
             fact,
             until: None,
         }
@@ -84,14 +82,14 @@ impl Judged {
     }
 
     /// A setting of iOS, on a device that runs something else.
-    pub(super) fn elsewhere(setting: &'static str, demand: impl Into<String>, device: &DeviceFacts) -> Self {
-        let fact = Reason::new(format!("The setting is for iOS; the device runs {}.", device.platform));
+    pub(super) fn elsewhere(setting: &'static str, demand: Message, device: &DeviceFacts) -> Self {
+        let fact = Reason::new(say("because-for-ios").with("platform", &device.platform));
         Self::new(setting, demand, Status::NotApplicable, fact)
     }
 
     /// A setting whose fact the device did not report.
-    pub(super) fn unreported(setting: &'static str, demand: impl Into<String>, what: &str) -> Self {
-        let fact = Reason::new(format!("The device has not reported {what}.")).remedy(REPORT);
+    pub(super) fn unreported(setting: &'static str, demand: Message, what: Message) -> Self {
+        let fact = Reason::new(say("because-not-reported").with("what", what)).remedy(say("do-report"));
         Self::new(setting, demand, Status::Error, fact)
     }
 }
@@ -100,29 +98,32 @@ fn jailbroken(settings: &IosComplianceSettings, situation: &Situation<'_>) -> Op
     settings.security_block_jailbroken_devices.then(|| {
         let device = situation.device;
         let alert = device.jailbreak_alert.as_ref();
-        let alert = alert.map_or(String::new(), |alert| format!(" (alert \"{}\")", alert.title));
+        let fact = |bare: Message, with_alert: Message| match alert {
+            Some(alert) => with_alert.with("alert", &alert.title),
+            None => bare,
+        };
         let (status, fact) = match device.jailbreak {
             Some(JailbreakLevel::Confirmed) => (
                 Status::NonCompliant,
-                Reason::new(format!("The device is jailbroken{alert}."))
-                    .remedy("Restore the device's system; the next check that finds it clean opens it again."),
+                Reason::new(fact(say("because-jailbroken"), say("because-jailbroken-alert"))).remedy(say("do-restore")),
             ),
             Some(JailbreakLevel::Suspected) => (
                 Status::Compliant,
-                Reason::new(format!(
-                    "A jailbreak is suspected but not confirmed{alert}, so the device does not count as jailbroken."
+                Reason::new(fact(
+                    say("because-jailbreak-suspected"),
+                    say("because-jailbreak-suspected-alert"),
                 )),
             ),
-            Some(JailbreakLevel::None) => (Status::Compliant, Reason::new("The device is not jailbroken.")),
+            Some(JailbreakLevel::None) => (Status::Compliant, Reason::new(say("because-no-jailbreak"))),
             None => {
                 let mut own = situation.partners.iter().filter(|(partner, _)| partner.own);
-                let fact = Reason::new("The device has never reported whether it is jailbroken.").remedy(REPORT);
+                let fact = Reason::new(say("because-jailbreak-unreported")).remedy(say("do-report"));
                 (threat::missing(own.any(|(_, view)| view.blocked_on_missing_data)), fact)
             }
         };
         Judged::new(
             "securityBlockJailbrokenDevices",
-            "blocks jailbroken devices",
+            say("demand-no-jailbreak"),
             status,
             fact,
         )
@@ -131,24 +132,23 @@ fn jailbroken(settings: &IosComplianceSettings, situation: &Situation<'_>) -> Op
 
 fn managed_email_profile(settings: &IosComplianceSettings, situation: &Situation<'_>) -> Option<Judged> {
     settings.managed_email_profile_required.then(|| {
-        let (setting, demand) = ("managedEmailProfileRequired", "requires a managed e-mail profile");
+        let (setting, demand) = ("managedEmailProfileRequired", say("demand-mail-profile"));
         if !situation.is_ios() {
             return Judged::elsewhere(setting, demand, situation.device);
         }
         match situation.device.managed_email_profile {
-            None => Judged::unreported(setting, demand, "whether it has a managed e-mail profile"),
+            None => Judged::unreported(setting, demand, say("what-mail-profile")),
             Some(true) => Judged::new(
                 setting,
                 demand,
                 Status::Compliant,
-                Reason::new("The device has a managed e-mail profile."),
+                Reason::new(say("because-mail-profile")),
             ),
             Some(false) => Judged::new(
                 setting,
                 demand,
                 Status::NonCompliant,
-                Reason::new("The device has no managed e-mail profile.")
-                    .remedy("Remove the account that was added by hand, then let management install the profile."),
+                Reason::new(say("because-no-mail-profile")).remedy(say("do-mail-profile")),
             ),
         }
     })
@@ -158,7 +158,7 @@ fn os_minimum_version(settings: &IosComplianceSettings, situation: &Situation<'_
     let bound = Bound {
         setting: "osMinimumVersion",
         limit: settings.os_minimum_version.as_deref()?,
-        kind: "version",
+        is_build: false,
         is_minimum: true,
     };
     Some(bound.judge(situation, situation.device.os_version.as_deref(), OsVersion::parse))
@@ -168,7 +168,7 @@ fn os_maximum_version(settings: &IosComplianceSettings, situation: &Situation<'_
     let bound = Bound {
         setting: "osMaximumVersion",
         limit: settings.os_maximum_version.as_deref()?,
-        kind: "version",
+        is_build: false,
         is_minimum: false,
     };
     Some(bound.judge(situation, situation.device.os_version.as_deref(), OsVersion::parse))
@@ -178,7 +178,7 @@ fn os_minimum_build(settings: &IosComplianceSettings, situation: &Situation<'_>)
     let bound = Bound {
         setting: "osMinimumBuildVersion",
         limit: settings.os_minimum_build_version.as_deref()?,
-        kind: "build",
+        is_build: true,
         is_minimum: true,
     };
     Some(bound.judge(situation, situation.device.os_build.as_deref(), OsBuild::parse))
@@ -188,7 +188,7 @@ fn os_maximum_build(settings: &IosComplianceSettings, situation: &Situation<'_>)
     let bound = Bound {
         setting: "osMaximumBuildVersion",
         limit: settings.os_maximum_build_version.as_deref()?,
-        kind: "build",
+        is_build: true,
         is_minimum: false,
     };
     Some(bound.judge(situation, situation.device.os_build.as_deref(), OsBuild::parse))
@@ -198,7 +198,7 @@ fn os_maximum_build(settings: &IosComplianceSettings, situation: &Situation<'_>)
 struct Bound<'a> {
     setting: &'static str,
     limit: &'a str,
-    kind: &'static str,
+    is_build: bool,
     is_minimum: bool,
 }
 
@@ -207,35 +207,43 @@ impl Bound<'_> {
         let Self {
             setting,
             limit,
-            kind,
+            is_build,
             is_minimum,
         } = self;
-        let order = if is_minimum { "or later" } else { "or earlier" };
-        let demand = format!("requires the system's {kind} {limit} {order}");
+        let demand = match (is_build, is_minimum) {
+            (false, true) => say("demand-minimum-version"),
+            (false, false) => say("demand-maximum-version"),
+            (true, true) => say("demand-minimum-build"),
+            (true, false) => say("demand-maximum-build"),
+        };
+        let demand = demand.with("limit", limit);
+        let (what, fact) = match is_build {
+            false => (say("what-version"), say("because-version")),
+            true => (say("what-build"), say("because-build")),
+        };
         if !situation.is_ios() {
             return Judged::elsewhere(setting, demand, situation.device);
         }
         let Some(text) = reported.map(str::trim).filter(|text| !text.is_empty()) else {
-            return Judged::unreported(setting, demand, &format!("its system's {kind}"));
+            return Judged::unreported(setting, demand, what);
         };
-        let fact = Reason::new(format!("The system's {kind} is {text}."));
+        let fact = Reason::new(fact.with("found", text));
         let (Some(bound), Some(found)) = (parse(limit), parse(text)) else {
-            let fact = fact.remedy(format!(
-                "Tell your administrator that this cannot be compared with {limit}."
-            ));
+            let fact = fact.remedy(say("do-tell-not-comparable").with("limit", limit));
             return Judged::new(setting, demand, Status::Error, fact);
         };
         let met = if is_minimum { found >= bound } else { found <= bound };
         if met {
             return Judged::new(setting, demand, Status::Compliant, fact);
         }
-        let what = if kind == "build" { "build " } else { "" };
-        let remedy = if is_minimum {
-            format!("Update to {what}{limit} or later.")
-        } else {
-            format!("Stay at {what}{limit} or earlier until your administrator allows a later one.")
+        let remedy = match (is_build, is_minimum) {
+            (false, true) => say("do-update-version"),
+            (true, true) => say("do-update-build"),
+            (false, false) => say("do-stay-version"),
+            (true, false) => say("do-stay-build"),
         };
-        Judged::new(setting, demand, Status::NonCompliant, fact.remedy(remedy))
+        let fact = fact.remedy(remedy.with("limit", limit));
+        Judged::new(setting, demand, Status::NonCompliant, fact)
     }
 }
 
@@ -243,12 +251,12 @@ fn restricted_apps(settings: &IosComplianceSettings, situation: &Situation<'_>) 
     if settings.restricted_apps.is_empty() {
         return None;
     }
-    let (setting, demand) = ("restrictedApps", "forbids some apps");
+    let (setting, demand) = ("restrictedApps", say("demand-apps"));
     if !situation.is_ios() {
         return Some(Judged::elsewhere(setting, demand, situation.device));
     }
     let Some(apps) = &situation.device.apps else {
-        return Some(Judged::unreported(setting, demand, "its apps"));
+        return Some(Judged::unreported(setting, demand, say("what-apps")));
     };
     let mut found: Vec<(&str, &str)> = Vec::new();
     for item in &settings.restricted_apps {
@@ -265,7 +273,7 @@ fn restricted_apps(settings: &IosComplianceSettings, situation: &Situation<'_>) 
     found.sort_unstable();
     found.dedup();
     if found.is_empty() {
-        let fact = Reason::new("None of the forbidden apps is installed outside management.");
+        let fact = Reason::new(say("because-no-forbidden-app"));
         return Some(Judged::new(setting, demand, Status::Compliant, fact));
     }
     Some(Judged::new(setting, demand, Status::NonCompliant, forbidden(&found)))
@@ -274,11 +282,12 @@ fn restricted_apps(settings: &IosComplianceSettings, situation: &Situation<'_>) 
 fn forbidden(found: &[(&str, &str)]) -> Reason {
     let apps = found.iter().take(NAMED).map(|(name, id)| {
         let name = if name.is_empty() { id } else { name };
-        Reason::new(format!("\"{name}\" ({id}) is installed.")).remedy(format!("Remove the app \"{name}\"."))
+        Reason::new(say("because-app-installed").with("app", *name).with("id", *id))
+            .remedy(say("do-remove-app").with("app", *name))
     });
     let text = match found.len() {
-        1 => "A forbidden app is installed outside management.".to_string(),
-        count => format!("{count} forbidden apps are installed outside management."),
+        1 => say("because-forbidden-app"),
+        count => say("because-forbidden-apps").with("count", count),
     };
     Reason::new(text).because(apps)
 }

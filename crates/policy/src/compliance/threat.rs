@@ -13,10 +13,11 @@ use super::{
     settings::{Judged, NAMED, Situation},
 };
 use crate::{
-    Reason,
+    Message, Reason,
     connector::{ConnectorView, DataUse},
     jailbreak::OsVersion,
     risk::ActiveAlert,
+    say,
 };
 
 pub(super) fn enabled(settings: &IosComplianceSettings, situation: &Situation<'_>) -> Option<Judged> {
@@ -58,20 +59,17 @@ pub(super) fn unsupported_os(situation: &Situation<'_>) -> Option<Judged> {
     let judged = asking.filter_map(|(partner, _)| {
         let limit = OsVersion::parse(partner.minimum_os_version?)?;
         let Some(found) = situation.device.os_version.as_deref().and_then(OsVersion::parse) else {
-            return Some((
-                Status::Unknown,
-                Reason::new("The device has not reported its system's version."),
-                None,
-            ));
+            return Some((Status::Unknown, Reason::new(say("because-version-unreported")), None));
         };
-        let fact = Reason::new(format!(
-            "The system's version is {found}; {} supports {limit} and later.",
-            partner.name
-        ));
+        let fact = say("because-partner-supports")
+            .with("found", found.to_string())
+            .with("partner", partner.name)
+            .with("limit", limit.to_string());
+        let fact = Reason::new(fact);
         Some(if found < limit {
             (
                 Status::NonCompliant,
-                fact.remedy(format!("Update to {limit} or later.")),
+                fact.remedy(say("do-update-version").with("limit", limit.to_string())),
                 None,
             )
         } else {
@@ -81,7 +79,7 @@ pub(super) fn unsupported_os(situation: &Situation<'_>) -> Option<Judged> {
     if !situation.is_ios() {
         return None;
     }
-    let demand = "blocks systems that a partner does not support";
+    let demand = say("demand-supported-system");
     worst(judged.collect())
         .map(|(status, fact, _)| Judged::new("partnerUnsupportedOsVersionBlocked", demand, status, fact))
 }
@@ -108,9 +106,9 @@ type Outcome = (Status, Reason, Option<Timestamp>);
 impl Ask {
     fn judge(&self, setting: &'static str, situation: &Situation<'_>, counts: fn(&Partner<'_>) -> bool) -> Judged {
         let demand = match self.demand {
-            Demand::Active | Demand::AtMost(ThreatLevel::High) => "requires an active threat agent".to_string(),
-            Demand::AtMost(ThreatLevel::Secured) => "allows no threat".to_string(),
-            Demand::AtMost(level) => format!("allows threats up to the level {level}"),
+            Demand::Active | Demand::AtMost(ThreatLevel::High) => say("demand-agent"),
+            Demand::AtMost(ThreatLevel::Secured) => say("demand-no-threat"),
+            Demand::AtMost(level) => say("demand-threat-level").with("level", level),
         };
         let outcomes: Vec<Outcome> = situation
             .partners
@@ -121,8 +119,7 @@ impl Ask {
         match worst(outcomes) {
             Some((status, fact, until)) => Judged::new(setting, demand, status, fact).until(until),
             None => {
-                let fact = Reason::new("No connector is switched on for compliance on iOS.")
-                    .remedy("Ask your administrator to switch a connector on.");
+                let fact = Reason::new(say("because-no-connector")).remedy(say("do-ask-for-connector"));
                 Judged::new(setting, demand, Status::Unknown, fact)
             }
         }
@@ -130,28 +127,25 @@ impl Ask {
 
     fn of(&self, partner: &Partner<'_>, view: &ConnectorView, situation: &Situation<'_>) -> Outcome {
         let missing = |fact: Reason| (missing(view.blocked_on_missing_data), fact, None);
-        let name = partner.name;
+        let said = |key| say(key).with("partner", partner.name);
         match (view.compliance, self.unresponsive, partner.report) {
             (DataUse::SwitchedOff | DataUse::NotSetUp, _, _) => {
-                let fact = Reason::new(format!(
-                    "{name} is not set up, so the device's threat level is not known."
-                ));
-                missing(fact.remedy("Ask your administrator to finish the connector's set-up."))
+                let fact = Reason::new(said("because-partner-not-set-up"));
+                missing(fact.remedy(say("do-ask-to-set-up")))
             }
             (DataUse::Current, _, _) => {
                 let (status, fact) = self.reported(partner, view);
                 (status, fact, view.next_change)
             }
             (DataUse::Unresponsive, PartnerUnresponsive::Block, _) => {
-                let fact = Reason::new(format!("{name} does not respond.")).remedy(WAIT);
+                let fact = Reason::new(said("because-partner-silent")).remedy(wait());
                 (Status::NonCompliant, fact, None)
             }
             (DataUse::Unresponsive, PartnerUnresponsive::KeepLastKnown, Some(report)) => {
                 self.last_known(partner, view, report, situation)
             }
             (DataUse::Unresponsive, PartnerUnresponsive::Ignore | PartnerUnresponsive::KeepLastKnown, _) => {
-                let text = format!("{name} does not respond, so the device's threat level is not known.");
-                missing(Reason::new(text).remedy(WAIT))
+                missing(Reason::new(said("because-partner-silent-unknown")).remedy(wait()))
             }
         }
     }
@@ -164,20 +158,14 @@ impl Ask {
         report: ThreatReport,
         situation: &Situation<'_>,
     ) -> Outcome {
-        let name = partner.name;
+        let said = |key| say(key).with("partner", partner.name).with("at", report.at);
         let ends = report.at.saturating_add(situation.validity);
         if situation.now >= ends {
-            let text = format!(
-                "{name} does not respond, and its last report of {} is too old.",
-                report.at
-            );
-            return (Status::NonCompliant, Reason::new(text).remedy(WAIT), None);
+            let fact = Reason::new(said("because-partner-silent-old")).remedy(wait());
+            return (Status::NonCompliant, fact, None);
         }
         let (status, fact) = self.reported(partner, view);
-        let text = format!(
-            "{name} does not respond; its last report of {} stands until {ends}.",
-            report.at
-        );
+        let text = said("because-partner-silent-stands").with("ends", ends);
         (status, Reason::new(text).because([fact]), Some(ends))
     }
 
@@ -190,9 +178,8 @@ impl Ask {
         let must_be_active = matches!(self.demand, Demand::AtMost(ThreatLevel::High));
         match (partner.report, self.demand) {
             (None, _) if !must_be_active => {
-                let name = partner.name;
-                let fact = Reason::new(format!("{name} has never reported on the device."))
-                    .remedy(format!("Open {name}'s app on the device and sign in."));
+                let said = |key| say(key).with("partner", partner.name);
+                let fact = Reason::new(said("because-partner-never-reported")).remedy(said("do-open-and-sign-in"));
                 (missing(view.blocked_on_missing_data), fact)
             }
             (Some(report), Demand::AtMost(allowed)) if active => level(partner, report.level, allowed),
@@ -201,21 +188,24 @@ impl Ask {
     }
 }
 
-const WAIT: &str = "Ask your administrator to get the partner's service running again.";
+fn wait() -> Message {
+    say("do-ask-for-partner")
+}
 
 fn agent(partner: &Partner<'_>) -> Reason {
-    let name = partner.name;
+    let said = |key| say(key).with("partner", partner.name);
     match partner.agent {
-        AgentState::Active => Reason::new(format!("{name}'s agent is active on the device.")),
-        AgentState::Inactive => Reason::new(format!("{name}'s agent is not active on the device."))
-            .remedy(format!("Open {name}'s app on the device and switch its protection on.")),
-        AgentState::Missing => Reason::new(format!("{name}'s agent is not on the device."))
-            .remedy(format!("Install {name}'s app and sign in.")),
+        AgentState::Active => Reason::new(said("because-agent-active")),
+        AgentState::Inactive => Reason::new(said("because-agent-inactive")).remedy(said("do-switch-on")),
+        AgentState::Missing => Reason::new(said("because-agent-missing")).remedy(said("do-install")),
     }
 }
 
 fn level(partner: &Partner<'_>, found: ThreatLevel, allowed: ThreatLevel) -> (Status, Reason) {
-    let fact = Reason::new(format!("The device's threat level is {found} ({}).", partner.name));
+    let fact = say("because-threat-level")
+        .with("level", found)
+        .with("partner", partner.name);
+    let fact = Reason::new(fact);
     if found <= allowed {
         return (Status::Compliant, fact);
     }
@@ -230,14 +220,18 @@ fn level(partner: &Partner<'_>, found: ThreatLevel, allowed: ThreatLevel) -> (St
             .then_with(|| (&a.title, &a.id).cmp(&(&b.title, &b.id)))
     });
     let because = alerts.iter().take(NAMED).map(|alert| {
-        Reason::new(format!("The alert \"{}\" ({}) is open.", alert.title, alert.severity))
-            .remedy(format!("Resolve the alert \"{}\".", alert.title))
+        Reason::new(
+            say("because-alert")
+                .with("alert", &alert.title)
+                .with("severity", alert.severity),
+        )
+        .remedy(say("do-resolve-alert").with("alert", &alert.title))
     });
     let unnamed = alerts.len().saturating_sub(NAMED);
     let more = (unnamed > 0)
-        .then(|| Reason::new(format!("{unnamed} more alerts are open.")).remedy("Resolve the other alerts."));
+        .then(|| Reason::new(say("because-more-alerts").with("count", unnamed)).remedy(say("do-resolve-others")));
     let fact = if alerts.is_empty() {
-        fact.remedy(format!("Resolve the threat that {}'s app shows.", partner.name))
+        fact.remedy(say("do-resolve-shown").with("partner", partner.name))
     } else {
         fact
     };
@@ -259,7 +253,7 @@ fn worst(outcomes: Vec<Outcome>) -> Option<Outcome> {
     let fact = if facts.len() == 1 {
         facts.pop()?
     } else {
-        Reason::new("Several partners report on the device.").because(facts)
+        Reason::new(say("because-several-partners")).because(facts)
     };
     Some((status, fact, until))
 }

@@ -7,7 +7,7 @@ use moat_model::compliance::{
 };
 
 use super::OsBuild;
-use crate::{InvalidField, jailbreak::OsVersion};
+use crate::{InvalidField, Message, jailbreak::OsVersion, say};
 
 const MOST_RESTRICTED_APPS: usize = 100;
 const NO_TEMPLATE: &str = "00000000-0000-0000-0000-000000000000";
@@ -22,7 +22,7 @@ pub fn validate(settings: &IosComplianceSettings, actions: &[NoncomplianceAction
         ("osMinimumVersion", least),
         ("osMaximumVersion", most),
         parse,
-        "a version such as 18.7.2",
+        say("rule-version-such-as").with("example", "18.7.2"),
     )?;
     let (least, most) = (&settings.os_minimum_build_version, &settings.os_maximum_build_version);
     let names = ("osMinimumBuildVersion", "osMaximumBuildVersion");
@@ -30,7 +30,9 @@ pub fn validate(settings: &IosComplianceSettings, actions: &[NoncomplianceAction
         (names.0, least),
         (names.1, most),
         OsBuild::parse,
-        "a build such as 22H123 or 20E772520a",
+        say("rule-build-such-as")
+            .with("example", "22H123")
+            .with("other", "20E772520a"),
     )?;
     validate_apps(&settings.restricted_apps)?;
     validate_actions(actions)
@@ -71,7 +73,10 @@ fn validate_ranges(settings: &IosComplianceSettings) -> Result<(), InvalidField>
 fn within(field: &str, value: Option<i32>, range: RangeInclusive<i32>) -> Result<(), InvalidField> {
     match value {
         Some(value) if !range.contains(&value) => {
-            let rule = format!("must be {} to {}, not {value}", range.start(), range.end());
+            let rule = say("rule-range-not")
+                .with("least", *range.start())
+                .with("most", *range.end())
+                .with("found", value);
             Err(InvalidField::new(field, rule))
         }
         _ => Ok(()),
@@ -83,26 +88,29 @@ fn pair<V: Ord>(
     (least_name, least): (&str, &Option<String>),
     (most_name, most): (&str, &Option<String>),
     parse: impl Fn(&str) -> Option<V>,
-    what: &str,
+    rule: Message,
 ) -> Result<(), InvalidField> {
     let read = |name: &str, text: &Option<String>| match text.as_deref() {
         None => Ok(None),
         Some(text) => match parse(text) {
             Some(value) => Ok(Some(value)),
-            None => Err(InvalidField::new(name, format!("must be {what}"))),
+            None => Err(InvalidField::new(name, rule.clone())),
         },
     };
     match (read(least_name, least)?, read(most_name, most)?) {
-        (Some(least), Some(most)) if least > most => {
-            Err(InvalidField::new(least_name, format!("must not be above {most_name}")))
-        }
+        (Some(least), Some(most)) if least > most => Err(InvalidField::new(
+            least_name,
+            say("rule-not-above").with("other", most_name),
+        )),
         _ => Ok(()),
     }
 }
 
 fn validate_apps(apps: &[AppListItem]) -> Result<(), InvalidField> {
     if apps.len() > MOST_RESTRICTED_APPS {
-        let rule = format!("must hold at most {MOST_RESTRICTED_APPS} apps, not {}", apps.len());
+        let rule = say("rule-most-apps")
+            .with("most", MOST_RESTRICTED_APPS)
+            .with("found", apps.len());
         return Err(InvalidField::new("restrictedApps", rule));
     }
     let unnamed = apps
@@ -111,7 +119,7 @@ fn validate_apps(apps: &[AppListItem]) -> Result<(), InvalidField> {
     match unnamed {
         Some(n) => Err(InvalidField::new(
             format!("restrictedApps[{n}].appId"),
-            "must be the app's bundle id",
+            say("rule-bundle-id"),
         )),
         None => Ok(()),
     }
@@ -129,17 +137,14 @@ fn validate_actions(actions: &[NoncomplianceAction]) -> Result<(), InvalidField>
         let none = template.is_empty() || template == NO_TEMPLATE;
         if action.action_type == NoncomplianceActionType::Notification && none {
             let field = format!("{list}[{n}].notificationTemplateId");
-            return Err(InvalidField::new(
-                field,
-                "must name a message template, since the action sends a mail",
-            ));
+            return Err(InvalidField::new(field, say("rule-needs-template")));
         }
         if let Some(m) = actions
             .iter()
             .take(n)
             .position(|other| !action.id.is_empty() && other.id == action.id)
         {
-            let rule = format!("must differ from that of {list}[{m}]");
+            let rule = say("rule-differs").with("other", format!("{list}[{m}]"));
             return Err(InvalidField::new(format!("{list}[{n}].id"), rule));
         }
     }
@@ -149,9 +154,6 @@ fn validate_actions(actions: &[NoncomplianceAction]) -> Result<(), InvalidField>
         .count()
     {
         1 => Ok(()),
-        count => Err(InvalidField::new(
-            list,
-            format!("must hold exactly one \"block\" action, not {count}"),
-        )),
+        count => Err(InvalidField::new(list, say("rule-one-block").with("found", count))),
     }
 }

@@ -1,7 +1,10 @@
 use moat_model::conditional_access::{GrantControl, GrantOperator};
 
 use super::{AppProtection, Compliance, ControlSet, Device, SignIn, compile::Policy, conditions::Conditions};
-use crate::Reason;
+use crate::{
+    Message, Reason, say,
+    sentence::{Value, level_word},
+};
 
 /// Why the policy closes access to the sign-in, down to the device's or the app's own reasons.
 pub(super) fn closed(
@@ -11,67 +14,69 @@ pub(super) fn closed(
     conditions: &Conditions,
     sign_in: &SignIn<'_>,
 ) -> Reason {
-    let (kind, blocks, requires) = match policy.enforced {
-        true => ("Conditional access policy", "blocks", "requires"),
-        false => ("Report-only conditional access policy", "would block", "would require"),
+    let (blocks, requires) = match policy.enforced {
+        true => (say("because-access-blocks"), say("because-access-requires")),
+        false => (say("because-access-would-block"), say("because-access-would-require")),
     };
     if unmet.contains(GrantControl::Block) {
-        return Reason::new(format!("{kind} \"{}\" {blocks} access.", policy.name))
-            .remedy("Ask your administrator whether the policy should apply to you.")
+        return Reason::new(blocks.with("policy", &policy.name))
+            .remedy(say("do-ask-about-policy"))
             .because(circumstances(policy, position, conditions, sign_in));
     }
-    let names: Vec<&str> = unmet.iter().map(name).collect();
-    let asked = match (names.as_slice(), policy.operator) {
-        ([one], _) => (*one).to_owned(),
-        (several, GrantOperator::And) => several.join(" and "),
-        (several, GrantOperator::Or) => format!("one of these: {}", several.join(", ")),
+    let link = match policy.operator {
+        GrantOperator::And => say("controls-and"),
+        GrantOperator::Or => say("controls-list"),
     };
-    Reason::new(format!("{kind} \"{}\" {requires} {asked}.", policy.name))
+    let several = unmet.iter().count() > 1;
+    let names = unmet.iter().map(name);
+    let names = names.reduce(|all, other| link.clone().with("one", all).with("other", other));
+    let asked = match (names, policy.operator) {
+        (Some(names), GrantOperator::Or) if several => say("controls-one-of").with("controls", names),
+        (names, _) => names.unwrap_or_else(|| say("control-block")),
+    };
+    Reason::new(requires.with("policy", &policy.name).with("controls", asked))
         .because(unmet.iter().map(|control| missing(control, sign_in)))
 }
 
-fn name(control: GrantControl) -> &'static str {
+fn name(control: GrantControl) -> Message {
     match control {
-        GrantControl::Block => "that access stays closed",
-        GrantControl::Mfa => "multi-factor authentication",
-        GrantControl::CompliantDevice => "a compliant device",
-        GrantControl::DomainJoinedDevice => "a domain-joined device",
-        GrantControl::ApprovedApplication => "an approved app",
-        GrantControl::CompliantApplication => "an app with an app protection policy",
-        GrantControl::PasswordChange => "a password change",
+        GrantControl::Block => say("control-block"),
+        GrantControl::Mfa => say("control-mfa"),
+        GrantControl::CompliantDevice => say("control-compliant-device"),
+        GrantControl::DomainJoinedDevice => say("control-domain-joined"),
+        GrantControl::ApprovedApplication => say("control-approved-app"),
+        GrantControl::CompliantApplication => say("control-protected-app"),
+        GrantControl::PasswordChange => say("control-password-change"),
     }
 }
 
 fn missing(control: GrantControl, sign_in: &SignIn<'_>) -> Reason {
     match control {
-        GrantControl::Block => Reason::new("Access is blocked."),
-        GrantControl::Mfa => Reason::new("The sign-in has no multi-factor authentication.")
-            .remedy("Sign in again with multi-factor authentication."),
+        GrantControl::Block => Reason::new(say("because-blocked")),
+        GrantControl::Mfa => Reason::new(say("because-no-mfa")).remedy(say("do-mfa")),
         GrantControl::CompliantDevice => device(sign_in.device),
-        GrantControl::DomainJoinedDevice => Reason::new("The device is not joined to the organisation's directory.")
-            .remedy("Use a device that is joined to the organisation's directory."),
-        GrantControl::ApprovedApplication => {
-            Reason::new("The app is not an approved one.").remedy("Use an app that the organisation approved.")
-        }
+        GrantControl::DomainJoinedDevice => Reason::new(say("because-not-joined")).remedy(say("do-join")),
+        GrantControl::ApprovedApplication => Reason::new(say("because-not-approved")).remedy(say("do-approved-app")),
         GrantControl::CompliantApplication => app(sign_in.app_protection),
-        GrantControl::PasswordChange => Reason::new(format!("The user's risk is {}.", sign_in.user_risk))
-            .remedy("Change the password where the account is managed."),
+        GrantControl::PasswordChange => {
+            Reason::new(say("because-user-risk").with("risk", level_word(sign_in.user_risk.as_str())))
+                .remedy(say("do-change-password"))
+        }
     }
 }
 
 fn device(device: Option<&Device>) -> Reason {
     let Some(device) = device else {
-        return Reason::new("No device is known for this sign-in.").remedy("Use an enrolled device.");
+        return Reason::new(say("because-no-device")).remedy(say("do-use-enrolled"));
     };
     if !device.enrolled {
-        return Reason::new("The device is not enrolled.").remedy("Enrol it with a link from your administrator.");
+        return Reason::new(say("because-not-enrolled")).remedy(say("do-enrol"));
     }
     let (text, remedy) = match device.compliance {
-        Compliance::Unknown => ("The device's compliance is not known.", "Let the device check in."),
-        Compliance::NotCompliant | Compliance::Compliant | Compliance::InGracePeriod => (
-            "The device is not compliant.",
-            "Ask your administrator what to change on the device.",
-        ),
+        Compliance::Unknown => (say("because-compliance-unknown"), say("do-check-in")),
+        Compliance::NotCompliant | Compliance::Compliant | Compliance::InGracePeriod => {
+            (say("because-not-compliant"), say("do-ask-what-to-change"))
+        }
     };
     explained(text, remedy, &device.because)
 }
@@ -81,57 +86,60 @@ fn app(protection: AppProtection<'_>) -> Reason {
         AppProtection::NotProtected(because) => because,
         AppProtection::Protected => &[],
     };
-    explained(
-        "The app is not protected by an app protection policy.",
-        "Use an app that is managed by the organisation, and sign in to it.",
-        because,
-    )
+    explained(say("because-app-unprotected"), say("do-managed-app-sign-in"), because)
 }
 
 /// The remedy is for when nothing below says what to do.
-fn explained(text: &str, remedy: &str, because: &[Reason]) -> Reason {
+fn explained(text: Message, remedy: Message, because: &[Reason]) -> Reason {
     let reason = Reason::new(text).because(because.iter().cloned());
-    if reason.remedies().is_empty() {
-        reason.remedy(remedy)
-    } else {
+    if reason.has_remedy() {
         reason
+    } else {
+        reason.remedy(remedy)
     }
 }
 
 /// What the conditions of a policy that blocks saw in the sign-in, without who and where to.
 fn circumstances(policy: &Policy, position: usize, conditions: &Conditions, sign_in: &SignIn<'_>) -> Vec<Reason> {
-    let platform = sign_in.platform.map_or("unknown", |platform| platform.as_str());
-    let client = sign_in.client_app.map_or("unknown", |client| client.as_str());
-    let ip = sign_in.ip.map_or("an unknown address".to_owned(), |ip| ip.to_string());
-    let country = sign_in
-        .country
-        .map_or("an unknown country".to_owned(), |country| country.to_string());
-    let filter = policy
-        .filter
-        .as_ref()
-        .map(|(mode, rule)| format!("The policy's device filter ({mode}) is: {rule}"));
+    let unknown = || Value::from(say("seen-unknown"));
+    let platform = sign_in
+        .platform
+        .map_or_else(unknown, |platform| platform.as_str().into());
+    let client = sign_in.client_app.map_or_else(unknown, |client| client.as_str().into());
+    let ip = sign_in.ip.map(|ip| Value::from(ip.to_string()));
+    let country = sign_in.country.map(|country| Value::from(country.to_string()));
+    let filter = policy.filter.as_ref().map(|(mode, rule)| {
+        say("because-filter")
+            .with("mode", mode.to_string())
+            .with("rule", rule.to_string())
+    });
     let seen = [
         (
             conditions.platforms.narrowed,
-            format!("The device's platform is {platform}."),
+            say("because-platform").with("platform", platform),
         ),
-        (conditions.client_apps.narrowed, format!("The client is {client}.")),
+        (
+            conditions.client_apps.narrowed,
+            say("because-client").with("client", client),
+        ),
         (
             conditions.locations.narrowed,
-            format!("The sign-in comes from {ip} in {country}."),
+            say("because-place")
+                .with("ip", ip.unwrap_or_else(|| say("seen-unknown-address").into()))
+                .with("country", country.unwrap_or_else(|| say("seen-unknown-country").into())),
         ),
         (
             conditions.sign_in_risk.narrowed,
-            format!("The risk of the sign-in is {}.", sign_in.sign_in_risk),
+            say("because-sign-in-risk").with("risk", level_word(sign_in.sign_in_risk.as_str())),
         ),
         (
             conditions.user_risk.narrowed,
-            format!("The user's risk is {}.", sign_in.user_risk),
+            say("because-user-risk").with("risk", level_word(sign_in.user_risk.as_str())),
         ),
     ];
     let seen = seen
         .into_iter()
         .filter(|(narrowed, _)| narrowed.contains(position))
-        .map(|(_, text)| text);
+        .map(|(_, message)| message);
     seen.chain(filter).map(Reason::new).collect()
 }

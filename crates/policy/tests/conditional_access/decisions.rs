@@ -5,7 +5,7 @@ use moat_model::conditional_access::{
     PolicyResult, RiskLevel, UserAction,
 };
 use moat_policy::{
-    Reason,
+    Reason, Sentence,
     conditional_access::{
         AppProtection, CompileError, Compliance, Device, MAX_POLICIES, PolicySet, Resource, SignIn, User, validate,
     },
@@ -502,7 +502,7 @@ fn every_policy_must_be_satisfied_and_block_stops() {
         decision.asked.iter().collect::<Vec<_>>(),
         [GrantControl::Mfa, GrantControl::CompliantDevice]
     );
-    let texts: Vec<&str> = decision.reasons.iter().map(|reason| reason.text.as_str()).collect();
+    let texts: Vec<String> = decision.reasons.iter().map(|reason| reason.english().text).collect();
     assert_eq!(
         texts,
         [
@@ -515,9 +515,13 @@ fn every_policy_must_be_satisfied_and_block_stops() {
     let with_block = [&policies[..], &[blocking(json!({ "userRiskLevels": ["none"] }))]].concat();
     let decision = decide(&with_block, &sign_in);
     assert_eq!(decision.asked.iter().collect::<Vec<_>>(), [GrantControl::Block]);
-    let texts: Vec<&str> = decision.reasons.iter().map(|reason| reason.text.as_str()).collect();
+    let texts: Vec<String> = decision.reasons.iter().map(|reason| reason.english().text).collect();
     assert_eq!(texts, ["Conditional access policy \"Block\" blocks access."]);
-    assert_eq!(decision.reasons[0].because, [Reason::new("The user's risk is none.")]);
+    assert_eq!(
+        decision.reasons[0].because[0].english().text,
+        "The user's risk is none."
+    );
+    assert_eq!(decision.reasons[0].because.len(), 1);
 }
 
 #[test]
@@ -549,6 +553,7 @@ fn report_only_is_told_and_closes_nothing_and_disabled_is_not_there() {
         assert_eq!(reason.is_none(), applied == PolicyResult::ReportOnlySuccess);
         assert!(reason.is_none_or(|reason| {
             reason
+                .english()
                 .text
                 .starts_with("Report-only conditional access policy \"Trial\" would ")
         }));
@@ -566,7 +571,7 @@ fn report_only_is_told_and_closes_nothing_and_disabled_is_not_there() {
 #[test]
 fn the_chain_goes_down_to_the_evidence() {
     let jailbroken = device(Compliance::NotCompliant);
-    let outdated = [Reason::new("The app is too old.").remedy("Update the app.")];
+    let outdated = [Reason::plain("The app is too old.").remedy(Sentence::Plain("Update the app.".into()))];
     let sign_in = SignIn {
         device: Some(&jailbroken),
         app_protection: AppProtection::NotProtected(&outdated),
@@ -574,16 +579,17 @@ fn the_chain_goes_down_to_the_evidence() {
     };
     let grants = json!({ "operator": "OR", "builtInControls": ["compliantDevice", "compliantApplication"] });
     let decision = decide(&[policy("Corporate", "enabled", json!({}), grants)], &sign_in);
-    let expected = Reason::new(
+    let expected = Reason::plain(
         "Conditional access policy \"Corporate\" requires one of these: a compliant device, an app with an app protection policy.",
     )
     .because([
-        Reason::new("The device is not compliant.").because(jailbroken.because.clone()),
-        Reason::new("The app is not protected by an app protection policy.").because(outdated.clone()),
+        Reason::plain("The device is not compliant.").because(jailbroken.because.clone()),
+        Reason::plain("The app is not protected by an app protection policy.").because(outdated.clone()),
     ]);
-    assert_eq!(decision.reasons, [expected]);
+    assert_eq!(decision.reasons[0].english(), expected.english());
+    assert_eq!(decision.reasons.len(), 1);
     assert_eq!(
-        decision.reasons[0].remedies(),
+        decision.reasons[0].english().remedies(),
         ["Restore the system.", "Update the app."]
     );
 }

@@ -146,7 +146,7 @@ proptest! {
         prop_assert_eq!(decision.allowed, decision.reasons.is_empty());
         prop_assert_eq!(decision.allowed, decision.asked.is_empty());
         for reason in &decision.reasons {
-            prop_assert!(!reason.remedies().is_empty(), "{:?}", reason);
+            prop_assert!(reason.has_remedy(), "{:?}", reason);
         }
         let blocks = decision.asked.contains(GrantControl::Block);
         prop_assert!(!blocks || decision.asked.iter().count() == 1);

@@ -9,8 +9,9 @@ use moat_model::{
     },
 };
 use moat_policy::{
-    Reason,
+    Reason, Sentence,
     conditional_access::{AccessDecision, AppProtection, Compliance, Device, PolicySet, Resource, SignIn, User},
+    say,
 };
 use serde_json::{Value, json};
 
@@ -135,7 +136,7 @@ pub fn sign_in() -> SignIn<'static> {
 pub fn device(compliance: Compliance) -> Device {
     Device {
         compliance,
-        because: vec![Reason::new("The device is jailbroken.").remedy("Restore the system.")],
+        because: vec![Reason::new(say("because-jailbroken")).remedy(Sentence::Plain("Restore the system.".into()))],
         enrolled: true,
         attributes: DeviceAttributes::default(),
     }

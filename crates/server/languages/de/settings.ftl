@@ -223,9 +223,6 @@ health-days =
         [one] { $count } Tag
        *[other] { $count } Tage
     }
-health-backup = Sicherung
-health-backup-how = Während der Server läuft:
-health-backup-why = Die Schlüssel gehören zur Sicherung: Ohne sie vertrauen Geräte dem wiederhergestellten Server nicht. Halten Sie die Kopie so vertraulich wie den Ordner.
 
 notifications-lead = Was Personen geschrieben wird, deren Geräte nicht konform sind, und was auf den Versand wartet.
 notifications-no-mail = Es ist kein Mailserver konfiguriert
@@ -277,3 +274,31 @@ outbox-waiting = wartet
 outbox-sent = gesendet
 outbox-failed = fehlgeschlagen
 outbox-dropped = nicht mehr nötig
+
+tab-backup = Sicherung
+backup-lead = Der ganze Server als eine Datei: Datenbank, Schlüssel, Konfiguration und Sprachen, wie sie in einem Augenblick sind.
+backup-never = Es wurde noch nie eine Sicherung erstellt
+backup-old =
+    { $count ->
+        [one] Die letzte Sicherung ist { $count } Tag alt
+       *[other] Die letzte Sicherung ist { $count } Tage alt
+    }
+backup-last = Letzte Sicherung
+backup-none = Es gibt noch keine.
+backup-when = Wann
+backup-size = Größe
+backup-encrypted = Verschlüsselt
+backup-with-passphrase = mit einer Passphrase
+backup-without-passphrase = nein
+backup-now = Jetzt sichern
+backup-means = Die Datei enthält die Schlüssel der Organisation. Ohne die Passphrase kann niemand sie öffnen: Bewahren Sie sie an einem anderen Ort auf als die Datei. Moat merkt sie sich nicht.
+backup-passphrase = Passphrase
+backup-again = Passphrase wiederholen
+backup-wrong-again = Die beiden Passphrasen sind verschieden.
+backup-download = Sicherung herunterladen
+backup-left-out = Die Konfiguration nennt diese Dateien. Sie liegen außerhalb des Datenordners und sind nicht in der Sicherung:
+backup-restore = Wiederherstellen
+backup-restore-how = Auf dem Server, in einen leeren Ordner. Von der Datei mit der Passphrase zählt nur die erste Zeile.
+backup-restore-means = Alles wird geprüft, bevor etwas geschrieben wird. Eine beschädigte oder abgebrochene Sicherung wird abgelehnt. Geräte, die nach der Sicherung registriert wurden oder ihr Zertifikat erneuert haben, müssen neu registriert werden.
+backup-regular = Regelmäßige Sicherungen
+backup-regular-how = Während der Server läuft, durch einen Zeitplan des Systems wie cron:

@@ -223,9 +223,6 @@ health-days =
         [one] { $count } day
        *[other] { $count } days
     }
-health-backup = Backup
-health-backup-how = While the server runs:
-health-backup-why = The keys belong to the backup: without them devices do not trust the restored server. Keep the copy as private as the folder.
 
 notifications-lead = What is written to people whose devices are not compliant, and what waits to be sent.
 notifications-no-mail = No mail server is configured
@@ -277,3 +274,31 @@ outbox-waiting = waiting
 outbox-sent = sent
 outbox-failed = failed
 outbox-dropped = not needed any more
+
+tab-backup = Backup
+backup-lead = The whole server as one file: database, keys, configuration and languages, as they are at one moment.
+backup-never = No backup was ever made
+backup-old =
+    { $count ->
+        [one] The last backup is { $count } day old
+       *[other] The last backup is { $count } days old
+    }
+backup-last = Last backup
+backup-none = None was made yet.
+backup-when = When
+backup-size = Size
+backup-encrypted = Encrypted
+backup-with-passphrase = with a passphrase
+backup-without-passphrase = no
+backup-now = Back up now
+backup-means = The file holds the keys of the organisation. Without the passphrase nobody can open it: keep it somewhere else than the file. Moat does not keep it.
+backup-passphrase = Passphrase
+backup-again = Passphrase again
+backup-wrong-again = The two passphrases differ.
+backup-download = Download backup
+backup-left-out = The configuration names these files. They lie outside the data folder and are not in the backup:
+backup-restore = Restore
+backup-restore-how = On the server, into a folder that is empty. Of the file with the passphrase the first line counts.
+backup-restore-means = Everything is checked before anything is written. A backup that is damaged or broke off is refused. Devices that enrolled, or renewed their certificate, after the backup must enrol again.
+backup-regular = Regular backups
+backup-regular-how = While the server runs, by a timer of the system, such as cron:

@@ -8,9 +8,10 @@ use moat_model::{
     conditional_access::ClientAppType,
 };
 use moat_policy::{
-    Reason,
+    Message, Reason,
     app_protection::{self as rules, AppFacts, Condition, Jailbreak, LaunchAction, LaunchDecision},
     conditional_access::AppProtection,
+    say,
 };
 
 use crate::{
@@ -96,7 +97,7 @@ impl Client {
     ) -> Self {
         match identify(shown, holder, apps, now) {
             Err(reason) => Self {
-                because: vec![reason],
+                because: vec![*reason],
                 ..Self::BROWSER
             },
             Ok((apps, app)) => {
@@ -115,10 +116,7 @@ impl Client {
         let registered = apps
             .into_iter()
             .flat_map(|apps| apps.registered.values().map(move |app| (apps, app)));
-        let mut because = vec![
-            Reason::new("No app with app protection checked in from this device.")
-                .remedy("Use an app that is managed by the organisation."),
-        ];
+        let mut because = vec![Reason::new(say("because-no-app")).remedy(say("do-managed-app"))];
         for (apps, app) in registered {
             because = apps.refuse(app, holder, protection, now);
             if because.is_empty() {
@@ -146,28 +144,25 @@ fn identify<'a>(
     holder: Holder<'_>,
     apps: Option<&'a Apps>,
     now: Timestamp,
-) -> Result<(&'a Apps, &'a Registered), Reason> {
-    let renew = |text: String| Reason::new(text).remedy("Open the app while it can reach Moat.");
+) -> Result<(&'a Apps, &'a Registered), Box<Reason>> {
+    let renew = |text: Message| Box::new(Reason::new(text).remedy(say("do-open-app")));
     let Shown::Proof(proof) = shown else {
-        return Err(renew("What the app showed was not issued by this server.".into()));
+        return Err(renew(say("because-proof-foreign")));
     };
     if proof.device != holder.device {
-        return Err(renew("What the app showed was issued for another device.".into()));
+        return Err(renew(say("because-proof-other-device")));
     }
     if now >= proof.valid_until {
-        let text = format!("What the app showed was good until {}.", proof.valid_until);
-        return Err(renew(text));
+        return Err(renew(say("because-proof-old").with("at", proof.valid_until)));
     }
-    let apps = apps.ok_or_else(|| renew("The app is not registered any more.".into()))?;
+    let apps = apps.ok_or_else(|| renew(say("because-app-unregistered")))?;
     let app = apps.registered.get(&proof.registration);
-    let app = app.ok_or_else(|| renew("The app is not registered any more.".into()))?;
+    let app = app.ok_or_else(|| renew(say("because-app-unregistered")))?;
     if app.wipe_noted_at.is_some_and(|noted| proof.issued_at < noted) {
-        return Err(renew("The app's work data was wiped since it checked in.".into()));
+        return Err(renew(say("because-app-wiped")));
     }
     if app.user != holder.user.map(|(id, _)| id) {
-        return Err(renew(
-            "The device's user is another one since the app checked in.".into(),
-        ));
+        return Err(renew(say("because-other-user")));
     }
     Ok((apps, app))
 }
@@ -198,8 +193,7 @@ impl Apps {
             .iter()
             .filter(|policy| policy.is_for(groups, &app.bundle_id, holder.managed));
         let Some(effective) = lease::effective(applying) else {
-            let text = "No app protection policy is for this user and app.";
-            return vec![Reason::new(text).remedy("Use an app that is managed by the organisation.")];
+            return vec![Reason::new(say("because-no-app-policy")).remedy(say("do-managed-app"))];
         };
         let decision = rules::evaluate(&effective, &self.facts(app, protection), now);
         let closes = decision
@@ -212,18 +206,15 @@ impl Apps {
             .any(|finding| finding.condition == Condition::DisabledAccount);
         if self.account_disabled && !told {
             // Whatever the policy makes of it inside the app: a disabled account gets nowhere.
-            because.push(
-                Reason::new("The work account is disabled or deleted.")
-                    .remedy("Ask your administrator to enable the account."),
-            );
+            because.push(Reason::new(say("because-account-disabled")).remedy(say("do-ask-to-enable")));
         }
         because
     }
 
     fn facts(&self, app: &Registered, protection: &Protection) -> AppFacts {
         let evidence = [
-            (self.jailbroken, "The server holds this device for jailbroken."),
-            (app.flagged, "The app saw a jailbreak when it last checked in."),
+            (self.jailbroken, say("because-held-jailbroken")),
+            (app.flagged, say("because-app-saw-jailbreak")),
         ];
         let seen = evidence.into_iter().filter(|(so, _)| *so);
         AppFacts {
@@ -233,7 +224,7 @@ impl Apps {
             device_model: app.device_model.clone(),
             jailbreak: Jailbreak {
                 jailbroken: self.jailbroken || app.flagged,
-                evidence: seen.map(|(_, text)| Reason::new(text)).collect(),
+                evidence: seen.map(|(_, message)| Reason::new(message)).collect(),
             },
             failed_pins: 0,
             last_check_in: app.last_check_in,

@@ -21,10 +21,11 @@ use moat_model::{
     },
 };
 use moat_policy::{
-    Reason,
+    Message, Reason,
     access::{self, Subject},
     conditional_access::{AccessDecision, Compliance, Device, PolicySet, Resource, SignIn, User},
     risk::ActiveAlert,
+    say,
 };
 use serde_json::{Value, json};
 use sqlx::AnyConnection;
@@ -244,7 +245,7 @@ impl Memory {
     }
 
     /// What keeps a policy from doing at gateways what it says.
-    pub fn notes(&self, policy: &ConditionalAccessPolicy) -> Vec<String> {
+    pub fn notes(&self, policy: &ConditionalAccessPolicy) -> Vec<Message> {
         let mut known = Knowledge::default();
         for gateway in read(&self.gateways).values() {
             known.applications.insert(gateway.application);
@@ -439,8 +440,7 @@ impl Known {
 
 impl Decision {
     fn unreadable(device: DeviceId) -> Self {
-        let reason = Reason::new("The server could not read its policies, so nobody comes in.")
-            .remedy("Ask your administrator to look into the server's log.");
+        let reason = Reason::new(say("because-policies-unreadable")).remedy(say("do-ask-for-log"));
         Self {
             device: Some(device),
             allowed: false,
@@ -547,7 +547,7 @@ mod tests {
         let tx = app.db.begin().await.unwrap();
         assert!(memory.commit(&app.db, tx, Vec::new()).await.is_err());
         let closed = decide();
-        assert!(!closed.allowed && closed.reasons[0].text.contains("could not read its policies"));
+        assert!(!closed.allowed && closed.reasons[0].english().text.contains("could not read its policies"));
         assert!(memory.recover(&app.db).await.is_err());
         assert!(!decide().allowed);
         run("DELETE FROM policies").await;

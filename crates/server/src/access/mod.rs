@@ -15,7 +15,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use moat_model::app_protection::ACCESS_HEADER;
-use moat_policy::Reason;
+use moat_policy::{English, Reason, Speak};
 use rustls_pki_types::{CertificateDer, pem::PemObject as _};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
@@ -88,17 +88,19 @@ pub struct Explained {
 }
 
 impl Explained {
-    pub fn of(reason: &Reason) -> Self {
+    pub fn of(reason: &Reason, speaker: &dyn Speak) -> Self {
+        let told = reason.told(speaker);
         Self {
-            text: reason.story(),
-            remedy: reason.remedies().join(" "),
+            text: told.story(),
+            remedy: told.remedies().join(" "),
         }
     }
 }
 
 impl Decision {
-    pub fn explained(&self) -> Vec<Explained> {
-        self.reasons.iter().map(Explained::of).collect()
+    pub fn explained(&self, speaker: &dyn Speak) -> Vec<Explained> {
+        let told = |reason| Explained::of(reason, speaker);
+        self.reasons.iter().map(told).collect()
     }
 }
 
@@ -108,8 +110,9 @@ fn answer(app: &App, decision: &Decision) -> Response {
     } else {
         StatusCode::FORBIDDEN
     };
-    let reasons = decision.explained();
-    let body = json!({"allowed": decision.allowed, "deviceId": decision.device, "reasons": reasons, "chain": decision.reasons});
+    let reasons = decision.explained(&English);
+    let chain: Vec<_> = decision.reasons.iter().map(Reason::english).collect();
+    let body = json!({"allowed": decision.allowed, "deviceId": decision.device, "reasons": reasons, "chain": chain});
     let mut response = (status, Json(body)).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -82,11 +82,11 @@ async fn page_for(app: &App, id: DeviceId, language: Arc<Language>) -> Result<Pa
     let decision = app.access.standing(id);
     let settings = settings::get(&app.db).await?;
     Ok(Page {
+        reasons: decision.explained(&*language),
         language,
         organisation: settings.organisation,
         help_url: settings.help_url,
         allowed: decision.allowed,
-        reasons: decision.explained(),
     })
 }
 

@@ -10,6 +10,7 @@ mod store;
 use std::{collections::HashMap, net::IpAddr};
 
 use moat_model::conditional_access::RoleId;
+use moat_policy::say;
 use serde::Serialize;
 use serde_json::{Value, json};
 use sqlx::AnyConnection;
@@ -204,9 +205,7 @@ pub async fn add(app: &App, caller: &Caller, name: &str, role: AdministratorRole
     let name = name.trim();
     let mut tx = app.db.begin().await?;
     if store::is_taken(&mut tx, name).await? {
-        return Err(Error::Conflict(format!(
-            "there is an administrator named {name} already"
-        )));
+        return Err(Error::conflict(say("conflict-administrator").with("name", name)));
     }
     let id = uuid::Uuid::now_v7().to_string();
     insert(&mut tx, &caller.actor, &id, name, role, &hash).await?;
@@ -218,14 +217,11 @@ pub async fn invite(app: &App, caller: &Caller, name: &str, role: AdministratorR
     caller.require_any(&[Role::MoatAdministrate])?;
     let name = name.trim();
     if !name_is_good(name) {
-        let rule = " must have 1 to 100 bytes and no control characters";
-        return Err(Error::invalid_field("InvalidInput", "name", rule));
+        return Err(Error::rule("InvalidInput", "name", say("rule-bytes").with("most", 100)));
     }
     let mut tx = app.db.begin().await?;
     if store::is_taken(&mut tx, name).await? {
-        return Err(Error::Conflict(format!(
-            "there is an administrator named {name} already"
-        )));
+        return Err(Error::conflict(say("conflict-administrator").with("name", name)));
     }
     let id = uuid::Uuid::now_v7().to_string();
     insert(&mut tx, &caller.actor, &id, name, role, NO_PASSWORD).await?;
@@ -295,11 +291,11 @@ async fn keep_one_global(tx: &mut Transaction, row: &store::AdministratorRow) ->
     if row.role != global.as_str() || store::count_with_role(tx, global, &row.id).await? > 0 {
         return Ok(());
     }
-    Err(Error::Conflict(format!(
-        "{} is the only {} who can sign in: make another one first",
-        row.name,
-        global.as_str()
-    )))
+    Err(Error::conflict(
+        say("conflict-last-administrator")
+            .with("name", &row.name)
+            .with("role", global.as_str()),
+    ))
 }
 
 async fn link_for(app: &App, tx: &mut Transaction, id: &str) -> Result<String> {

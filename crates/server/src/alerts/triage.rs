@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use moat_model::{AlertKind, AlertStatus, Classification, Determination, DeviceId, Evidence, Severity, Timestamp};
+use moat_policy::say;
 use serde::Serialize;
 
 pub use super::search::{AlertRow, EvidenceRow, HistoryRow, comments_of, evidence_of, history};
@@ -225,17 +226,18 @@ async fn reopenable(tx: &mut Transaction, alert: &AlertRow) -> Result<()> {
         .bind(alert.kind.clone());
     match query.bind(alert.subject.clone()).fetch_one(&mut **tx).await? {
         0 => Ok(()),
-        _ => Err(Error::Conflict(
-            "a newer alert of the same kind is open on this device; change that one".into(),
-        )),
+        _ => Err(Error::conflict(say("conflict-newer-alert"))),
     }
 }
 
 fn check(change: &Change) -> Result<()> {
     for (name, text) in [("assignedTo", &change.assigned_to), ("comment", &change.comment)] {
         if text.as_ref().is_some_and(|text| text.len() > MAX_TEXT) {
-            let rule = format!(" has more than {MAX_TEXT} bytes");
-            return Err(Error::invalid_field("InvalidInput", name, rule));
+            return Err(Error::rule(
+                "InvalidInput",
+                name,
+                say("rule-most-bytes").with("most", MAX_TEXT),
+            ));
         }
     }
     check_pair(change.classification, change.determination)

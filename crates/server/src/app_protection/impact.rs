@@ -2,12 +2,12 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use moat_policy::app_protection::LaunchAction;
+use moat_policy::{Reason, app_protection::LaunchAction};
 
 use super::{Draft, READ, lease::Applying};
 use crate::{
     App,
-    access::{Explained, Known},
+    access::Known,
     app::now,
     caller::Caller,
     error::{Error, Result},
@@ -38,7 +38,7 @@ pub struct ReachedApp {
     pub action: LaunchAction,
     /// When it checked in last, in microseconds.
     pub last_check_in: i64,
-    pub reasons: Vec<Explained>,
+    pub reasons: Vec<Reason>,
 }
 
 /// Judges every app that checked in by the draft alone; `most` bounds how many are named.
@@ -100,11 +100,7 @@ fn apps_of(
             app_version: app.app_version.clone(),
             action: decision.action,
             last_check_in: app.last_check_in.as_micros(),
-            reasons: decision
-                .findings
-                .iter()
-                .map(|finding| Explained::of(&finding.reason))
-                .collect(),
+            reasons: decision.findings.into_iter().map(|finding| finding.reason).collect(),
         });
     }
     found

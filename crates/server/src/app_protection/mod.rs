@@ -55,10 +55,9 @@ impl Body {
 
     /// A policy may be made before its apps are named.
     fn checked(&self) -> Result<String> {
-        let refuse = |invalid: rules::InvalidSettings| Error::invalid("BadRequest", invalid);
-        rules::validate(&self.settings).map_err(refuse)?;
+        rules::validate(&self.settings)?;
         if !self.apps.is_empty() {
-            rules::validate_apps(self.app_group_type, &self.apps).map_err(refuse)?;
+            rules::validate_apps(self.app_group_type, &self.apps)?;
         }
         serde_json::to_string(self).map_err(Error::internal)
     }

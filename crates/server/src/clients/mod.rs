@@ -8,6 +8,7 @@ mod store;
 mod token;
 
 use moat_model::Timestamp;
+use moat_policy::say;
 use serde::Serialize;
 
 use crate::{
@@ -60,18 +61,14 @@ pub async fn create(app: &App, caller: &Caller, name: &str, roles: Vec<Role>) ->
     caller.require_any(&[Role::MoatAdministrate])?;
     let name = name.trim();
     if name.is_empty() || name.chars().count() > 100 || name.chars().any(char::is_control) {
-        return Err(Error::invalid_field(
+        return Err(Error::rule(
             "InvalidInput",
             "name",
-            " must have 1 to 100 characters",
+            say("rule-characters").with("most", 100),
         ));
     }
     if roles.is_empty() {
-        return Err(Error::invalid_field(
-            "InvalidInput",
-            "roles",
-            " must name at least one role",
-        ));
+        return Err(Error::rule("InvalidInput", "roles", say("rule-one-role")));
     }
     let mut distinct: Vec<Role> = Vec::new();
     for role in roles {
@@ -92,7 +89,7 @@ pub async fn create(app: &App, caller: &Caller, name: &str, roles: Vec<Role>) ->
     let secret = secret::generate();
     let mut tx = app.db.begin().await?;
     if store::name_is_taken(&mut tx, name).await? {
-        return Err(Error::Conflict(format!("there is already a client named {name}")));
+        return Err(Error::conflict(say("conflict-client").with("name", name)));
     }
     store::insert(&mut tx, &client, &secret::hash(&secret)).await?;
     let change = audit::Change {

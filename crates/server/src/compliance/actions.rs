@@ -21,9 +21,10 @@ use crate::{
     db::Transaction,
     devices::commands,
     error::{Error, Result},
+    language::Languages,
     notifications::{
         self, LocalizedMessage, Template,
-        letter::{About, Letter, Sender, Words},
+        letter::{About, Letter, Sender},
         locale::{self, Locale},
     },
     outbox::{
@@ -51,7 +52,7 @@ pub async fn due(app: &App, most: i64) -> Result<Option<Timestamp>> {
     }
     let mut tx = app.db.begin().await?;
     let pairs = load(&mut tx, most).await?;
-    let mut batch = Batch::new(notifications::sender(&mut tx).await?);
+    let mut batch = Batch::new(&app.languages, notifications::sender(&mut tx).await?);
     for pair in &pairs {
         batch.carry_out(&mut tx, pair).await?;
     }
@@ -156,7 +157,8 @@ struct Done {
 type Loaded = Option<(Template, Vec<LocalizedMessage>)>;
 
 /// What several devices share.
-struct Batch {
+struct Batch<'a> {
+    languages: &'a Languages,
     sender: Sender,
     policies: HashMap<String, Option<(String, Body)>>,
     templates: HashMap<String, Loaded>,
@@ -165,9 +167,10 @@ struct Batch {
     ordered: Vec<DeviceId>,
 }
 
-impl Batch {
-    fn new(sender: Sender) -> Self {
+impl<'a> Batch<'a> {
+    fn new(languages: &'a Languages, sender: Sender) -> Self {
         Self {
+            languages,
             sender,
             policies: HashMap::new(),
             templates: HashMap::new(),
@@ -215,8 +218,9 @@ impl Batch {
             // The mark is part of judging; Moat has no resource access profiles.
             Type::NoAction | Type::Block | Type::RemoveResourceAccessProfiles => Ok(()),
             Type::PushNotification => {
-                let (title, body) = Words::of(pair.locale().as_ref()).note;
-                let (title, body) = (title.to_string(), body.to_string());
+                let locale = pair.locale().map(|locale| locale.to_string());
+                let language = self.languages.of_letters(&locale.unwrap_or_default());
+                let (title, body) = (language.t("note-title"), language.t("note-text"));
                 self.order(tx, pair, OrderAction::Notify { title, body }).await
             }
             Type::RemoteLock => self.order(tx, pair, OrderAction::RemoteLock).await,
@@ -235,7 +239,7 @@ impl Batch {
     /// Queues the letter for the device's user and the groups in copy.
     async fn write(&mut self, tx: &mut Transaction, pair: &Pair, action: &NoncomplianceAction) -> Result<()> {
         let locale = pair.locale();
-        let sender = self.sender.clone();
+        let (sender, languages) = (self.sender.clone(), self.languages);
         let Some((template, messages)) = self.template(tx, action).await? else {
             return Ok(());
         };
@@ -246,7 +250,7 @@ impl Batch {
         let mail = Mail {
             to: pair.address(),
             cc_groups: action.notification_message_cc_list.clone(),
-            letter: Letter::new(template, message, &pair.about(), &sender),
+            letter: Letter::new(languages, template, message, &pair.about(), &sender),
             because: Some(Because {
                 device: pair.device()?,
                 policy: pair.policy_id.clone(),

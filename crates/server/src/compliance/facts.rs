@@ -477,7 +477,7 @@ async fn forbidden_apps(connection: &mut AnyConnection) -> Result<HashSet<String
     Ok(forbidden)
 }
 
-fn forbidden_by(body: &Body) -> impl Iterator<Item = String> + '_ {
+pub fn forbidden_by(body: &Body) -> impl Iterator<Item = String> + '_ {
     let ids = body.settings.restricted_apps.iter();
     ids.filter_map(|app| Some(app.app_id.as_deref()?.trim().to_ascii_lowercase()))
 }

@@ -1,19 +1,27 @@
 //! Whom a draft of a policy would reach, and what it would make of them: judged by what is stored, storing nothing.
 
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
 use moat_model::{
     PolicyId, Timestamp,
     compliance::{ComplianceState, ComplianceStatus},
 };
-use moat_policy::compliance::{ComplianceDecision, PolicyDecision};
+use moat_policy::{
+    Reason,
+    compliance::{ComplianceDecision, PolicyDecision},
+};
 
 use super::{
-    Draft, READ,
+    Body, Draft, READ,
     assess::decide,
-    facts::{DeviceColumns, Fleet, Organisation, Policy},
+    facts::{DeviceColumns, Fleet, Organisation, Policy, forbidden_by},
 };
 use crate::{
     App,
-    access::Explained,
     app::now,
     caller::Caller,
     error::{Error, Result},
@@ -43,7 +51,7 @@ pub struct Affected {
     pub name: String,
     /// By all that holds for the device, with the draft.
     pub after: ComplianceState,
-    pub reasons: Vec<Explained>,
+    pub reasons: Vec<Reason>,
 }
 
 /// Judges every device with and without the draft. `replaces` is the policy in whose place it would stand; `most` bounds how many
@@ -51,8 +59,8 @@ pub struct Affected {
 pub async fn of(app: &App, caller: &Caller, draft: Draft, replaces: Option<PolicyId>, most: usize) -> Result<Impact> {
     caller.require_any(READ)?;
     let body = draft.body.checked(&[])?;
+    let fleet = app.previewed.fleet(app, &body).await?;
     let mut connection = app.db.read().acquire().await?;
-    let fleet = Fleet::for_draft(&mut connection, &body).await?;
     let mut organisation = Organisation::load(&mut connection).await?;
     drop(connection);
     let id = replaces.unwrap_or_else(crate::policies::new_id);
@@ -78,10 +86,66 @@ pub async fn of(app: &App, caller: &Caller, draft: Draft, replaces: Option<Polic
         .map_err(Error::internal)?
 }
 
+/// How long a fleet is kept for whoever goes on editing.
+const KEPT: Duration = Duration::from_secs(10);
+
+/// The fleet that drafts were judged by last: a form asks again at each change of an input.
+#[derive(Default)]
+pub struct Previewed(Arc<Mutex<Option<Kept>>>);
+
+struct Kept {
+    since: Instant,
+    /// How often something had changed when it was read.
+    changes: u64,
+    /// The draft's forbidden apps, with which it was read.
+    forbidden: BTreeSet<String>,
+    fleet: Arc<Fleet>,
+}
+
+impl Previewed {
+    async fn fleet(&self, app: &App, draft: &Body) -> Result<Arc<Fleet>> {
+        let changes = *app.hub.changes().borrow();
+        let forbidden: BTreeSet<String> = forbidden_by(draft).collect();
+        if let Some(kept) = &*self.lock() {
+            let good = kept.changes == changes && kept.forbidden == forbidden && kept.since.elapsed() < KEPT;
+            if good {
+                return Ok(Arc::clone(&kept.fleet));
+            }
+        }
+        let mut connection = app.db.read().acquire().await?;
+        let fleet = Arc::new(Fleet::for_draft(&mut connection, draft).await?);
+        let kept = Kept {
+            since: Instant::now(),
+            changes,
+            forbidden,
+            fleet: Arc::clone(&fleet),
+        };
+        *self.lock() = Some(kept);
+        self.forget_in_time();
+        Ok(fleet)
+    }
+
+    /// Gives the memory back once nobody asks any more.
+    fn forget_in_time(&self) {
+        let this = Self(Arc::clone(&self.0));
+        tokio::spawn(async move {
+            tokio::time::sleep(KEPT).await;
+            let mut kept = this.lock();
+            if kept.as_ref().is_some_and(|kept| kept.since.elapsed() >= KEPT) {
+                *kept = None;
+            }
+        });
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Kept>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 struct Judging {
     /// Without the policy that is replaced.
     organisation: Organisation,
-    fleet: Fleet,
+    fleet: Arc<Fleet>,
     before: Option<Policy>,
     draft: Policy,
     now: Timestamp,
@@ -168,7 +232,7 @@ impl Outcome<'_> {
             id: self.device.id.clone(),
             name: self.device.name.clone(),
             after: self.decision.state,
-            reasons: self.decision.reasons.iter().map(Explained::of).collect(),
+            reasons: self.decision.reasons,
         }
     }
 }

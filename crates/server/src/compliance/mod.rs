@@ -66,7 +66,7 @@ impl Body {
     /// Checks everything and gives each action its id. An action that is sent without its id, as it was before, keeps it: it is not
     /// carried out a second time.
     fn checked(mut self, before: &[NoncomplianceAction]) -> Result<Self> {
-        rules::validate(&self.settings, &self.actions).map_err(|invalid| Error::invalid("BadRequest", invalid))?;
+        rules::validate(&self.settings, &self.actions).map_err(Error::from)?;
         for action in &mut self.actions {
             // One spelling, by which a template's policies are found.
             if let Ok(id) = action.notification_template_id.trim().parse::<uuid::Uuid>() {

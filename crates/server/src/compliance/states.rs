@@ -1,6 +1,8 @@
 //! What policies say of devices and of their users, in Graph's shape: what dashboards read.
 
 use axum::extract::{Path, State};
+use moat_policy::{Reason, Told};
+use serde::Deserialize as _;
 use serde_json::{Value, json};
 
 use super::{
@@ -260,6 +262,12 @@ fn render_user_status(policy: &PolicyRow, row: &store::UserStatusRow) -> Value {
     })
 }
 
+/// Why a setting is as it is, in English.
+fn reason(stored: &Value) -> Option<Told> {
+    let reason = Reason::deserialize(stored).ok()?;
+    Some(reason.english())
+}
+
 fn render_state(device: &managed::ManagedDeviceRow, row: &store::DeviceStateRow) -> Value {
     let settings: Vec<Value> = serde_json::from_str(&row.settings).unwrap_or_default();
     let render = |setting: &Value| {
@@ -276,7 +284,7 @@ fn render_state(device: &managed::ManagedDeviceRow, row: &store::DeviceStateRow)
             "userPrincipalName": device.user_principal_name,
             "currentValue": null,
             "sources": [{"id": row.policy_id, "displayName": row.display_name, "sourceType": "deviceConfiguration"}],
-            "moatReason": setting["reason"],
+            "moatReason": reason(&setting["reason"]),
         })
     };
     json!({

@@ -106,7 +106,7 @@ pub fn render(app: &App, row: &PolicyRow) -> Result<Value> {
     };
     value["moatUnenforced"] = json!(unenforced(&policy));
     value["moatResults"] = app.access.results(&row.id);
-    value["moatNotes"] = json!(app.access.notes(&policy));
+    value["moatNotes"] = json!(super::notes::english(&app.access.notes(&policy)));
     Ok(value)
 }
 

@@ -8,7 +8,7 @@ use moat_model::{
     conditional_access::{ApplicationId, ClientAppType, ConditionalAccessPolicy, CountryCode, PolicyState},
 };
 use moat_policy::{
-    Reason,
+    English, Message, Reason,
     conditional_access::{PolicySet, validate},
 };
 use serde::Deserialize;
@@ -79,7 +79,7 @@ pub async fn impact(State(app): State<App>, caller: Caller, Body(request): Body<
         .map(|(id, impact)| render(*id, impact))
         .collect();
     Ok(Json(json!({
-        "devices": found.devices, "milliseconds": found.milliseconds, "moatNotes": found.notes, "applications": applications,
+        "devices": found.devices, "milliseconds": found.milliseconds, "moatNotes": super::notes::english(&found.notes), "applications": applications,
     })))
 }
 
@@ -100,7 +100,7 @@ pub struct Found {
     pub devices: usize,
     pub milliseconds: f64,
     /// What keeps the draft from doing at gateways what it says.
-    pub notes: Vec<String>,
+    pub notes: Vec<Message>,
     pub applications: Vec<(ApplicationId, Impact)>,
 }
 
@@ -154,7 +154,7 @@ fn assumed(request: &Request) -> Result<Assumed> {
 
 fn enabled(mut policy: ConditionalAccessPolicy) -> Result<ConditionalAccessPolicy> {
     policy.state = PolicyState::Enabled;
-    validate(&policy).map_err(|invalid| Error::invalid("BadRequest", invalid))?;
+    validate(&policy).map_err(Error::from)?;
     Ok(policy)
 }
 
@@ -192,7 +192,8 @@ fn render(application: ApplicationId, impact: &Impact) -> Value {
 }
 
 fn moved(moved: &Moved) -> Value {
-    let reasons = |reasons: &[Reason]| reasons.iter().map(Explained::of).collect::<Vec<_>>();
+    let told = |reason: &Reason| Explained::of(reason, &English);
+    let reasons = |reasons: &[Reason]| reasons.iter().map(told).collect::<Vec<_>>();
     let first: Vec<Value> = moved
         .first
         .iter()

@@ -13,6 +13,7 @@ use moat_model::{
     conditional_access::{ConditionalAccessPolicy, LocationId, NamedLocation},
 };
 use moat_policy::conditional_access::{BreakGlassAccount, CompileError, LockedOut, PolicySet, User, validate};
+use moat_policy::say;
 use sqlx::AnyConnection;
 
 use crate::{
@@ -124,7 +125,7 @@ fn put_together(
 
 /// Refuses a policy that is unusable, or that locks out an account for emergencies.
 async fn check(tx: &mut Transaction, policy: &ConditionalAccessPolicy) -> Result<()> {
-    validate(policy).map_err(|invalid| Error::invalid("BadRequest", invalid))?;
+    validate(policy).map_err(Error::from)?;
     names::check(tx, policy).await?;
     check_lock_out(tx).await
 }
@@ -137,14 +138,8 @@ pub async fn check_lock_out(tx: &mut Transaction) -> Result<()> {
         return Ok(());
     }
     let names: Vec<_> = locked_out.into_iter().map(|account| account.name).collect();
-    Err(Error::invalid_field(
-        "BadRequest",
-        LOCK_OUT,
-        format!(
-            ": this would lock out accounts for emergencies: {}; exclude them here",
-            names.join(", ")
-        ),
-    ))
+    let rule = say("rule-lock-out").with("names", names.join(", "));
+    Err(Error::refused(LOCK_OUT, rule))
 }
 
 async fn locked_out(tx: &mut Transaction, set: &PolicySet) -> Result<Vec<LockedOut>> {

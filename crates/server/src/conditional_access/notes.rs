@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use moat_model::conditional_access::{
     ApplicationId, ApplicationRef, ClientAppType, ConditionalAccessPolicy, Conditions, GrantControl, RiskLevel,
 };
+use moat_policy::{English, Message, Speak as _, say};
 
 /// What gateways know of requests, all together.
 #[derive(Debug, Default)]
@@ -19,18 +20,16 @@ pub struct Knowledge {
 
 /// A sentence for each part of the policy that gateways cannot follow. `by_country` says that a location of the policy is one of
 /// countries.
-pub fn notes(policy: &ConditionalAccessPolicy, known: &Knowledge, by_country: bool) -> Vec<String> {
+pub fn notes(policy: &ConditionalAccessPolicy, known: &Knowledge, by_country: bool) -> Vec<Message> {
     let conditions = &policy.conditions;
     let mut notes = Vec::new();
     applications(conditions, known, &mut notes);
-    for (name, levels) in [
-        ("sign-in risk", &conditions.sign_in_risk_levels),
-        ("user risk", &conditions.user_risk_levels),
+    for (note, levels) in [
+        (say("note-no-sign-in-risk"), &conditions.sign_in_risk_levels),
+        (say("note-no-user-risk"), &conditions.user_risk_levels),
     ] {
         if !levels.is_empty() && !levels.contains(&RiskLevel::None) {
-            notes.push(format!(
-                "No source of {name} is connected, so this policy does not apply at gateways."
-            ));
+            notes.push(note);
         }
     }
     let types = &conditions.client_app_types;
@@ -40,30 +39,32 @@ pub fn notes(policy: &ConditionalAccessPolicy, known: &Knowledge, by_country: bo
         ClientAppType::MobileAppsAndDesktopClients,
     ];
     if !types.is_empty() && !types.iter().any(|kind| seen.contains(kind)) {
-        notes.push(
-            "Gateways see browsers and apps only (clientAppTypes), so this policy does not apply at gateways.".into(),
-        );
+        notes.push(say("note-client-apps"));
     }
     if by_country && !known.country {
-        notes.push("No gateway is believed the country of a request, so nothing is in a location of countries.".into());
+        notes.push(say("note-no-country"));
     }
     let controls = policy
         .grant_controls
         .as_ref()
         .map_or(&[][..], |grants| grants.built_in_controls.as_slice());
     if controls.contains(&GrantControl::Mfa) && !known.mfa {
-        notes
-            .push("No gateway is believed that a user showed a second factor, so mfa is never met at gateways.".into());
+        notes.push(say("note-no-mfa"));
     }
     notes
 }
 
-fn applications(conditions: &Conditions, known: &Knowledge, notes: &mut Vec<String>) {
+/// The notes as APIs have them.
+pub fn english(notes: &[Message]) -> Vec<String> {
+    notes.iter().map(|note| English.say(note)).collect()
+}
+
+fn applications(conditions: &Conditions, known: &Knowledge, notes: &mut Vec<Message>) {
     let Some(applications) = &conditions.applications else {
         return;
     };
     if !applications.include_user_actions.is_empty() {
-        notes.push("Gateways see no user actions, so this policy does not apply at gateways.".into());
+        notes.push(say("note-no-actions"));
     }
     let named = applications
         .include_applications
@@ -73,7 +74,7 @@ fn applications(conditions: &Conditions, known: &Knowledge, notes: &mut Vec<Stri
         if let ApplicationRef::Application(id) = reference
             && !known.applications.contains(id)
         {
-            notes.push(format!("No gateway protects the application {id}."));
+            notes.push(say("note-no-application").with("id", id.to_string()));
         }
     }
 }

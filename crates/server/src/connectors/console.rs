@@ -179,7 +179,7 @@ pub async fn show(State(app): State<App>, session: Session, Path(id): Path<Strin
 pub async fn update(State(app): State<App>, Path(id): Path<String>, form: Form) -> Result<Response, ConsoleError> {
     let frame = Frame::new(&form.session, LIST);
     let mut wrong = Wrong::new("switches");
-    let days = wrong.number("days", &frame.t("connector-days"), form.fields.get("days"), 1..=365);
+    let days = wrong.number(&frame, "days", "connector-days", form.fields.get("days"), 1..=365);
     if wrong.is_empty() {
         let (caller, fields) = (form.session.caller(), &form.fields);
         let expected = version(fields);

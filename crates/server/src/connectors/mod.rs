@@ -6,7 +6,7 @@ pub mod partner;
 pub mod store;
 
 use moat_model::{AppInventory, Connector, ConnectorId, PartnerState, Timestamp};
-use moat_policy::connector as rules;
+use moat_policy::{connector as rules, say};
 
 use crate::{
     App,
@@ -98,9 +98,7 @@ pub async fn update(
 pub async fn delete(app: &App, caller: &Caller, id: ConnectorId, expected: &Expected) -> Result<()> {
     caller.require_any(WRITE)?;
     if id == OWN {
-        return Err(Error::Conflict(
-            "Moat's own connector cannot be deleted; switch it off".into(),
-        ));
+        return Err(Error::conflict(say("conflict-own-connector")));
     }
     let mut tx = app.db.begin().await?;
     let before = store::get(&mut *tx, id)
@@ -114,7 +112,7 @@ pub async fn delete(app: &App, caller: &Caller, id: ConnectorId, expected: &Expe
 
 /// Ranges, and one partner for app protection.
 async fn check(tx: &mut crate::db::Transaction, connector: &Connector) -> Result<()> {
-    rules::validate(connector).map_err(|invalid| Error::invalid("BadRequest", invalid))?;
+    rules::validate(connector).map_err(Error::from)?;
     if !connector.ios_mobile_application_management_enabled {
         return Ok(());
     }

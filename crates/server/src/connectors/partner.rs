@@ -102,7 +102,7 @@ pub async fn report(
     let named = find(&mut tx, &id).await?;
     if !rules::evaluate(&named.connector, now()).accepts_messages {
         let state = rules::evaluate(&named.connector, now()).state;
-        return Err(Error::Conflict(format!("the connector is {state}: send a heartbeat first")).into());
+        return Err(Error::conflict(format!("the connector is {state}: send a heartbeat first")).into());
     }
     if !devices::store::exists(&mut tx, device).await? {
         return Err(Error::not_found("managed device", device).into());

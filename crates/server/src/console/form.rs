@@ -5,6 +5,7 @@ use crate::{
     accounts::session::Fields,
     edition::Expected,
     error::{Error, Result},
+    language::Language,
 };
 
 /// The inputs of a form: the field of the operation that each fills, its name in the form, and its label, which may be a
@@ -27,11 +28,6 @@ impl Wrong {
     }
 
     /// What an operation refused, in the words of the form. An error that no other input can mend comes back.
-    pub fn of(form: &'static str, error: Error, inputs: Inputs) -> Result<Self> {
-        Self::labelled(form, error, inputs, str::to_string)
-    }
-
-    /// The same where labels are messages.
     pub fn said(frame: &Frame, form: &'static str, error: Error, inputs: Inputs) -> Result<Self> {
         match error {
             Error::Changed => {
@@ -39,18 +35,22 @@ impl Wrong {
                 wrong.add("", frame.t("changed-meanwhile"));
                 Ok(wrong)
             }
-            error => Self::labelled(form, error, inputs, |label| frame.t(label)),
+            error => Self::labelled(form, error, inputs, &frame.language),
         }
     }
 
-    fn labelled(
-        form: &'static str,
-        error: Error,
-        inputs: Inputs,
-        said: impl Fn(&'static str) -> String,
-    ) -> Result<Self> {
-        let mut wrong = Self::new(form);
+    fn labelled(form: &'static str, error: Error, inputs: Inputs, language: &Language) -> Result<Self> {
+        let (mut wrong, speaker) = (Self::new(form), language);
+        let said = |label: &&'static str| language.t(label);
         match error {
+            Error::Invalid { broken, .. } if !broken.is_empty() => {
+                for one in broken {
+                    match inputs.iter().find(|(name, ..)| *name == one.property) {
+                        Some((_, input, label)) => wrong.add(input, one.with(&said(label), speaker)),
+                        None => wrong.add("", sentence(&one.with(&one.property, speaker))),
+                    }
+                }
+            }
             Error::Invalid {
                 field: Some(field),
                 message,
@@ -62,7 +62,8 @@ impl Wrong {
                 }
                 None => wrong.add("", sentence(&message)),
             },
-            Error::Invalid { message, .. } | Error::Conflict(message) => wrong.add("", sentence(&message)),
+            Error::Invalid { message, .. } => wrong.add("", sentence(&message)),
+            Error::Conflict(why) => wrong.add("", sentence(&why.in_language(speaker))),
             error => return Err(error),
         }
         Ok(wrong)
@@ -80,6 +81,7 @@ impl Wrong {
     /// A number that was typed; what is none, or out of range, is noted.
     pub fn number(
         &mut self,
+        frame: &Frame,
         input: &'static str,
         label: &str,
         text: &str,
@@ -89,7 +91,13 @@ impl Wrong {
             Ok(number) if range.contains(&number) => number,
             _ => {
                 let (least, most) = (range.start(), range.end());
-                self.add(input, format!("{label} must be a whole number from {least} to {most}."));
+                let variables = [
+                    ("label", frame.t(label)),
+                    ("least", least.to_string()),
+                    ("most", most.to_string()),
+                ];
+                let variables = variables.each_ref().map(|(name, value)| (*name, value.as_str()));
+                self.add(input, frame.with("wrong-number", variables));
                 *least
             }
         }
@@ -153,31 +161,38 @@ fn sentence(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use moat_policy::say;
 
-    const INPUTS: Inputs = &[("expirationTime", "expires", "Ends")];
+    use super::*;
+    use crate::language::Languages;
+
+    const INPUTS: Inputs = &[("expirationTime", "expires", "indicator-ends")];
+
+    fn labelled(error: Error, tag: &str) -> Result<Wrong> {
+        let languages = Languages::open(std::path::Path::new("/nowhere")).unwrap();
+        let mut headers = http::HeaderMap::new();
+        headers.insert("accept-language", tag.parse().unwrap());
+        Wrong::labelled("add", error, INPUTS, &languages.choose(&headers))
+    }
 
     #[test]
     fn errors_speak_the_words_of_the_form() {
         let error = Error::invalid_field("InvalidInput", "expirationTime", ": no time");
-        let wrong = Wrong::of("add", error, INPUTS).unwrap();
+        let wrong = labelled(error, "en").unwrap();
         assert_eq!(wrong.at("add", "expires"), Some("Ends: no time"));
         assert!(wrong.is_first("add", "expires") && wrong.at("add", "value").is_none());
         assert!(wrong.at("other", "expires").is_none() && !wrong.is_on("other"));
-        let whole = Wrong::of("add", Error::Conflict("there is one".into()), INPUTS).unwrap();
+        let whole = labelled(Error::conflict("there is one".to_string()), "en").unwrap();
         assert_eq!(whole.at("add", ""), Some("There is one"));
-        assert!(Wrong::of("add", Error::StorageFull, INPUTS).is_err());
+        assert!(labelled(Error::StorageFull, "en").is_err());
     }
 
     #[test]
-    fn numbers_are_whole_and_in_range() {
-        let mut wrong = Wrong::new("f");
-        assert_eq!(wrong.number("n", "N", " 7 ", 1..=9), 7);
-        assert!(wrong.is_empty());
-        for text in ["", "0", "10", "-1", "1.5", "x"] {
-            wrong.number("n", "N", text, 1..=9);
+    fn rules_speak_the_language_of_the_reader() {
+        let error = || Error::rule("InvalidInput", "expirationTime", say("rule-missing"));
+        assert_eq!(error().to_string(), "expirationTime is missing");
+        for (tag, text) in [("en", "Ends is missing"), ("de", "Endet fehlt")] {
+            assert_eq!(labelled(error(), tag).unwrap().at("add", "expires"), Some(text));
         }
-        assert_eq!(wrong.texts.len(), 6);
-        assert_eq!(wrong.at("f", "n"), Some("N must be a whole number from 1 to 9."));
     }
 }

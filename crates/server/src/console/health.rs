@@ -8,10 +8,12 @@ use axum::{extract::State, response::Response};
 use super::{
     ConsoleError, Frame, Html,
     store::{self, Queues},
+    words::{self, bytes},
 };
 use crate::{
     App,
     accounts::Session,
+    backup::{self, Overdue},
     caller::Role,
     devices,
     feeds::{self, FeedRow},
@@ -44,6 +46,8 @@ struct Page {
     has_mail: bool,
     queues: Queues,
     retention_days: i64,
+    last_backup: Option<backup::Last>,
+    overdue: Option<Overdue>,
 }
 
 impl Page {
@@ -71,11 +75,11 @@ pub async fn page(State(app): State<App>, session: Session) -> Result<Response, 
         device_port: app.device_port(),
         tenant: app.tenant.clone(),
         folder: app.data.path().display().to_string(),
-        database: bytes(size(&database)),
-        log: bytes(size(&database.with_extension("db-wal"))),
+        database: bytes(&size(&database)),
+        log: bytes(&size(&database.with_extension("db-wal"))),
         free: free
             .ok()
-            .map(|disk| bytes(disk.blocks_available() * disk.fragment_size())),
+            .map(|disk| bytes(&(disk.blocks_available() * disk.fragment_size()))),
         devices: devices::store::count(&app.db).await?,
         connected: number(app.hub.connected()),
         revision,
@@ -85,38 +89,8 @@ pub async fn page(State(app): State<App>, session: Session) -> Result<Response, 
         has_mail: app.config.mail.is_some(),
         queues: store::queues(&app.db).await?,
         retention_days: app.config.retention_days.into(),
+        last_backup: backup::last(&app, &caller).await?,
+        overdue: backup::overdue(&app, &caller).await?,
     })
     .respond()
-}
-
-/// `1.4 GB`, as disks are sold.
-fn bytes(count: u64) -> String {
-    let units = [
-        ("TB", 1_000_000_000_000),
-        ("GB", 1_000_000_000),
-        ("MB", 1_000_000),
-        ("kB", 1_000),
-    ];
-    match units.iter().find(|(_, unit)| count >= *unit) {
-        Some((name, unit)) => format!("{}.{} {name}", count / unit, count % unit * 10 / unit),
-        None => format!("{count} B"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::bytes;
-
-    #[test]
-    fn sizes_have_a_unit() {
-        for (count, text) in [
-            (0, "0 B"),
-            (999, "999 B"),
-            (1_000, "1.0 kB"),
-            (4_194_304, "4.1 MB"),
-            (u64::MAX, "18446744.0 TB"),
-        ] {
-            assert_eq!(bytes(count), text);
-        }
-    }
 }

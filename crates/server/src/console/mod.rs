@@ -130,6 +130,7 @@ pub const SECTIONS: &[Section] = &[
             of("tab-administrators", "/settings/administrators", ADMINISTRATE),
             of("tab-clients", "/settings/clients", ADMINISTRATE),
             of("tab-gateways", "/settings/gateways", ADMINISTRATE),
+            of("tab-backup", "/settings/backup", ADMINISTRATE),
             of("tab-health", "/settings/health", ADMINISTRATE),
         ],
     ),
@@ -238,27 +239,60 @@ impl<E: Into<Error>> From<E> for ConsoleError {
 #[derive(Template)]
 #[template(path = "error.html")]
 struct ErrorPage {
-    title: &'static str,
+    language: Arc<Language>,
+    title: String,
     text: String,
+}
+
+/// What an error page says, kept with it until the language of its reader is known.
+#[derive(Clone)]
+struct Failed {
+    title: &'static str,
+    /// A message for whoever does not read English; none where the text has a language itself.
+    text: Option<&'static str>,
+    broken: Arc<Error>,
 }
 
 impl IntoResponse for ConsoleError {
     fn into_response(self) -> Response {
         self.0.log();
-        let title = match &self.0 {
-            Error::NotFound(_) => "Not found",
-            Error::Forbidden(_) => "Not allowed",
-            Error::Internal(_) => "Something went wrong on our side",
-            Error::StorageFull => "The server's disk is full",
-            _ => "That did not work",
+        let (title, text) = match &self.0 {
+            Error::NotFound(_) => ("error-not-found", Some("error-not-found-text")),
+            Error::Forbidden(_) => ("error-forbidden", Some("error-forbidden-text")),
+            Error::Internal(_) => ("error-internal", Some("error-internal-text")),
+            Error::StorageFull => ("error-full", Some("error-full-text")),
+            _ => ("error-other", None),
         };
-        let page = ErrorPage {
+        let (status, text_in_english) = (self.0.status(), self.0.to_string());
+        let failed = Failed {
             title,
-            text: self.0.to_string(),
+            text,
+            broken: Arc::new(self.0),
         };
-        let text = page.render().unwrap_or_else(|_| "Something went wrong.".into());
-        (self.0.status(), axum::response::Html(text)).into_response()
+        let mut response = (status, text_in_english).into_response();
+        response.extensions_mut().insert(failed);
+        response
     }
+}
+
+/// Shows what went wrong as a page in the language of its reader.
+pub async fn errors_as_pages(State(app): State<App>, request: Request, next: Next) -> Response {
+    let language = app.languages.choose(request.headers());
+    let mut response = next.run(request).await;
+    let Some(failed) = response.extensions_mut().remove::<Failed>() else {
+        return response;
+    };
+    let text = match failed.text.filter(|_| language.tag != "en") {
+        Some(message) => language.t(message),
+        None => failed.broken.told(&*language),
+    };
+    let page = ErrorPage {
+        title: language.t(failed.title),
+        text,
+        language,
+    };
+    let text = page.render().unwrap_or_else(|_| "Something went wrong.".into());
+    (response.status(), axum::response::Html(text)).into_response()
 }
 
 /// What a browser sees at an address where nothing is.

@@ -15,6 +15,7 @@ use crate::{
     accounts::Session,
     alerts::triage::{self, AlertRow},
     app::now,
+    backup::{self, Overdue},
     caller::{Caller, Role},
     compliance, connectors, enforcement,
     error::Result,
@@ -91,7 +92,11 @@ pub async fn page(State(app): State<App>, session: Session) -> Result<Response, 
     let states = compliance::store::device_states(&app.db).await?;
     Html(Page {
         connected: app.hub.connected(),
-        needs: needs(&frame, &app, &counts, &states, &health),
+        needs: {
+            let mut needs = needs(&frame, &app, &counts, &states, &health);
+            needs.extend(backup_need(&frame, backup::overdue(&app, &caller).await?));
+            needs
+        },
         alerts: match caller.require_any(triage::READ) {
             Ok(()) => Some(triage::most_urgent(&app, &caller, SHOWN).await?),
             Err(_) => None,
@@ -172,6 +177,19 @@ fn needs(frame: &Frame, app: &App, counts: &Counts, states: &[(String, i64)], he
             link: link.into(),
         })
         .collect()
+}
+
+/// The last backup, when it is too old.
+fn backup_need(frame: &Frame, overdue: Option<Overdue>) -> Option<Need> {
+    Some(Need {
+        class: "low",
+        shape: "●",
+        text: match overdue? {
+            Overdue::Never => frame.t("backup-never"),
+            Overdue::Days(days) => frame.n("backup-old", days),
+        },
+        link: "/settings/backup".into(),
+    })
 }
 
 fn is_noncompliant(state: &str) -> bool {

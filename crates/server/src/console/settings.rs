@@ -79,7 +79,7 @@ pub async fn save(State(app): State<App>, form: Form) -> Result<Response, Consol
 }
 
 fn typed(frame: &Frame, fields: &Fields, wrong: &mut Wrong) -> Settings {
-    let mut number = |name, label: &str, range| wrong.number(name, &frame.t(label), fields.get(name), range);
+    let mut number = |name, label: &str, range| wrong.number(frame, name, label, fields.get(name), range);
     Settings {
         organisation: fields.get("organisation").trim().to_string(),
         web_protection: fields.get("webProtection") == "on",

@@ -224,9 +224,36 @@ pub fn fingerprint(hex: &str) -> String {
     pairs.join(":")
 }
 
+/// `1.4 GB`, as disks are sold.
+pub fn bytes(count: &u64) -> String {
+    let units = [
+        ("TB", 1_000_000_000_000),
+        ("GB", 1_000_000_000),
+        ("MB", 1_000_000),
+        ("kB", 1_000),
+    ];
+    match units.iter().find(|(_, unit)| count >= unit) {
+        Some((name, unit)) => format!("{}.{} {name}", count / unit, count % unit * 10 / unit),
+        None => format!("{count} B"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_have_a_unit() {
+        for (count, text) in [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1_000, "1.0 kB"),
+            (4_194_304, "4.1 MB"),
+            (u64::MAX, "18446744.0 TB"),
+        ] {
+            assert_eq!(bytes(&count), text);
+        }
+    }
 
     #[test]
     fn times_in_one_unit() {

@@ -19,6 +19,7 @@ pub struct Db {
     read: AnyPool,
     write: AnyPool,
     checkpoints: Checkpoints,
+    url: String,
 }
 
 impl Db {
@@ -44,6 +45,7 @@ impl Db {
             read,
             write,
             checkpoints,
+            url,
         })
     }
 
@@ -57,6 +59,38 @@ impl Db {
         let tx = self.write.begin_with("BEGIN IMMEDIATE").await?;
         self.checkpoints.written();
         Ok(tx)
+    }
+
+    /// Writes a copy of what is committed now to a new file, while others go on reading and writing. It holds no sessions and
+    /// no links: whoever was signed in at that time is not again, wherever the copy is used.
+    pub async fn snapshot(&self, file: &Path) -> Result<()> {
+        // SQLite fills an empty file, and the mode is ours.
+        let new = OpenOptions::new().create_new(true).write(true).mode(0o600).open(file);
+        new.map_err(Error::internal)?;
+        let mut source = AnyConnection::connect(&self.url).await?;
+        let path = file.display().to_string();
+        let copied = sqlx::query("VACUUM INTO $1").bind(path).execute(&mut source).await;
+        source.close().await?;
+        copied?;
+        let mut copy = AnyConnection::connect(&format!("sqlite://{}?mode=rw", file.display())).await?;
+        copy.execute("PRAGMA journal_mode=DELETE; DELETE FROM sessions; DELETE FROM setup_links")
+            .await?;
+        Ok(copy.close().await?)
+    }
+
+    /// The number of the newest migration.
+    pub async fn schema(&self) -> Result<i64> {
+        let query = sqlx::query_scalar("SELECT MAX(version) FROM _sqlx_migrations");
+        Ok(query.fetch_one(&self.read).await?)
+    }
+
+    /// Whether the file is sound, as far as SQLite can say.
+    pub async fn check(&self) -> Result<()> {
+        let query = sqlx::query_scalar::<_, String>("PRAGMA integrity_check(1)");
+        match query.fetch_one(&self.read).await?.as_str() {
+            "ok" => Ok(()),
+            fault => Err(Error::internal(anyhow::anyhow!("the database is damaged: {fault}"))),
+        }
     }
 
     pub async fn close(&self) {

@@ -4,6 +4,7 @@ use axum::{
     http::StatusCode,
 };
 use moat_model::DeviceId;
+use moat_policy::Reason;
 use serde_json::{Value, json};
 
 use crate::{
@@ -32,17 +33,17 @@ pub async fn why(State(app): State<App>, caller: Caller, Path(id): Path<String>)
     caller.require_any(&[Role::MoatAdministrate, Role::MachineReadAll, Role::MachineReadWriteAll])?;
     let device = super::defender::find(&app, &id).await?;
     let decision = app.access.standing(device.device_id()?);
-    let compliance: Vec<moat_policy::Reason> =
-        serde_json::from_str(&device.compliance_reasons).map_err(Error::internal)?;
+    let compliance: Vec<Reason> = serde_json::from_str(&device.compliance_reasons).map_err(Error::internal)?;
+    let english = |reasons: &[Reason]| reasons.iter().map(Reason::english).collect::<Vec<_>>();
     Ok(Json(json!({
         "deviceId": device.id,
         "deviceName": device.name,
         "risk": device.risk,
         "complianceState": device.compliance_state,
-        "complianceReasons": compliance,
+        "complianceReasons": english(&compliance),
         "gracePeriodEnds": time_or_null(device.compliance_grace_until),
         "access": if decision.allowed { "allowed" } else { "denied" },
-        "accessReasons": decision.reasons,
+        "accessReasons": english(&decision.reasons),
     })))
 }
 

@@ -154,7 +154,7 @@ async fn store_events(tx: &mut Transaction, id: DeviceId, check_in: &CheckIn) ->
 
 fn access_of(app: &App, id: DeviceId) -> Access {
     let decision = app.access.standing(id);
-    let explained = decision.explained().into_iter();
+    let explained = decision.explained(&moat_policy::English).into_iter();
     Access {
         allowed: decision.allowed,
         reasons: explained

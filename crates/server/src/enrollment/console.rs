@@ -48,9 +48,9 @@ impl TokenRow {
 
 /// The inputs of the form.
 const INPUTS: Inputs = &[
-    ("lifetimeSeconds", "hours", "Works for, hours"),
-    ("maxUses", "uses", "Devices"),
-    ("deviceGroup", "group", "Device group"),
+    ("lifetimeSeconds", "hours", "enroll-hours"),
+    ("maxUses", "uses", "tab-devices"),
+    ("deviceGroup", "group", "col-group"),
 ];
 /// A year, as for every token.
 const MAX_HOURS: u32 = 366 * 24;
@@ -65,7 +65,8 @@ pub async fn list(State(app): State<App>, session: Session) -> Result<Response, 
 
 pub async fn create(State(app): State<App>, form: Form) -> Result<Response, ConsoleError> {
     let mut wrong = Wrong::new("link");
-    let new = typed(&form.fields, &mut wrong);
+    let frame = Frame::new(&form.session, PAGE);
+    let new = typed(&frame, &form.fields, &mut wrong);
     if !wrong.is_empty() {
         return render(&app, &form.session, None, form.fields, wrong).await;
     }
@@ -79,17 +80,17 @@ pub async fn create(State(app): State<App>, form: Form) -> Result<Response, Cons
             Ok(Redirect::to(PAGE).into_response())
         }
         Err(error) => {
-            let wrong = Wrong::of("link", error, INPUTS)?;
+            let wrong = Wrong::said(&frame, "link", error, INPUTS)?;
             render(&app, &form.session, None, form.fields, wrong).await
         }
     }
 }
 
-fn typed(fields: &Fields, wrong: &mut Wrong) -> NewToken {
-    let hours = wrong.number("hours", "The hours", fields.get("hours"), 1..=MAX_HOURS);
+fn typed(frame: &Frame, fields: &Fields, wrong: &mut Wrong) -> NewToken {
+    let hours = wrong.number(frame, "hours", "enroll-hours", fields.get("hours"), 1..=MAX_HOURS);
     NewToken {
         lifetime_seconds: u64::from(hours) * 3600,
-        max_uses: wrong.number("uses", "The number of devices", fields.get("uses"), 1..=MAX_USES),
+        max_uses: wrong.number(frame, "uses", "tab-devices", fields.get("uses"), 1..=MAX_USES),
         management: match fields.get("management") {
             "unmanaged" => Management::Unmanaged,
             _ => Management::Managed,

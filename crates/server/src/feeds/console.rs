@@ -304,7 +304,7 @@ fn draft(frame: &Frame, fields: &Fields, wrong: &mut Wrong) -> Draft {
         },
         severity: fields.get("severity").parse().unwrap_or(Severity::Medium),
         generate_alert: fields.get("generateAlert") == "on",
-        interval_hours: wrong.number("intervalHours", &frame.t("feed-interval"), &hours, super::HOURS),
+        interval_hours: wrong.number(frame, "intervalHours", "feed-interval", &hours, super::HOURS),
     }
 }
 

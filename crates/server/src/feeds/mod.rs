@@ -19,6 +19,7 @@ use std::collections::HashMap;
 
 use moat_indicators::{MAX_FEEDS, entry_ids};
 use moat_model::{Action, Severity};
+use moat_policy::say;
 use serde::Serialize;
 
 pub use parse::Noted;
@@ -230,9 +231,7 @@ pub async fn enable(app: &App, caller: &Caller, number: u16, on: bool) -> Result
     let action = if on { "enable" } else { "disable" };
     change(app, caller, number, &Expected::Any, action, |row| {
         if on && row.content.is_none() {
-            return Err(Error::Conflict(
-                "the feed has no entries yet: fetch or upload them first".into(),
-            ));
+            return Err(Error::conflict(say("conflict-feed-empty")));
         }
         row.enabled = i64::from(on);
         row.due_at = match (on, &row.url) {
@@ -286,7 +285,7 @@ pub async fn refresh(app: &App, caller: &Caller, number: u16) -> Result<()> {
     let mut tx = app.db.begin().await?;
     let row = required(&mut tx, number).await?;
     if row.url.is_none() {
-        return Err(Error::Conflict("the feed has no address: upload its entries".into()));
+        return Err(Error::conflict(say("conflict-feed-no-address")));
     }
     store::set_due(&mut tx, number, now().as_micros()).await?;
     tx.commit().await?;

@@ -1,6 +1,7 @@
 //! Taking a list in: it is read, checked against what is there, and kept; only then does it replace the last one.
 
 use moat_model::Timestamp;
+use moat_policy::say;
 
 use super::{
     FeedRow, Report,
@@ -28,9 +29,7 @@ pub async fn upload(app: &App, caller: &Caller, number: u16, bytes: Vec<u8>) -> 
     caller.require_any(super::WRITE)?;
     let row = super::get(app, caller, number).await?;
     if row.url.is_some() {
-        return Err(Error::Conflict(
-            "the feed is fetched from its address: nothing is uploaded".into(),
-        ));
+        return Err(Error::conflict(say("conflict-feed-fetched")));
     }
     let body = Body {
         bytes,

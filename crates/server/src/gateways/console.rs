@@ -16,12 +16,17 @@ use crate::{
         Session,
         session::{Fields, Form},
     },
-    console::{ConsoleError, Frame, Html, Inputs, Shown, Wrong, words},
+    console::{Clash, ConsoleError, Frame, Html, Inputs, Shown, Wrong, version, words},
     error::{Error, Result},
 };
 
 const PAGE: &str = "/settings/gateways";
 const INPUTS: Inputs = &[("name", "name", "name")];
+const OPTIONS: Inputs = &[
+    ("onUnreachable", "onUnreachable", "gateway-unreachable-short"),
+    ("assertsMfa", "assertsMfa", "gateway-mfa-short"),
+    ("assertsCountry", "assertsCountry", "gateway-country-short"),
+];
 /// Where the snippet says that the headers with the key are.
 const HEADERS: &str = "/etc/nginx/moat-gateway.conf";
 
@@ -40,6 +45,10 @@ struct ListPage {
 struct Page {
     frame: Frame,
     gateway: GatewayRow,
+    /// The form as it stands: as it was typed, or as the gateway is.
+    fields: Fields,
+    clashes: Vec<Clash>,
+    wrong: Wrong,
     /// What nginx sends beside its key, and where.
     headers: String,
     headers_file: &'static str,
@@ -75,12 +84,33 @@ pub async fn create(State(app): State<App>, form: Form) -> Result<Response, Cons
 }
 
 pub async fn show(State(app): State<App>, session: Session, Path(id): Path<String>) -> Result<Response, ConsoleError> {
-    let rows = super::list(&app, &session.caller()).await?;
+    render_one(&app, &session, &id, None).await
+}
+
+async fn render_one(
+    app: &App,
+    session: &Session,
+    id: &str,
+    refused: Option<(Fields, Wrong)>,
+) -> Result<Response, ConsoleError> {
+    let rows = super::list(app, &session.caller()).await?;
     let gateway = rows.into_iter().find(|row| row.id == id);
     let gateway = gateway.ok_or_else(|| Error::not_found("gateway", id.chars().take(80).collect::<String>()))?;
-    let json = json_of(&app, &gateway);
+    let json = json_of(app, &gateway);
+    let frame = Frame::new(session, PAGE);
+    let kept = stored(&gateway);
+    let (fields, wrong, clashes) = match refused {
+        Some((typed, wrong)) => {
+            let clashes = Clash::between(&frame, OPTIONS, &kept, &typed);
+            (typed, wrong, clashes)
+        }
+        None => (kept, Wrong::default(), Vec::new()),
+    };
     Html(Page {
-        frame: Frame::new(&session, PAGE),
+        frame,
+        fields,
+        clashes,
+        wrong,
         headers: nginx::assertions(&json),
         headers_file: HEADERS,
         snippet: nginx::server(&json, FilePath::new(HEADERS)),
@@ -91,8 +121,14 @@ pub async fn show(State(app): State<App>, session: Session, Path(id): Path<Strin
 
 pub async fn update(State(app): State<App>, Path(id): Path<String>, form: Form) -> Result<Response, ConsoleError> {
     let options = options(&form.fields);
-    super::update(&app, &form.session.caller(), &id, |_| options).await?;
-    Ok(Redirect::to(&format!("{PAGE}/{id}")).into_response())
+    let expected = version(&form.fields);
+    match super::update(&app, &form.session.caller(), &id, &expected, |_| options).await {
+        Ok(_) => Ok(Redirect::to(&format!("{PAGE}/{id}")).into_response()),
+        Err(error) => {
+            let wrong = Wrong::said(&Frame::new(&form.session, PAGE), "options", error, OPTIONS)?;
+            render_one(&app, &form.session, &id, Some((form.fields, wrong))).await
+        }
+    }
 }
 
 pub async fn disable(State(app): State<App>, Path(id): Path<String>, form: Form) -> Result<Response, ConsoleError> {
@@ -101,6 +137,16 @@ pub async fn disable(State(app): State<App>, Path(id): Path<String>, form: Form)
         Ok(()) | Err(Error::NotFound(_)) => Ok(Redirect::to(PAGE).into_response()),
         Err(error) => Err(error.into()),
     }
+}
+
+/// The form as the gateway is.
+fn stored(gateway: &GatewayRow) -> Fields {
+    let ticked = |on: i64| if on == 0 { String::new() } else { "on".to_string() };
+    Fields::from([
+        ("onUnreachable", gateway.on_unreachable.clone()),
+        ("assertsMfa", ticked(gateway.asserts_mfa)),
+        ("assertsCountry", ticked(gateway.asserts_country)),
+    ])
 }
 
 fn options(fields: &Fields) -> Options {

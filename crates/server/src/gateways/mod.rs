@@ -11,6 +11,7 @@ use axum::{
     http::StatusCode,
 };
 use moat_model::conditional_access::{ApplicationId, OnUnreachable};
+use moat_policy::say;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sqlx::FromRow;
@@ -22,6 +23,7 @@ use crate::{
     audit,
     caller::{Caller, Role},
     db::{Db, Transaction},
+    edition::{self, Expected},
     error::{Error, Result},
     json::{ApiError, Body, time, time_or_null},
     secret,
@@ -43,6 +45,7 @@ pub struct GatewayRow {
     pub on_unreachable: String,
     pub asserts_mfa: i64,
     pub asserts_country: i64,
+    pub updated_at: i64,
 }
 
 /// What may be said of a gateway besides its name and application.
@@ -132,7 +135,7 @@ impl<'a> GatewayRecord<'a> {
 }
 
 const COLUMNS: &str = "id, name, created_at, created_by, last_used_at, disabled_at, COALESCE(application_id, id) AS application_id, \
-                       on_unreachable, asserts_mfa, asserts_country";
+                       on_unreachable, asserts_mfa, asserts_country, updated_at";
 
 /// Makes a gateway for an application; without an id the gateway's own is the application's.
 pub async fn create(
@@ -145,18 +148,14 @@ pub async fn create(
     caller.require_any(&[Role::MoatAdministrate])?;
     let name = name.trim();
     if name.is_empty() || name.len() > 100 || name.chars().any(char::is_control) {
-        return Err(Error::invalid_field(
-            "InvalidInput",
-            "name",
-            " must have 1 to 100 bytes and no control characters",
-        ));
+        return Err(Error::rule("InvalidInput", "name", say("rule-bytes").with("most", 100)));
     }
     let (id, key) = (uuid::Uuid::now_v7().to_string(), secret::generate());
     let application_id = application.map_or_else(|| id.clone(), |id| id.to_string());
     let mut tx = app.db.begin().await?;
     let taken = sqlx::query_scalar::<_, i64>("SELECT COUNT(*) FROM gateways WHERE name = $1").bind(name.to_string());
     if taken.fetch_one(&mut *tx).await? > 0 {
-        return Err(Error::Conflict(format!("there is a gateway named {name} already")));
+        return Err(Error::conflict(say("conflict-gateway").with("name", name)));
     }
     let query = "INSERT INTO gateways (id, name, key_hash, created_at, created_by, application_id, on_unreachable, asserts_mfa, \
                  asserts_country) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
@@ -240,23 +239,27 @@ pub async fn update(
     app: &App,
     caller: &Caller,
     id: &str,
+    expected: &Expected,
     change: impl FnOnce(Options) -> Options + Send,
 ) -> Result<GatewayRow> {
     caller.require_any(&[Role::MoatAdministrate])?;
     let mut tx = app.db.begin().await?;
     let before = find(&mut tx, id).await?;
+    expected.check(before.updated_at)?;
     let options = change(before.options()?);
     let after = GatewayRow {
+        updated_at: edition::next(before.updated_at),
         on_unreachable: options.on_unreachable.to_string(),
         asserts_mfa: options.asserts_mfa.into(),
         asserts_country: options.asserts_country.into(),
         ..before.clone()
     };
-    let query = "UPDATE gateways SET on_unreachable = $1, asserts_mfa = $2, asserts_country = $3 WHERE id = $4";
+    let query = "UPDATE gateways SET on_unreachable = $1, asserts_mfa = $2, asserts_country = $3, updated_at = $4 WHERE id = $5";
     let query = sqlx::query(query)
         .bind(after.on_unreachable.clone())
         .bind(after.asserts_mfa)
         .bind(after.asserts_country)
+        .bind(after.updated_at)
         .bind(after.id.clone());
     query.execute(&mut *tx).await?;
     record(&mut tx, caller, "update", &before, &after).await?;
@@ -393,7 +396,7 @@ pub async fn admin_update(
     Path(id): Path<String>,
     Body(change): Body<GatewayChange>,
 ) -> Result<Json<Value>, ApiError> {
-    let gateway = update(&app, &caller, &id, |options| change.apply(options)).await?;
+    let gateway = update(&app, &caller, &id, &Expected::Any, |options| change.apply(options)).await?;
     Ok(Json(render(&app, &gateway)))
 }
 

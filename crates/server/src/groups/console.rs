@@ -151,6 +151,16 @@ impl ObjectRow {
 }
 
 impl NamingRow {
+    /// Where the policy has its page.
+    fn page(&self) -> String {
+        let list = match self.kind.as_str() {
+            "compliance" => "compliance",
+            "appProtection" => "apps",
+            _ => "access",
+        };
+        format!("/policies/{list}/{}", self.id)
+    }
+
     /// The message that names its kind.
     fn kind_words(&self) -> &'static str {
         match self.kind.as_str() {

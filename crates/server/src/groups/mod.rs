@@ -5,6 +5,7 @@ pub mod graph;
 pub mod store;
 
 use moat_model::GroupId;
+use moat_policy::say;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -124,9 +125,7 @@ pub async fn delete(app: &App, caller: &Caller, id: GroupId, expected: &Expected
     let policies = store::policies_naming(&mut tx, id).await?;
     if !policies.is_empty() {
         let names = policies.join(", ");
-        return Err(Error::Conflict(format!(
-            "these policies name the group: {names}; change them first"
-        )));
+        return Err(Error::conflict(say("conflict-group-used").with("policies", names)));
     }
     let devices = store::devices_below(&mut tx, id.0).await?;
     store::delete(&mut tx, id).await?;

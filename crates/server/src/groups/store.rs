@@ -129,6 +129,7 @@ pub async fn policies_naming(tx: &mut Transaction, id: GroupId) -> Result<Vec<St
 /// A policy that names a group.
 #[derive(Debug, Clone, FromRow)]
 pub struct NamingRow {
+    pub id: String,
     pub kind: String,
     pub display_name: String,
     /// group, excludedGroup, or nothing where another part of the policy names it.
@@ -137,7 +138,7 @@ pub struct NamingRow {
 
 /// The policies of [`policies_naming`], with how they name the group.
 pub async fn naming(executor: impl Executor<'_, Database = Any>, id: GroupId) -> Result<Vec<NamingRow>> {
-    let query = "SELECT p.kind, p.display_name, COALESCE(t.kind, '') AS target FROM policies p \
+    let query = "SELECT p.id, p.kind, p.display_name, COALESCE(t.kind, '') AS target FROM policies p \
                  LEFT JOIN policy_targets t ON t.policy_id = p.id AND t.group_id = $1 WHERE t.id IS NOT NULL \
                  OR (p.kind IN ('compliance', 'conditionalAccess') AND REPLACE(p.body, $1, '') <> p.body) \
                  ORDER BY p.display_name, p.id LIMIT 1000";

@@ -34,11 +34,11 @@ const MAX_NAMED: usize = 200;
 
 /// The inputs of the form that adds one.
 const INPUTS: Inputs = &[
-    ("indicatorValue", "value", "Value"),
-    ("title", "title", "Title"),
-    ("expirationTime", "expires", "Ends"),
-    ("rbacGroupNames", "groups", "Device groups"),
-    ("bypassDurationHours", "bypassHours", "Bypass"),
+    ("indicatorValue", "value", "indicator-value"),
+    ("title", "title", "indicator-title"),
+    ("expirationTime", "expires", "indicator-ends"),
+    ("rbacGroupNames", "groups", "indicator-groups"),
+    ("bypassDurationHours", "bypassHours", "indicator-bypass"),
 ];
 
 #[derive(Template)]
@@ -134,7 +134,7 @@ pub async fn list(State(app): State<App>, session: Session, uri: Uri) -> Result<
     if !asked.value.is_empty() {
         match explain(&app, &session.caller(), &asked.value, &asked.group).await {
             Ok(answer) => asked.answer = Some(answer),
-            Err(Error::Invalid { message, .. }) => asked.error = Some(message),
+            Err(error @ Error::Invalid { .. }) => asked.error = Some(error.told(&*session.language)),
             Err(error) => return Err(error.into()),
         }
     }
@@ -151,7 +151,7 @@ pub async fn add(State(app): State<App>, form: Form) -> Result<Response, Console
         Ok(_) => Ok(Redirect::to(LIST).into_response()),
         Err(error) => {
             let view = View {
-                wrong: Wrong::of("add", error, INPUTS)?,
+                wrong: Wrong::said(&Frame::new(&form.session, LIST), "add", error, INPUTS)?,
                 typed: form.fields,
                 ..View::default()
             };
@@ -176,7 +176,7 @@ pub async fn import(State(app): State<App>, form: Form) -> Result<Response, Cons
             ..View::default()
         },
         Err(error) => View {
-            wrong: Wrong::of("import", error, &[])?,
+            wrong: Wrong::said(&Frame::new(&form.session, LIST), "import", error, &[])?,
             ..View::default()
         },
     };

@@ -62,9 +62,9 @@ fn german_says_everything_that_english_says_with_the_same_variables() {
 #[test]
 fn every_message_is_used_and_every_message_that_is_used_is_there() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let used = texts(&root.join("templates")) + &texts(&root.join("src"));
+    let used = texts(&root.join("templates")) + &texts(&root.join("src")) + &texts(&root.join("../policy/src"));
     let english = messages(ENGLISH);
-    for call in [".t(\"", ".n(\"", ".with(\"", ".say(\""] {
+    for call in [".t(\"", ".n(\"", "frame.with(\"", "say(\""] {
         for rest in used.split(call).skip(1) {
             let name = rest.split('"').next().unwrap_or_default();
             assert!(english.contains_key(name), "no message {name}");

@@ -12,6 +12,7 @@ use super::{LocalizedMessage, MessageChange, Template, TemplateChange};
 use crate::{
     App,
     caller::Caller,
+    edition::Expected,
     error::{Error, Result},
     graph::{self, Graph, flag, required, text},
     json::{ApiResult, Body, time},
@@ -57,7 +58,7 @@ pub async fn update(
     Body(body): Body<Value>,
 ) -> ApiResult {
     let change = template_change(&graph::object(body)?)?;
-    let template = super::update(&app, &caller, parse(&id)?, change).await?;
+    let template = super::update(&app, &caller, parse(&id)?, &Expected::Any, change).await?;
     Ok(graph.entity(SET, render(&graph, &template)))
 }
 
@@ -110,7 +111,15 @@ pub async fn update_message(
     Body(body): Body<Value>,
 ) -> ApiResult {
     let change = message_change(&graph::object(body)?)?;
-    let message = super::update_message(&app, &caller, parse(&id)?, parse_message(&message)?, change).await?;
+    let message = super::update_message(
+        &app,
+        &caller,
+        parse(&id)?,
+        parse_message(&message)?,
+        &Expected::Any,
+        change,
+    )
+    .await?;
     Ok(graph.entity(&set_of(&id), render_message(&message)))
 }
 

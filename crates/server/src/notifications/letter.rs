@@ -3,7 +3,8 @@
 use moat_model::DeviceId;
 use serde::{Deserialize, Serialize};
 
-use super::{LocalizedMessage, Template, locale::Locale, variables};
+use super::{LocalizedMessage, Template, variables};
+use crate::language::Languages;
 
 /// A device as a letter speaks of it.
 #[derive(Debug, Clone, Default)]
@@ -33,14 +34,24 @@ pub struct Letter {
     organisation: Option<String>,
     contact: Option<String>,
     details: Vec<(String, String)>,
+    /// What stands before the link, and before the contact. Letters of older versions have neither.
+    #[serde(default = "why")]
+    why: String,
+    #[serde(default = "help")]
+    help: String,
     /// The device whose page it links to.
     pub link_to: Option<DeviceId>,
 }
 
 impl Letter {
-    pub fn new(template: &Template, message: &LocalizedMessage, about: &About, sender: &Sender) -> Self {
-        let locale = Locale::parse(&message.locale);
-        let words = Words::of(locale.as_ref());
+    pub fn new(
+        languages: &Languages,
+        template: &Template,
+        message: &LocalizedMessage,
+        about: &About,
+        sender: &Sender,
+    ) -> Self {
+        let language = languages.of_letters(&message.locale);
         let value = |name: &str| match name {
             "UserName" => Some(about.user.as_str()),
             "DeviceName" => Some(about.device.as_str()),
@@ -50,10 +61,10 @@ impl Letter {
         };
         let options = template.branding;
         let details = [
-            (words.device, &about.device),
-            (words.model, &about.model),
-            (words.os, &about.os),
-            (words.id, &about.device_id),
+            (language.t("letter-device"), &about.device),
+            (language.t("letter-model"), &about.model),
+            (language.t("letter-system"), &about.os),
+            (language.t("letter-device-id"), &about.device_id),
         ];
         let details = details.into_iter().filter(|_| options.device_details());
         Self {
@@ -62,16 +73,15 @@ impl Letter {
             message: variables::fill(&message.message, value),
             organisation: Some(sender.organisation.clone()).filter(|_| options.company_name()),
             contact: Some(sender.contact.clone()).filter(|text| options.contact() && !text.is_empty()),
-            details: details
-                .map(|(name, value)| (name.to_string(), one_line(value)))
-                .collect(),
+            details: details.map(|(name, value)| (name, one_line(value))).collect(),
+            why: language.t("letter-why"),
+            help: language.t("letter-help"),
             link_to: about.device_id.parse().ok().filter(|_| options.portal_link()),
         }
     }
 
     /// As plain text.
     pub fn text(&self, link: Option<&str>) -> String {
-        let words = self.words();
         let mut blocks = vec![self.message.trim_end().to_string()];
         if !self.details.is_empty() {
             let lines: Vec<String> = self
@@ -82,10 +92,10 @@ impl Letter {
             blocks.push(lines.join("\n"));
         }
         if let Some(link) = link {
-            blocks.push(format!("{}\n{link}", words.why));
+            blocks.push(format!("{}\n{link}", self.why));
         }
         if let Some(contact) = &self.contact {
-            blocks.push(format!("{}: {}", words.contact, shown(contact)));
+            blocks.push(format!("{}: {}", self.help, shown(contact)));
         }
         if let Some(organisation) = &self.organisation {
             blocks.push(format!("-- \n{organisation}"));
@@ -95,7 +105,6 @@ impl Letter {
 
     /// As HTML, which says the same.
     pub fn html(&self, link: Option<&str>) -> String {
-        let words = self.words();
         let mut html = format!(
             "<!doctype html>\n<html lang=\"{}\"><head><meta charset=\"utf-8\"><title>{}</title></head>\n\
              <body style=\"font-family: sans-serif; line-height: 1.5; max-width: 40em\">\n",
@@ -122,14 +131,14 @@ impl Letter {
             html.push_str(&format!(
                 "<p><a href=\"{}\">{}</a></p>\n",
                 escaped(link),
-                escaped(words.why)
+                escaped(&self.why)
             ));
         }
         if let Some(contact) = &self.contact {
             let (href, text) = (escaped(contact), escaped(shown(contact)));
             html.push_str(&format!(
                 "<p>{}: <a href=\"{href}\">{text}</a></p>\n",
-                escaped(words.contact)
+                escaped(&self.help)
             ));
         }
         if let Some(organisation) = &self.organisation {
@@ -138,87 +147,14 @@ impl Letter {
         html.push_str("</body></html>\n");
         html
     }
-
-    fn words(&self) -> &'static Words {
-        Words::of(Locale::parse(&self.locale).as_ref())
-    }
 }
 
-/// What Moat itself says around a message, in the languages it knows.
-pub struct Words {
-    language: &'static str,
-    device: &'static str,
-    model: &'static str,
-    os: &'static str,
-    id: &'static str,
-    why: &'static str,
-    contact: &'static str,
-    /// Title and text of a note on the device.
-    pub note: (&'static str, &'static str),
+fn why() -> String {
+    "Why, and what to do:".into()
 }
 
-const WORDS: &[Words] = &[
-    Words {
-        language: "en",
-        device: "Device",
-        model: "Model",
-        os: "System",
-        id: "Device ID",
-        why: "Why, and what to do:",
-        contact: "Help",
-        note: (
-            "This device is not compliant",
-            "It does not meet what your organisation asks for. Open the app to see why and what to do.",
-        ),
-    },
-    Words {
-        language: "de",
-        device: "Gerät",
-        model: "Modell",
-        os: "System",
-        id: "Geräte-ID",
-        why: "Warum, und was zu tun ist:",
-        contact: "Hilfe",
-        note: (
-            "Dieses Gerät erfüllt die Richtlinien nicht",
-            "Es entspricht nicht dem, was Ihre Organisation verlangt. Die App zeigt, warum und was zu tun ist.",
-        ),
-    },
-    Words {
-        language: "fr",
-        device: "Appareil",
-        model: "Modèle",
-        os: "Système",
-        id: "ID de l’appareil",
-        why: "Pourquoi, et que faire :",
-        contact: "Aide",
-        note: (
-            "Cet appareil n’est pas conforme",
-            "Il ne répond pas aux exigences de votre organisation. Ouvrez l’application pour savoir pourquoi et que faire.",
-        ),
-    },
-    Words {
-        language: "es",
-        device: "Dispositivo",
-        model: "Modelo",
-        os: "Sistema",
-        id: "ID del dispositivo",
-        why: "Por qué, y qué hacer:",
-        contact: "Ayuda",
-        note: (
-            "Este dispositivo no cumple las directivas",
-            "No cumple lo que pide su organización. Abra la aplicación para ver por qué y qué hacer.",
-        ),
-    },
-];
-
-impl Words {
-    /// Those of the locale's language; English where they are not known.
-    pub fn of(locale: Option<&Locale>) -> &'static Self {
-        let language = locale.map_or("en", Locale::language);
-        let found = WORDS.iter().find(|words| words.language == language);
-        found.unwrap_or(&WORDS[0])
-    }
+fn help() -> String {
+    "Help".into()
 }
 
 /// Without line breaks and other control characters, which a name from outside may hold.
@@ -271,7 +207,8 @@ mod tests {
             organisation: "Corp & Co".into(),
             contact: "mailto:help@corp.example".into(),
         };
-        Letter::new(&template, &message, &about, &sender)
+        let languages = Languages::open(std::path::Path::new("/nowhere")).unwrap();
+        Letter::new(&languages, &template, &message, &about, &sender)
     }
 
     #[test]
@@ -311,5 +248,18 @@ mod tests {
             html.contains("Corp &amp; Co") && html.contains("href=\"mailto:help@corp.example\""),
             "{html}"
         );
+    }
+
+    #[test]
+    fn the_frame_speaks_the_languages_of_the_files_and_else_english() {
+        let languages = Languages::open(std::path::Path::new("/nowhere")).unwrap();
+        for (locale, device) in [
+            ("de-AT", "Gerät"),
+            ("fr", "Appareil"),
+            ("es-MX", "Dispositivo"),
+            ("pt", "Device"),
+        ] {
+            assert_eq!(languages.of_letters(locale).t("letter-device"), device, "{locale}");
+        }
     }
 }

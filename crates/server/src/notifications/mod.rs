@@ -10,6 +10,7 @@ mod variables;
 
 use lettre::Address;
 use moat_model::compliance::NoncomplianceAction;
+use moat_policy::{Message, say};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -19,6 +20,7 @@ use crate::{
     audit,
     caller::{Caller, Role},
     db::Transaction,
+    edition::{self, Expected},
     error::{Error, Result},
     odata::{Page, Query},
     outbox::{self, mail::Mail},
@@ -142,7 +144,7 @@ pub async fn create(app: &App, caller: &Caller, change: TemplateChange) -> Resul
     };
     apply(&mut template, &change)?;
     if template.display_name.is_empty() {
-        return Err(Error::invalid_field("BadRequest", "displayName", " is missing"));
+        return Err(Error::rule("BadRequest", "displayName", say("rule-missing")));
     }
     let mut tx = app.db.begin().await?;
     store::insert(&mut tx, &template).await?;
@@ -152,10 +154,17 @@ pub async fn create(app: &App, caller: &Caller, change: TemplateChange) -> Resul
 }
 
 /// Changes a template. Another default locale makes another message the default.
-pub async fn update(app: &App, caller: &Caller, id: Uuid, change: TemplateChange) -> Result<Template> {
+pub async fn update(
+    app: &App,
+    caller: &Caller,
+    id: Uuid,
+    expected: &Expected,
+    change: TemplateChange,
+) -> Result<Template> {
     caller.require_any(WRITE)?;
     let mut tx = app.db.begin().await?;
     let before = found(&mut tx, id).await?;
+    expected.check(before.updated_at)?;
     let mut template = before.clone();
     apply(&mut template, &change)?;
     if template.default_locale != before.default_locale {
@@ -167,12 +176,12 @@ pub async fn update(app: &App, caller: &Caller, id: Uuid, change: TemplateChange
             Some(message) => store::set_default(&mut tx, id, message.id).await?,
             None if messages.is_empty() => {}
             None => {
-                let rule = format!(": there is no message in {}; add it first", template.default_locale);
-                return Err(Error::invalid_field("BadRequest", "defaultLocale", rule));
+                let rule = say("rule-message-first").with("locale", &template.default_locale);
+                return Err(Error::rule("BadRequest", "defaultLocale", rule));
             }
         }
     }
-    template.updated_at = now().as_micros();
+    template.updated_at = edition::next(before.updated_at);
     store::update(&mut tx, &template).await?;
     record(
         &mut tx,
@@ -233,18 +242,19 @@ pub async fn update_message(
     caller: &Caller,
     id: Uuid,
     message: Uuid,
+    expected: &Expected,
     change: MessageChange,
 ) -> Result<LocalizedMessage> {
     caller.require_any(WRITE)?;
     let mut tx = app.db.begin().await?;
     let template = found(&mut tx, id).await?;
     let (before, others) = split(store::messages(&mut *tx, id).await?, message)?;
+    expected.check(before.updated_at)?;
     let mut after = before.clone();
     apply_message(&mut after, &change)?;
     match change.is_default {
         Some(false) if before.is_default => {
-            let rule = ": a template has one default message; make another one the default";
-            return Err(Error::invalid_field("BadRequest", "isDefault", rule));
+            return Err(Error::rule("BadRequest", "isDefault", say("rule-one-default")));
         }
         Some(is_default) => after.is_default = is_default,
         None => {}
@@ -267,8 +277,7 @@ pub async fn delete_message(app: &App, caller: &Caller, id: Uuid, message: Uuid)
     if others.is_empty() {
         refuse_when_used(&mut tx, &template).await?;
     } else if message.is_default {
-        let text = "this is the default message; make another one the default first";
-        return Err(Error::Conflict(text.into()));
+        return Err(Error::conflict(say("conflict-default-message")));
     }
     store::delete_message(&mut tx, message.id).await?;
     record(
@@ -286,14 +295,14 @@ pub async fn delete_message(app: &App, caller: &Caller, id: Uuid, message: Uuid)
 pub async fn send_test_message(app: &App, caller: &Caller, id: Uuid) -> Result<()> {
     caller.require_any(WRITE)?;
     let Some(mail) = &app.config.mail else {
-        return Err(Error::Conflict(outbox::NO_MAIL.into()));
+        return Err(Error::conflict(say("conflict-no-mail")));
     };
     let mut tx = app.db.begin().await?;
     let template = found(&mut tx, id).await?;
     let messages = store::messages(&mut *tx, id).await?;
     let message = messages.iter().find(|message| message.is_default);
-    let message = message.ok_or_else(|| Error::Conflict("the template has no message yet".into()))?;
-    let letter = sample(&template, message, &sender(&mut tx).await?);
+    let message = message.ok_or_else(|| Error::conflict(say("conflict-no-message")))?;
+    let letter = sample(app, &template, message, &sender(&mut tx).await?);
     let to = mail.from_address().map(|address| address.to_string());
     let mail = Mail {
         to: Some(to.map_err(Error::internal)?),
@@ -326,10 +335,10 @@ pub async fn preview(app: &App, caller: &Caller, id: Uuid, change: MessageChange
         organisation: settings.organisation,
         contact: settings.help_url,
     };
-    Ok(sample(&template, &message, &sender))
+    Ok(sample(app, &template, &message, &sender))
 }
 
-fn sample(template: &Template, message: &LocalizedMessage, sender: &Sender) -> Letter {
+fn sample(app: &App, template: &Template, message: &LocalizedMessage, sender: &Sender) -> Letter {
     let about = About {
         user: "UserName".into(),
         device: "DeviceName".into(),
@@ -337,7 +346,7 @@ fn sample(template: &Template, message: &LocalizedMessage, sender: &Sender) -> L
         os: "iOS 18.7".into(),
         model: "iPhone".into(),
     };
-    let mut letter = Letter::new(template, message, &about, sender);
+    let mut letter = Letter::new(&app.languages, template, message, &about, sender);
     // There is no such device.
     letter.link_to = None;
     letter
@@ -410,10 +419,11 @@ async fn refuse_when_used(tx: &mut Transaction, template: &Template) -> Result<(
         return Ok(());
     }
     let names = policies.join(", ");
-    Err(Error::Conflict(format!(
-        "these compliance policies use the template {:?}: {names}; change them first",
-        template.display_name
-    )))
+    Err(Error::conflict(
+        say("conflict-template-used")
+            .with("template", format!("{:?}", template.display_name))
+            .with("policies", names),
+    ))
 }
 
 fn apply(template: &mut Template, change: &TemplateChange) -> Result<()> {
@@ -443,37 +453,34 @@ fn apply_message(message: &mut LocalizedMessage, change: &MessageChange) -> Resu
     if let Some(text) = &change.message {
         message.message = text.replace("\r\n", "\n");
     }
-    message.updated_at = now().as_micros();
+    message.updated_at = edition::next(message.updated_at);
     Ok(())
 }
 
 fn locale_in(field: &'static str, text: &str) -> Result<String> {
     let locale = Locale::parse(text).ok_or_else(|| {
         let shown: String = text.chars().take(80).collect();
-        let rule = format!(": {shown:?} is not a language tag such as de-DE");
-        Error::invalid_field("BadRequest", field, rule)
+        let rule = say("rule-language-tag").with("found", format!("{shown:?}"));
+        Error::rule("BadRequest", field, rule)
     })?;
     Ok(locale.to_string())
 }
 
 fn check_message(message: &LocalizedMessage, others: &[LocalizedMessage]) -> Result<()> {
-    let wrong = |field, rule: String| Err(Error::invalid_field("BadRequest", field, rule));
+    let wrong = |field, rule: Message| Err(Error::rule("BadRequest", field, rule));
     if message.locale.is_empty() {
-        return wrong("locale", " is missing".into());
+        return wrong("locale", say("rule-missing"));
     }
     if others.iter().any(|other| other.locale == message.locale) {
-        let text = format!("the template has a message in {} already", message.locale);
-        return Err(Error::Conflict(text));
+        return Err(Error::conflict(say("conflict-message").with("locale", &message.locale)));
     }
     if message.subject.chars().any(char::is_control) || !(1..=SUBJECT).contains(&message.subject.chars().count()) {
-        let rule = format!(" must have 1 to {SUBJECT} characters and no line breaks");
-        return wrong("subject", rule);
+        return wrong("subject", say("rule-one-line").with("most", SUBJECT));
     }
     let control = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
     let length = message.message.chars().count();
     if message.message.trim().is_empty() || length > MESSAGE || message.message.chars().any(control) {
-        let rule = format!(" must have 1 to {MESSAGE} characters and no control characters but line breaks");
-        return wrong("messageTemplate", rule);
+        return wrong("messageTemplate", say("rule-lines").with("most", MESSAGE));
     }
     variables::check("subject", &message.subject)?;
     variables::check("messageTemplate", &message.message)

@@ -1,6 +1,7 @@
 //! Variables in messages: `{{DeviceName}}` and the like.
 
 use crate::error::{Error, Result};
+use moat_policy::say;
 
 /// What a message may name.
 pub const VARIABLES: [&str; 4] = ["UserName", "DeviceName", "DeviceId", "OSAndVersion"];
@@ -20,10 +21,12 @@ pub fn check(field: &'static str, text: &str) -> Result<()> {
             Piece::Variable(name) if !VARIABLES.contains(&name) => {
                 let shown: String = name.chars().take(80).collect();
                 let known = VARIABLES.map(|name| format!("{{{{{name}}}}}")).join(", ");
-                let rule = format!(": there is no variable {{{{{shown}}}}}; there are {known}");
-                return Err(Error::invalid_field("BadRequest", field, rule));
+                let rule = say("rule-no-variable")
+                    .with("found", format!("{{{{{shown}}}}}"))
+                    .with("known", known);
+                return Err(Error::rule("BadRequest", field, rule));
             }
-            Piece::Open => return Err(Error::invalid_field("BadRequest", field, ": {{ is not followed by }}")),
+            Piece::Open => return Err(Error::rule("BadRequest", field, say("rule-open-variable"))),
             _ => {}
         }
     }
@@ -91,7 +94,7 @@ mod tests {
         assert!(check("subject", "{{UserName}} {{OSAndVersion}} {{DeviceId}}{{DeviceName}}").is_ok());
         for (text, named) in [("{{username}}", "{{username}}"), ("{{Serial", "}}"), ("{{}}", "{{}}")] {
             let error = check("subject", text).unwrap_err().to_string();
-            assert!(error.starts_with("subject: ") && error.contains(named), "{error}");
+            assert!(error.starts_with("subject has ") && error.contains(named), "{error}");
         }
     }
 }

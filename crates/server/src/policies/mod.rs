@@ -61,7 +61,7 @@ pub fn new_id() -> PolicyId {
 /// Stores a new policy with its audit row. A form that is sent twice carries the same id: the second makes nothing.
 pub async fn create(tx: &mut Transaction, caller: &Caller, policy: &PolicyRow) -> Result<()> {
     if store::exists(tx, &policy.id).await? {
-        return Err(Error::Conflict(format!("there is a policy {} already", policy.id)));
+        return Err(Error::conflict(format!("there is a policy {} already", policy.id)));
     }
     store::insert(tx, policy).await?;
     record(tx, caller, "create", None, Some(policy)).await

@@ -1,6 +1,7 @@
 //! The versions of a policy, as the audit log has them, and the way back to one.
 
 use moat_model::{PolicyId, Target};
+use moat_policy::say;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
@@ -70,7 +71,7 @@ impl Kept {
 
     fn typed<T: DeserializeOwned>(&self) -> Result<T> {
         serde_json::from_value(self.body.clone())
-            .map_err(|error| Error::Conflict(format!("this version cannot be brought back: {error}")))
+            .map_err(|error| Error::conflict(say("conflict-version").with("error", error.to_string())))
     }
 }
 

@@ -171,13 +171,15 @@ async fn decide_these(app: &App, form: Form, ids: Vec<String>) -> Result<Respons
         }
         // A second click on the same button: it is decided, as wanted.
         Err(Error::Conflict(_)) => Ok(Redirect::to(&back).into_response()),
-        Err(Error::Invalid {
-            message: why, field, ..
-        }) => {
+        Err(error @ Error::Invalid { .. }) => {
+            let field = match &error {
+                Error::Invalid { field, .. } => *field,
+                _ => None,
+            };
             let refused = Refused {
                 why: match field {
                     Some("message") => frame.t("report-message-wrong"),
-                    _ => frame.with("report-no-indicator", [("why", &why)]),
+                    _ => frame.with("report-no-indicator", [("why", &error.told(&*frame.language))]),
                 },
                 message: message.to_string(),
                 reports: ids,

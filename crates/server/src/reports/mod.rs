@@ -14,6 +14,7 @@ use axum::{
 };
 use moat_indicators::{Domain, UrlPattern, is_https};
 use moat_model::{Action, DeviceId, IndicatorType, Severity, Timestamp, sync::ReportKind};
+use moat_policy::say;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, FromRow};
@@ -234,7 +235,7 @@ pub async fn decide(
         decided.push((before, indicator));
     }
     if decided.is_empty() {
-        return Err(Error::Conflict("the report has been decided already".into()));
+        return Err(Error::conflict(say("conflict-decided")));
     }
     match concerns_devices {
         true => indicators::commit(app, tx).await?,
@@ -386,7 +387,7 @@ pub async fn admin_decide(
     let decided = decided
         .into_iter()
         .next()
-        .ok_or_else(|| Error::Conflict("the report has been decided already".into()))?;
+        .ok_or_else(|| Error::conflict(say("conflict-decided")))?;
     let mut answer = render(&decided.report);
     if let Some(note) = decided.note() {
         answer["note"] = note.into();

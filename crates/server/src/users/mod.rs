@@ -5,6 +5,7 @@ pub mod graph;
 pub mod store;
 
 use moat_model::UserId;
+use moat_policy::say;
 use serde::Serialize;
 
 use crate::{
@@ -128,9 +129,7 @@ pub async fn delete(app: &App, caller: &Caller, key: &str, expected: &Expected) 
     let policies = policies::store::naming(&mut tx, &user.id).await?;
     if !policies.is_empty() {
         let names = policies.join(", ");
-        return Err(Error::Conflict(format!(
-            "these policies name the user: {names}; change them first"
-        )));
+        return Err(Error::conflict(say("conflict-user-used").with("policies", names)));
     }
     let devices = devices_of(&mut tx, &user).await?;
     store::delete(&mut tx, &user.id).await?;
@@ -181,8 +180,8 @@ fn checked_language(tag: &str) -> Result<Option<String>> {
     }
     let locale = Locale::parse(tag).ok_or_else(|| {
         let shown: String = tag.chars().take(80).collect();
-        let rule = format!(": {shown:?} is not a language tag such as de-DE");
-        Error::invalid_field("BadRequest", "preferredLanguage", rule)
+        let rule = say("rule-language-tag").with("found", format!("{shown:?}"));
+        Error::rule("BadRequest", "preferredLanguage", rule)
     })?;
     Ok(Some(locale.to_string()))
 }
@@ -192,11 +191,7 @@ fn checked_principal(name: &str) -> Result<String> {
     let name = checked("userPrincipalName", name, 320)?;
     match name.split_once('@') {
         Some((local, domain)) if !local.is_empty() && !domain.is_empty() && !domain.contains('@') => Ok(name),
-        _ => Err(Error::invalid_field(
-            "BadRequest",
-            "userPrincipalName",
-            " must be NAME@DOMAIN",
-        )),
+        _ => Err(Error::rule("BadRequest", "userPrincipalName", say("rule-principal"))),
     }
 }
 
@@ -204,18 +199,16 @@ fn checked_principal(name: &str) -> Result<String> {
 pub fn checked(field: &'static str, text: &str, most: usize) -> Result<String> {
     let text = text.trim();
     if text.is_empty() || text.len() > most || text.chars().any(char::is_control) {
-        let rule = format!(" must have 1 to {most} bytes and no control characters");
-        return Err(Error::invalid_field("BadRequest", field, rule));
+        return Err(Error::rule("BadRequest", field, say("rule-bytes").with("most", most)));
     }
     Ok(text.to_string())
 }
 
 async fn check_free(tx: &mut crate::db::Transaction, user: &UserRow) -> Result<()> {
     match store::find(&mut **tx, &user.user_principal_name).await? {
-        Some(other) if other.id != user.id => Err(Error::Conflict(format!(
-            "there is a user {} already",
-            other.user_principal_name
-        ))),
+        Some(other) if other.id != user.id => Err(Error::conflict(
+            say("conflict-user").with("name", &other.user_principal_name),
+        )),
         _ => Ok(()),
     }
 }

@@ -3,6 +3,7 @@
 pub mod console;
 mod store;
 
+use moat_policy::say;
 use serde::Serialize;
 
 pub use store::ViewRow;
@@ -80,8 +81,9 @@ pub async fn save(app: &App, caller: &Caller, list: List, name: &str, address: &
     let mut tx = app.db.begin().await?;
     let before = store::find(&mut tx, list.word(), owner, name).await?;
     if before.is_none() && store::count(&mut tx, owner).await? >= MOST {
-        let text = format!("you have {MOST} saved views; delete one that is not needed any more");
-        return Err(Error::Conflict(text));
+        return Err(Error::conflict(
+            say("conflict-views").with("most", usize::try_from(MOST).unwrap_or_default()),
+        ));
     }
     let view = ViewRow {
         id: before

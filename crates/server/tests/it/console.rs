@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::world::{Answer, EVENT_TIME, World};
 
-const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
+pub const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
 pub const PASSWORD: &str = "correct horse battery";
 
 pub async fn post(world: &World, path: &str, headers: &[(&str, &str)], fields: &str) -> Answer {

@@ -207,6 +207,12 @@ async fn a_group_gets_members_by_name_and_says_what_names_it() {
         policy.body["id"].as_str().unwrap()
     );
     assert_eq!(client.post(&path, assign).await.status, 200);
+    let named = browser.get(&staff).await.text;
+    let link = format!(
+        "href=\"/policies/compliance/{}\">Baseline</a>",
+        policy.body["id"].as_str().unwrap()
+    );
+    assert!(named.contains(&link), "{named}");
     let shown = browser.get(&staff).await.text;
     assert!(
         shown.contains("Baseline") && shown.contains("compliance policy, includes it"),

@@ -22,6 +22,11 @@ fn between<'a>(page: &'a str, before: &str, after: &str) -> &'a str {
     rest.split(after).next().unwrap()
 }
 
+/// The edition that the form of a page was filled from.
+fn version(page: &str) -> &str {
+    between(page, "name=\"version\" value=\"", "\"")
+}
+
 async fn id_of(world: &World, name: &str) -> String {
     let all = world.local(Method::GET, "/admin/administrators", Value::Null).await;
     let all = all["value"].as_array().unwrap().clone();
@@ -130,10 +135,30 @@ async fn a_gateway_s_page_has_what_nginx_needs() {
     let shown = browser.get(&page).await.text;
     assert!(shown.contains("auth_request /moat-access") && !shown.contains("X-Moat-Unreachable $moat_unreachable"));
     assert_eq!(
-        location(&browser.post(&page, "onUnreachable=open&assertsMfa=on").await),
+        location(
+            &browser
+                .post(
+                    &page,
+                    &format!("version={}&onUnreachable=open&assertsMfa=on", version(&shown))
+                )
+                .await
+        ),
         page
     );
+    let stale = format!("version={}&onUnreachable=closed&assertsCountry=on", version(&shown));
+    let stale = browser.post(&page, &stale).await.text;
+    for text in [
+        "Nothing was saved",
+        "<td class=\"text\">open</td><td class=\"text\">closed</td>",
+    ] {
+        assert!(stale.contains(text), "{text}: {stale}");
+    }
+    assert!(
+        stale.contains("name=\"assertsCountry\" checked"),
+        "what was typed stays"
+    );
     let shown = browser.get(&page).await.text;
+    assert!(!shown.contains("name=\"assertsCountry\" checked"));
     assert!(shown.contains("X-Moat-Unreachable $moat_unreachable") && shown.contains("X-Client-Mfa $moat_mfa"));
     assert!(shown.contains("removed devices and devices at High risk too"));
     for _ in 0..2 {
@@ -179,7 +204,48 @@ async fn a_template_is_written_previewed_and_kept() {
         "the preview of what is kept"
     );
     let details = "displayName=Reminder&description=d&defaultLocale=de-DE&branding=includeCompanyName&branding=includeDeviceDetails";
-    assert_eq!(location(&browser.post(&page, details).await), page);
+    let details = format!("version={}&{details}", version(&shown));
+    assert_eq!(location(&browser.post(&page, &details).await), page);
+    let stale = details
+        .replace("description=d", "description=e")
+        .replace("&branding=includeCompanyName", "");
+    let stale = browser.post(&page, &stale).await.text;
+    for text in [
+        "Nothing was saved",
+        "<td class=\"text\">d</td><td class=\"text\">e</td>",
+        "<td class=\"text\">Name of the organisation, Details of the device</td><td class=\"text\">Details of the device</td>",
+    ] {
+        assert!(stale.contains(text), "{text}: {stale}");
+    }
+    assert!(
+        browser.get(&page).await.text.contains("value=\"d\""),
+        "nothing was saved"
+    );
+    let before = browser.get(&message).await.text;
+    let again = |text: &str| format!("version={}&locale=de-DE&subject={text}&message=Hallo", version(&before));
+    let preview = browser
+        .post(&message, &format!("{}&do=preview", again("eins")))
+        .await
+        .text;
+    assert_eq!(version(&preview), version(&before), "a preview forgets nothing");
+    assert_eq!(
+        location(&browser.post(&message, &format!("{}&do=save", again("eins"))).await),
+        page
+    );
+    let stale = browser.post(&message, &format!("{}&do=save", again("zwei"))).await.text;
+    assert!(
+        stale.contains("<td class=\"text\">eins</td><td class=\"text\">zwei</td>"),
+        "{stale}"
+    );
+    let now_typed = format!(
+        "version={}&locale=de-DE&subject=zwei&message=Hallo&do=save",
+        version(&stale)
+    );
+    assert_eq!(
+        location(&browser.post(&message, &now_typed).await),
+        page,
+        "saved knowingly"
+    );
     assert!(
         browser
             .get(&page)
@@ -209,7 +275,7 @@ async fn health_says_what_waits_and_where_everything_is() {
     for text in [
         env!("CARGO_PKG_VERSION"),
         "kB",
-        "moat-backup.db",
+        "Last backup",
         "180 days",
         &world.app.tenant,
     ] {

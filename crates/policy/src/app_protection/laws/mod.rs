@@ -83,7 +83,7 @@ proptest! {
         prop_assert!(decision.next_check > now);
         for finding in &decision.findings {
             prop_assert!(finding.action > LaunchAction::Allow);
-            prop_assert!(!finding.reason.remedies().is_empty(), "{:?}", finding.condition);
+            prop_assert!(finding.reason.has_remedy(), "{:?}", finding.condition);
         }
     }
 
@@ -241,7 +241,7 @@ proptest! {
     fn a_jailbreak_seen_by_the_app_is_never_milder(s in settings(), facts in facts(), now in time()) {
         let (lease, mut local) = (lease_of(s, &facts), local_of(&facts));
         let before = offline::evaluate(Some(&lease), &local, now).launch.action;
-        local.jailbreak = Jailbreak { jailbroken: true, evidence: vec![Reason::new("/var/jb is a symlink.")] };
+        local.jailbreak = Jailbreak { jailbroken: true, evidence: vec![Reason::plain("/var/jb is a symlink.")] };
         prop_assert!(offline::evaluate(Some(&lease), &local, now).launch.action >= before);
     }
 }

@@ -449,7 +449,7 @@ proptest! {
         prop_assert_eq!(decision.reasons.is_empty(), decision.state == ComplianceState::Compliant);
         prop_assert_eq!(decision.grace_period_expires.is_some(), decision.state == ComplianceState::InGracePeriod);
         for reason in &decision.reasons {
-            prop_assert!(!reason.remedies().is_empty(), "{reason:?}");
+            prop_assert!(reason.has_remedy(), "{reason:?}");
         }
     }
 }

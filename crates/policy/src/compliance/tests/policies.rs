@@ -31,7 +31,7 @@ fn a_device_without_a_policy() {
         (decision.state, decision.built_in[0].setting),
         (State::Noncompliant, HAS_POLICY)
     );
-    assert!(decision.reasons[0].remedies()[0].contains("assign a compliance policy"));
+    assert!(decision.reasons[0].english().remedies()[0].contains("assign a compliance policy"));
     world.tenant.secure_by_default = false;
     let decision = world.decide();
     assert_eq!(
@@ -87,7 +87,7 @@ fn grace_ends_at_its_hour_and_the_first_end_is_the_devices() {
     assert_eq!(decision.grace_period_expires, Some(at(NOW + 6)));
     assert_eq!(decision.next_change, Some(at(NOW + 6)));
     assert!(
-        decision.reasons[0].text.contains("The grace period ends at "),
+        decision.reasons[0].english().text.contains("The grace period ends at "),
         "{:?}",
         decision.reasons
     );
@@ -101,7 +101,7 @@ fn grace_ends_at_its_hour_and_the_first_end_is_the_devices() {
     assert_eq!((after.state, after.grace_period_expires), (State::Noncompliant, None));
     assert_eq!(after.policies[0].state, State::InGracePeriod);
     assert!(
-        after.reasons[0].text.contains("Policy 2"),
+        after.reasons[0].english().text.contains("Policy 2"),
         "the worst policy comes first"
     );
     assert_eq!(after.next_change, Some(at(NOW + 48)));
@@ -142,7 +142,7 @@ fn a_fact_that_is_missing_for_a_week_is_not_met() {
         (last.state, last.policies[0].status),
         (State::Noncompliant, Status::NonCompliant)
     );
-    assert!(last.reasons[0].text.contains("7 days"));
+    assert!(last.reasons[0].english().text.contains("7 days"));
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn a_fact_that_is_withheld_does_not_heal() {
     let second = mute.decide();
     assert_eq!(second.state, State::Noncompliant);
     assert!(
-        second.reasons[0].text.contains("not compliant before"),
+        second.reasons[0].english().text.contains("not compliant before"),
         "{:?}",
         second.reasons
     );
@@ -172,5 +172,5 @@ fn the_most_restrictive_policy_holds() {
     world.policies.push(policy(2, minimum("26")));
     let decision = world.decide();
     assert_eq!(decision.state, State::Noncompliant);
-    assert_eq!(decision.reasons[0].remedies(), ["Update to 26 or later."]);
+    assert_eq!(decision.reasons[0].english().remedies(), ["Update to 26 or later."]);
 }

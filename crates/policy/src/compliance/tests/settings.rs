@@ -23,6 +23,7 @@ fn judge(
 ) -> (&'static str, ComplianceStatus, String, Option<String>) {
     let decision = world(set, bend).setting();
     let fact = decision.reason.because.into_iter().next().unwrap();
+    let fact = fact.english();
     let remedy = fact.remedies().first().map(ToString::to_string);
     (decision.setting, decision.status, fact.text, remedy)
 }
@@ -86,11 +87,11 @@ fn the_reason_goes_from_the_policy_down_to_the_alert() {
     let reasons = world.decide().reasons;
     assert_eq!(reasons.len(), 1);
     assert_eq!(
-        reasons[0].text,
+        reasons[0].english().text,
         "Compliance policy \"Policy 1\" blocks jailbroken devices."
     );
-    assert_eq!(reasons[0].because[0].text, "The device is jailbroken.");
-    assert_eq!(reasons[0].remedies().len(), 1);
+    assert_eq!(reasons[0].because[0].english().text, "The device is jailbroken.");
+    assert_eq!(reasons[0].english().remedies().len(), 1);
 }
 
 #[test]

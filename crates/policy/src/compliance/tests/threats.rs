@@ -85,18 +85,21 @@ fn the_reason_names_the_alerts_above_the_level() {
     ];
     let reason = world.decide().reasons.remove(0);
     assert_eq!(
-        reason.remedies(),
+        reason.english().remedies(),
         [
             "Resolve the alert \"Device is jailbroken\".",
             "Resolve the alert \"Web protection is off\"."
         ]
     );
-    assert_eq!(reason.because[0].text, "The device's threat level is high (Moat).");
+    assert_eq!(
+        reason.because[0].english().text,
+        "The device's threat level is high (Moat)."
+    );
 
     world.partners[0].alerts = (0..9).map(|n| alert(&format!("Alert {n}"), Severity::High)).collect();
     let fact = world.decide().reasons.remove(0).because.remove(0);
     assert_eq!(fact.because.len(), 6);
-    assert_eq!(fact.because[5].text, "4 more alerts are open.");
+    assert_eq!(fact.because[5].english().text, "4 more alerts are open.");
 }
 
 #[test]
@@ -193,7 +196,7 @@ fn the_last_known_level_expires_with_the_validity_period() {
     assert_eq!(decision.next_change, Some(at(NOW + 2 * DAY)));
     let after = world.later(&decision, at(NOW + 2 * DAY)).decide();
     assert_eq!(after.state, ComplianceState::Noncompliant);
-    assert!(after.reasons[0].because[0].text.contains("too old"));
+    assert!(after.reasons[0].because[0].english().text.contains("too old"));
 }
 
 #[test]
@@ -208,7 +211,7 @@ fn a_system_that_a_partner_does_not_support() {
     world.partners[0].connector.partner_unsupported_os_version_blocked = true;
     let decision = world.decide();
     assert_eq!(decision.state, ComplianceState::Noncompliant);
-    assert_eq!(decision.reasons[0].remedies(), ["Update to 19 or later."]);
+    assert_eq!(decision.reasons[0].english().remedies(), ["Update to 19 or later."]);
     assert_eq!(decision.built_in[3].setting, "partnerUnsupportedOsVersionBlocked");
     world.device.os_version = Some("19.0".into());
     assert_eq!(world.decide().state, ComplianceState::Compliant);

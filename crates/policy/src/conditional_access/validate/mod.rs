@@ -5,6 +5,7 @@ use moat_model::conditional_access::{
 use serde_json::Value;
 
 use super::{filter::Rule, location::Location};
+use crate::{Message, Sentence, say};
 
 /// Longest display name, in characters.
 const MAX_NAME: usize = 256;
@@ -14,11 +15,11 @@ const MAX_NAME: usize = 256;
 #[error("{field}: {problem}")]
 pub struct Invalid {
     pub field: String,
-    pub problem: String,
+    pub problem: Sentence,
 }
 
 impl Invalid {
-    pub(super) fn new(field: impl Into<String>, problem: impl Into<String>) -> Self {
+    pub(super) fn new(field: impl Into<String>, problem: impl Into<Sentence>) -> Self {
         Self {
             field: field.into(),
             problem: problem.into(),
@@ -56,19 +57,19 @@ pub fn validate_location(location: &NamedLocation) -> Result<(), Invalid> {
         NamedLocation::Ip(ip) => {
             nothing_else("", &ip.other, READ_ONLY)?;
             if ip.ip_ranges.is_empty() {
-                return Err(Invalid::new("ipRanges", "name at least one range"));
+                return Err(Invalid::new("ipRanges", say("rule-one-range")));
             }
         }
         NamedLocation::Country(country) => {
             nothing_else("", &country.other, READ_ONLY)?;
             if country.countries_and_regions.is_empty() {
-                return Err(Invalid::new(
-                    "countriesAndRegions",
-                    "name at least one country or region",
-                ));
+                return Err(Invalid::new("countriesAndRegions", say("rule-one-country")));
             }
             if country.country_lookup_method == CountryLookup::AuthenticatorAppGps {
-                return Err(unsupported("countryLookupMethod", "use clientIpAddress"));
+                return Err(unsupported(
+                    "countryLookupMethod",
+                    say("instead-use").with("what", "clientIpAddress"),
+                ));
             }
         }
     }
@@ -105,26 +106,23 @@ const READ_ONLY: &[&str] = &["id", "createdDateTime", "modifiedDateTime", "delet
 
 fn display_name(name: &str) -> Result<(), Invalid> {
     if name.trim().is_empty() {
-        return Err(Invalid::new("displayName", "give it a name"));
+        return Err(Invalid::new("displayName", say("rule-name")));
     }
     if name.chars().count() > MAX_NAME {
-        return Err(Invalid::new(
-            "displayName",
-            format!("longer than {MAX_NAME} characters"),
-        ));
+        return Err(Invalid::new("displayName", say("rule-too-long").with("most", MAX_NAME)));
     }
     Ok(())
 }
 
-fn unsupported(field: impl Into<String>, instead: &str) -> Invalid {
-    Invalid::new(field, format!("Moat does not evaluate it; {instead}"))
+fn unsupported(field: impl Into<String>, instead: Message) -> Invalid {
+    Invalid::new(field, say("rule-not-evaluated").with("instead", instead))
 }
 
 /// Refuses properties that have no field in the types, unless they say nothing or are known to be harmless.
 fn nothing_else(path: &str, other: &Other, harmless: &[&str]) -> Result<(), Invalid> {
     let told = |(name, value): &(&String, &Value)| says_something(name, value) && !harmless.contains(&name.as_str());
     match other.iter().find(told) {
-        Some((name, _)) => Err(unsupported(format!("{path}{name}"), "leave it out")),
+        Some((name, _)) => Err(unsupported(format!("{path}{name}"), say("instead-leave-out"))),
         None => Ok(()),
     }
 }
@@ -141,7 +139,7 @@ fn says_something(name: &str, value: &Value) -> bool {
         }
 }
 
-fn unset(field: &str, value: Option<&Value>, instead: &str) -> Result<(), Invalid> {
+fn unset(field: &str, value: Option<&Value>, instead: Message) -> Result<(), Invalid> {
     match value.is_some_and(|value| says_something("", value)) {
         true => Err(unsupported(field, instead)),
         false => Ok(()),
@@ -149,30 +147,30 @@ fn unset(field: &str, value: Option<&Value>, instead: &str) -> Result<(), Invali
 }
 
 fn not_evaluated(conditions: &Conditions) -> Result<(), Invalid> {
-    let leave = "leave it out";
+    let leave = || say("instead-leave-out");
     unset(
         "conditions.insiderRiskLevels",
         conditions.insider_risk_levels.as_ref(),
-        leave,
+        leave(),
     )?;
     unset(
         "conditions.clientApplications",
         conditions.client_applications.as_ref(),
-        leave,
+        leave(),
     )?;
     unset(
         "conditions.authenticationFlows",
         conditions.authentication_flows.as_ref(),
-        leave,
+        leave(),
     )?;
     if !conditions.service_principal_risk_levels.is_empty() {
-        return Err(unsupported("conditions.servicePrincipalRiskLevels", leave));
+        return Err(unsupported("conditions.servicePrincipalRiskLevels", leave()));
     }
     if let Some(states) = conditions.other.get("deviceStates") {
         unset(
             "conditions.deviceStates",
             Some(states),
-            "use conditions.devices.deviceFilter",
+            say("instead-use").with("what", "conditions.devices.deviceFilter"),
         )?;
     }
     nothing_else("conditions.", &conditions.other, &[])?;
@@ -192,7 +190,7 @@ fn not_evaluated(conditions: &Conditions) -> Result<(), Invalid> {
 }
 
 fn check_users(users: &Users) -> Result<(), Invalid> {
-    let of_kinds = "use GuestsOrExternalUsers in includeUsers or excludeUsers";
+    let of_kinds = || say("instead-use").with("what", "GuestsOrExternalUsers in includeUsers or excludeUsers");
     let (included, excluded) = (
         &users.include_guests_or_external_users,
         &users.exclude_guests_or_external_users,
@@ -200,12 +198,12 @@ fn check_users(users: &Users) -> Result<(), Invalid> {
     unset(
         "conditions.users.includeGuestsOrExternalUsers",
         included.as_ref(),
-        of_kinds,
+        of_kinds(),
     )?;
     unset(
         "conditions.users.excludeGuestsOrExternalUsers",
         excluded.as_ref(),
-        of_kinds,
+        of_kinds(),
     )?;
     nothing_else("conditions.users.", &users.other, &[])?;
     alone("conditions.users.includeUsers", &users.include_users, UserRef::None)?;
@@ -215,16 +213,19 @@ fn check_users(users: &Users) -> Result<(), Invalid> {
 fn check_applications(applications: &Applications) -> Result<(), Invalid> {
     if !applications.include_authentication_context_class_references.is_empty() {
         let field = "conditions.applications.includeAuthenticationContextClassReferences";
-        return Err(unsupported(field, "name applications"));
+        return Err(unsupported(field, say("instead-name-applications")));
     }
     let filter = applications.application_filter.as_ref();
-    unset("conditions.applications.applicationFilter", filter, "name applications")?;
+    unset(
+        "conditions.applications.applicationFilter",
+        filter,
+        say("instead-name-applications"),
+    )?;
     nothing_else("conditions.applications.", &applications.other, &[])?;
     let included = &applications.include_applications;
     let microsoft = [ApplicationRef::Office365, ApplicationRef::MicrosoftAdminPortals];
     if let Some(word) = included.iter().find(|reference| microsoft.contains(reference)) {
-        let problem =
-            format!("{word} stands for applications of Microsoft, which are not behind Moat; name yours, or All");
+        let problem = say("rule-of-microsoft").with("word", word.to_string());
         return Err(Invalid::new("conditions.applications.includeApplications", problem));
     }
     alone(
@@ -259,7 +260,10 @@ fn check_locations(conditions: &Conditions) -> Result<(), Invalid> {
 
 fn alone<T: PartialEq + ToString>(field: &str, references: &[T], word: T) -> Result<(), Invalid> {
     match references.len() > 1 && references.contains(&word) {
-        true => Err(Invalid::new(field, format!("{} stands alone", word.to_string()))),
+        true => Err(Invalid::new(
+            field,
+            say("rule-stands-alone").with("word", word.to_string()),
+        )),
         false => Ok(()),
     }
 }
@@ -268,10 +272,7 @@ fn not_all<T: PartialEq + ToString>(field: &str, references: &[T], word: T) -> R
     match references.contains(&word) {
         true => Err(Invalid::new(
             field,
-            format!(
-                "{} would exclude everything; disable the policy instead",
-                word.to_string()
-            ),
+            say("rule-excludes-everything").with("word", word.to_string()),
         )),
         false => Ok(()),
     }
@@ -279,32 +280,35 @@ fn not_all<T: PartialEq + ToString>(field: &str, references: &[T], word: T) -> R
 
 fn something_included<T>(field: &str, included: &[T], excluded: &[T], word: &str) -> Result<(), Invalid> {
     match included.is_empty() && !excluded.is_empty() {
-        true => Err(Invalid::new(
-            field,
-            format!("say what is excluded from; {word} stands for everything"),
-        )),
+        true => Err(Invalid::new(field, say("rule-excluded-from-what").with("word", word))),
         false => Ok(()),
     }
 }
 
 fn check_grants(grants: &GrantControls, conditions: &Conditions) -> Result<(), Invalid> {
     let strength = grants.authentication_strength.as_ref();
-    unset("grantControls.authenticationStrength", strength, "use mfa")?;
+    unset(
+        "grantControls.authenticationStrength",
+        strength,
+        say("instead-use").with("what", "mfa"),
+    )?;
     if !grants.custom_authentication_factors.is_empty() {
-        return Err(unsupported("grantControls.customAuthenticationFactors", "use mfa"));
+        return Err(unsupported(
+            "grantControls.customAuthenticationFactors",
+            say("instead-use").with("what", "mfa"),
+        ));
     }
     if !grants.terms_of_use.is_empty() {
-        return Err(unsupported("grantControls.termsOfUse", "leave it out"));
+        return Err(unsupported("grantControls.termsOfUse", say("instead-leave-out")));
     }
     nothing_else("grantControls.", &grants.other, &[])?;
     let controls = &grants.built_in_controls;
     let field = "grantControls.builtInControls";
     if controls.contains(&GrantControl::Block) && controls.iter().any(|control| *control != GrantControl::Block) {
-        return Err(Invalid::new(field, "block cannot be combined with other controls"));
+        return Err(Invalid::new(field, say("rule-block-alone")));
     }
     if controls.contains(&GrantControl::PasswordChange) && conditions.user_risk_levels.is_empty() {
-        let problem =
-            "passwordChange needs conditions.userRiskLevels: only the fall of the user's risk shows the change";
+        let problem = say("rule-password-needs-risk");
         return Err(Invalid::new(field, problem));
     }
     Ok(())
@@ -320,11 +324,11 @@ fn check_user_actions(state: PolicyState, applications: &Applications, grants: &
         .iter()
         .any(|reference| *reference != ApplicationRef::None)
     {
-        let problem = "a policy is for applications or for user actions, not for both";
+        let problem = say("rule-applications-or-actions");
         return Err(Invalid::new("conditions.applications.includeUserActions", problem));
     }
     if state == PolicyState::ReportOnly {
-        return Err(Invalid::new("state", "a policy for user actions cannot be report-only"));
+        return Err(Invalid::new("state", say("rule-actions-not-report-only")));
     }
     let of_device = |control: &GrantControl| {
         matches!(
@@ -333,7 +337,7 @@ fn check_user_actions(state: PolicyState, applications: &Applications, grants: &
         )
     };
     if actions.contains(&UserAction::RegisterDevice) && grants.built_in_controls.iter().any(of_device) {
-        let problem = "a device that is being registered cannot be compliant or joined yet";
+        let problem = say("rule-registering-device");
         return Err(Invalid::new("grantControls.builtInControls", problem));
     }
     Ok(())
@@ -344,20 +348,12 @@ fn has_the_minimum(users: &Users, applications: &Applications, grants: &GrantCon
         !users.include_users.is_empty() || !users.include_groups.is_empty() || !users.include_roles.is_empty();
     let something = !applications.include_applications.is_empty() || !applications.include_user_actions.is_empty();
     for (there, field, problem) in [
-        (
-            someone,
-            "conditions.users",
-            "say for which users, groups or roles the policy is",
-        ),
-        (
-            something,
-            "conditions.applications",
-            "say for which applications or user actions the policy is",
-        ),
+        (someone, "conditions.users", say("rule-for-whom")),
+        (something, "conditions.applications", say("rule-for-what")),
         (
             !grants.built_in_controls.is_empty(),
             "grantControls.builtInControls",
-            "ask for at least one control, or block; session controls alone are not enforced",
+            say("rule-one-control"),
         ),
     ] {
         if !there {

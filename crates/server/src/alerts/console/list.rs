@@ -40,7 +40,10 @@ const SEVERITIES: [&str; 4] = ["High", "Medium", "Low", "Informational"];
 const GROUPS: [(&str, &str); 3] = [("", "group-none"), ("title", "group-title"), ("device", "group-device")];
 
 /// The inputs of the form for many.
-const INPUTS: Inputs = &[("assignedTo", "assignedTo", ""), ("comment", "comment", "")];
+const INPUTS: Inputs = &[
+    ("assignedTo", "assignedTo", "alert-assigned-to"),
+    ("comment", "comment", "alert-comment"),
+];
 
 #[derive(Template)]
 #[template(path = "alerts.html")]
@@ -257,7 +260,7 @@ pub async fn triage_many(State(app): State<App>, form: Form) -> Result<Response,
     if wrong.is_empty() {
         match triage::update(&app, &form.session.caller(), &ids, &change).await {
             Ok(()) => return Ok(Redirect::to(&back).into_response()),
-            Err(error) => wrong = Wrong::of("triage", error, INPUTS)?,
+            Err(error) => wrong = Wrong::said(&frame, "triage", error, INPUTS)?,
         }
     }
     render(&app, &form.session, &back, form.fields, wrong).await

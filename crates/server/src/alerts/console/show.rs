@@ -21,9 +21,15 @@ use crate::{
         session::{Fields, Form},
     },
     caller::Role,
-    console::{ConsoleError, Frame, Html, Wrong, words},
+    console::{ConsoleError, Frame, Html, Inputs, Wrong, words},
     error::{Error, Result},
 };
+
+const INPUTS: Inputs = &[
+    ("assignedTo", "assignedTo", "alert-assigned-to"),
+    ("determination", "judgement", "alert-judgement"),
+    ("comment", "comment", "alert-comment"),
+];
 
 #[derive(Template)]
 #[template(path = "alert.html")]
@@ -78,35 +84,10 @@ pub async fn update(State(app): State<App>, Path(id): Path<String>, form: Form) 
         };
         match changed {
             Ok(()) => return Ok(Redirect::to(&format!("/alerts/{id}")).into_response()),
-            Err(error) => wrong = labelled(&frame, error)?,
+            Err(error) => wrong = Wrong::said(&frame, "triage", error, INPUTS)?,
         }
     }
     render(&app, &form.session, &id, Some((form.fields, wrong))).await
-}
-
-/// An error in the words of the form.
-fn labelled(frame: &Frame, error: Error) -> Result<Wrong> {
-    let (input, label) = match &error {
-        Error::Invalid {
-            field: Some("assignedTo"),
-            ..
-        } => ("assignedTo", frame.t("alert-assigned-to")),
-        Error::Invalid {
-            field: Some("determination"),
-            ..
-        } => ("judgement", frame.t("alert-judgement")),
-        Error::Invalid {
-            field: Some("comment"), ..
-        } => ("comment", frame.t("alert-comment")),
-        _ => return Wrong::of("triage", error, &[]),
-    };
-    let text = error.to_string();
-    let rule = ["assignedTo", "determination", "comment"]
-        .iter()
-        .find_map(|field| text.strip_prefix(field));
-    let mut wrong = Wrong::new("triage");
-    wrong.add(input, format!("{label}{}", rule.unwrap_or_default()));
-    Ok(wrong)
 }
 
 fn change_of(form: &Form) -> Result<Change> {

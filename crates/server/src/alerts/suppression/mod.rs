@@ -9,6 +9,7 @@ mod store;
 use std::collections::BTreeSet;
 
 use moat_model::{DeviceId, Evidence, GroupId, UserId};
+use moat_policy::say;
 use serde::Serialize;
 
 pub use condition::{Condition, KINDS};
@@ -239,8 +240,9 @@ pub async fn create(app: &App, caller: &Caller, draft: Draft, resolve: bool) -> 
     let condition = draft.checked(now())?;
     let mut tx = app.db.begin().await?;
     if store::count(&mut tx).await? >= MOST {
-        let text = format!("there are {MOST} suppression rules already; delete one that is not needed any more");
-        return Err(Error::Conflict(text));
+        return Err(Error::conflict(
+            say("conflict-rules").with("most", usize::try_from(MOST).unwrap_or_default()),
+        ));
     }
     let at = now().as_micros();
     let by = caller.actor.to_string();

@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse as _, Redirect, Response},
 };
 use moat_model::app_protection::{AppGroup, AppManagementLevels, IosAppProtectionSettings};
-use moat_policy::app_protection::LaunchAction;
+use moat_policy::{Reason, app_protection::LaunchAction};
 use serde_json::{Value, json};
 
 use super::{
@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     App,
+    access::Explained,
     accounts::{
         Session,
         session::{Fields, Form},
@@ -173,7 +174,11 @@ async fn stored(app: &App, session: &Session, row: &PolicyRow) -> Result<PolicyP
     let mut page = open(app, session, &subject, &shown(Some(row), &body, &targets)).await?;
     let notes = moat_policy::app_protection::validate(&body.settings).unwrap_or_default();
     let told = |note: &moat_policy::app_protection::FieldNote| {
-        format!("{} {}", ABOUT.label(note.field, &session.language), note.text)
+        format!(
+            "{} {}",
+            ABOUT.label(note.field, &session.language),
+            note.text.in_language(&*session.language)
+        )
     };
     page.notes = notes.iter().map(told).collect();
     Ok(page)
@@ -241,7 +246,7 @@ pub async fn preview(State(app): State<App>, sent: Form) -> Result<Response, Con
         Err(_) => wrong(language.t("affected-wrong")),
         Ok(draft) => match impact::of(&app, &sent.session.caller(), draft, NAMED).await {
             Ok(reach) => affected(&reach, language),
-            Err(Error::Invalid { message, .. }) => wrong(message),
+            Err(error @ Error::Invalid { .. }) => wrong(error.told(&**language)),
             Err(error) => return Err(error.into()),
         },
     };
@@ -292,6 +297,13 @@ struct Registrations {
     about: &'static About,
     policy: PolicyRow,
     reach: Reach,
+}
+
+impl Registrations {
+    fn told(&self, reasons: &[Reason]) -> Vec<Explained> {
+        let told = |reason| Explained::of(reason, &*self.frame.language);
+        reasons.iter().map(told).collect()
+    }
 }
 
 impl Registrations {
@@ -488,7 +500,7 @@ fn affected(reach: &Reach, language: &Language) -> Affected {
             why: app
                 .reasons
                 .first()
-                .map(|reason| reason.text.clone())
+                .map(|reason| Explained::of(reason, language).text)
                 .unwrap_or_default(),
         }
     };

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use super::{Body, Draft, READ, impact, store};
 use crate::{
     App,
+    access::Explained,
     accounts::{
         Session,
         session::{Fields, Form},
@@ -362,7 +363,7 @@ fn affected(impact: &impact::Impact, language: &Language) -> Affected {
                 .reasons
                 .first()
                 .filter(|_| device.after != ComplianceState::Compliant)
-                .map(|reason| reason.text.clone())
+                .map(|reason| Explained::of(reason, language).text)
                 .unwrap_or_default(),
         }
     };

@@ -132,7 +132,9 @@ fn told(frame: &Frame, status: StatusRow, since: i64) -> Row {
         class,
         shape,
         word: frame.t(word),
-        unmet: unmet.map(|setting| Explained::of(&setting.reason)).collect(),
+        unmet: unmet
+            .map(|setting| Explained::of(&setting.reason, &*frame.language))
+            .collect(),
         status,
     }
 }

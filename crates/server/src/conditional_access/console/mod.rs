@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse as _, Redirect, Response},
 };
 use moat_model::conditional_access::{ConditionalAccessPolicy, PolicyState};
-use moat_policy::conditional_access::unenforced;
+use moat_policy::{Message, Speak as _, conditional_access::unenforced};
 use serde_json::json;
 
 use super::{
@@ -181,7 +181,7 @@ async fn stored(app: &App, session: &Session, row: &PolicyRow) -> Result<PolicyP
     let policy = policy_of(row)?;
     let typed = form::show(app, &policy).await?.into_iter().collect();
     let mut page = open(app, session, &Subject::of(row)?, &typed).await?;
-    page.notes = app.access.notes(&policy);
+    page.notes = said(&app.access.notes(&policy), &page.frame.language);
     let ignored = unenforced(&policy);
     if !ignored.is_empty() {
         let names = ignored.join(", ");
@@ -273,14 +273,20 @@ async fn refuse_error(app: &App, sent: &Form, subject: &Subject, error: Error) -
     let mut page = open(app, &sent.session, subject, &sent.fields).await?;
     if let Error::Invalid {
         field: Some(LOCK_OUT),
-        message,
+        broken,
         ..
     } = &error
     {
-        page.locked_out = Some(sentence(message.trim_start_matches(LOCK_OUT).trim_start_matches(": ")));
+        let language = &*page.frame.language;
+        let told = broken.first().map(|one| sentence(&one.rule.in_language(language)));
+        page.locked_out = told;
     }
     page.refuse(error)?;
     page.respond()
+}
+
+fn said(notes: &[Message], language: &Language) -> Vec<String> {
+    notes.iter().map(|note| language.say(note)).collect()
 }
 
 fn sentence(text: &str) -> String {
@@ -299,7 +305,7 @@ pub async fn preview(State(app): State<App>, sent: Form) -> Result<Response, Con
     };
     let affected = match draft(&app, &sent, &subject).await? {
         Typed::Wrong(_) => wrong(language.t("affected-wrong")),
-        Typed::Error(error) => wrong(error.to_string()),
+        Typed::Error(error) => wrong(error.told(&**language)),
         Typed::Policy(policy) => {
             let question = Question {
                 draft: Some(*policy),
@@ -314,7 +320,7 @@ pub async fn preview(State(app): State<App>, sent: Form) -> Result<Response, Con
             };
             match impact::compare(&app, &caller, question).await {
                 Ok(found) => affected(&found, &Offers::load(&app, &caller).await?, language),
-                Err(Error::Invalid { message, .. }) => wrong(message),
+                Err(error @ Error::Invalid { .. }) => wrong(error.told(&**language)),
                 Err(error) => return Err(error.into()),
             }
         }
@@ -351,12 +357,14 @@ fn affected(found: &Found, offers: &Offers, language: &Language) -> Affected {
             &impact.lose,
             name,
             ("high", "▲", language.t("access-loses")),
+            language,
         );
         rows(
             &mut shown.rows,
             &impact.gain,
             name,
             ("good", "✓", language.t("access-gains")),
+            language,
         );
     }
     let devices = i64::try_from(found.devices).unwrap_or(i64::MAX);
@@ -365,7 +373,7 @@ fn affected(found: &Found, offers: &Offers, language: &Language) -> Affected {
         [] => language.t("access-no-gateways"),
         _ => language.t("access-as-if-on"),
     });
-    shown.texts.extend(found.notes.iter().cloned());
+    shown.texts.extend(said(&found.notes, language));
     shown
 }
 
@@ -374,6 +382,7 @@ fn rows(
     moved: &Moved,
     application: &str,
     (class, shape, word): (&'static str, &'static str, String),
+    language: &Language,
 ) {
     for (known, against) in &moved.first {
         if rows.len() >= NAMED {
@@ -392,7 +401,7 @@ fn rows(
             word: format!("{word} ({application})"),
             why: against
                 .first()
-                .map(|reason| Explained::of(reason).text)
+                .map(|reason| Explained::of(reason, language).text)
                 .unwrap_or_default(),
         });
     }

@@ -73,6 +73,6 @@ pub async fn delete(app: &App, caller: &Caller, id: PolicyId, expected: &Expecte
 
 /// Its name, when it can be.
 fn check(location: &NamedLocation) -> Result<String> {
-    validate_location(location).map_err(|invalid| Error::invalid("BadRequest", invalid))?;
+    validate_location(location).map_err(Error::from)?;
     checked("displayName", location.display_name(), 256)
 }

@@ -86,7 +86,7 @@ pub async fn set_user(State(app): State<App>, Path(id): Path<String>, form: Form
             Ok(render(&app, &form.session, &id, wrong, &form.fields).await?)
         }
         Err(error) => {
-            let wrong = Wrong::of("user", error, &[])?;
+            let wrong = Wrong::said(&Frame::new(&form.session, "/devices"), "user", error, &[])?;
             Ok(render(&app, &form.session, &id, wrong, &form.fields).await?)
         }
     }

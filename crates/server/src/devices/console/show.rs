@@ -110,8 +110,9 @@ struct SettingState {
 }
 
 impl SettingState {
-    fn explained(&self) -> Option<Explained> {
-        self.reason.as_ref().map(Explained::of)
+    fn explained(&self, frame: &Frame) -> Option<Explained> {
+        let told = |reason| Explained::of(reason, &*frame.language);
+        self.reason.as_ref().map(told)
     }
 }
 
@@ -133,10 +134,10 @@ struct Standing {
 }
 
 impl Standing {
-    fn of(decision: Decision) -> Self {
+    fn of(decision: Decision, frame: &Frame) -> Self {
         Self {
             allowed: decision.allowed,
-            reasons: decision.explained(),
+            reasons: decision.explained(&*frame.language),
         }
     }
 }
@@ -167,8 +168,8 @@ pub(super) async fn render(
         up_to_date: device.bundle_version.cast_unsigned() >= newest,
         tags: search::tags(&app.db, &device.id).await?,
         posture: posture(&device)?,
-        decision: Standing::of(app.access.standing(id)),
-        compliance: not_compliant(&device)?,
+        decision: Standing::of(app.access.standing(id), &frame),
+        compliance: not_compliant(&device, &frame)?,
         policies: policies(app, &device.id).await?,
         apps: apps(app, &caller, &device.id).await?,
         alerts: alerts(app, &caller, &device.id).await?,
@@ -193,10 +194,11 @@ fn posture(device: &DeviceRow) -> Result<Option<Assessment>> {
     posture.map_err(Error::internal)
 }
 
-fn not_compliant(device: &DeviceRow) -> Result<Vec<Explained>> {
+fn not_compliant(device: &DeviceRow, frame: &Frame) -> Result<Vec<Explained>> {
     let reasons: Vec<moat_policy::Reason> =
         serde_json::from_str(&device.compliance_reasons).map_err(Error::internal)?;
-    Ok(reasons.iter().map(Explained::of).collect())
+    let told = |reason| Explained::of(reason, &*frame.language);
+    Ok(reasons.iter().map(told).collect())
 }
 
 async fn policies(app: &App, device: &str) -> Result<Vec<PolicyState>> {

@@ -13,7 +13,7 @@ use crate::{
         Session,
         session::{Fields, Form},
     },
-    console::{ConsoleError, Frame, Html, Inputs, Wrong},
+    console::{Clash, ConsoleError, Frame, Html, Inputs, Wrong, version},
     error::{Error, Result},
     notifications::{self, LocalizedMessage, MessageChange, Template, letter::Letter, variables::VARIABLES},
 };
@@ -37,6 +37,9 @@ struct Page {
     /// The letter as it reads with made-up values.
     preview: Option<Preview>,
     variables: Vec<String>,
+    /// The edition that the form was filled from, or that it is shown beside.
+    edition: i64,
+    clashes: Vec<Clash>,
     may_change: bool,
     wrong: Wrong,
 }
@@ -94,7 +97,8 @@ pub async fn save(State(app): State<App>, Path((id, message)): Address, form: Fo
         (_, Ok(_)) => match which(&message)? {
             None => notifications::add_message(&app, &caller, template, change(&form.fields)).await,
             Some(message) => {
-                notifications::update_message(&app, &caller, template, message, change(&form.fields)).await
+                let expected = version(&form.fields);
+                notifications::update_message(&app, &caller, template, message, &expected, change(&form.fields)).await
             }
         },
     };
@@ -167,15 +171,28 @@ async fn render(
     preview: Option<Letter>,
     wrong: Wrong,
 ) -> Result<Response, ConsoleError> {
-    let caller = session.caller();
+    let (caller, frame) = (session.caller(), Frame::new(session, LIST));
+    let kept = match which(message)? {
+        None => LocalizedMessage::default(),
+        Some(message) => notifications::message(app, &caller, parse(id)?, message).await?,
+    };
+    let sent = !fields.get("version").is_empty();
+    let clashes = match sent && !version(&fields).includes(kept.updated_at) {
+        true => Clash::between(&frame, INPUTS, &stored(&kept), &fields),
+        false => Vec::new(),
+    };
+    // A preview is no save: what it was filled from stays what it was filled from.
+    let edition = match sent && wrong == Wrong::default() {
+        true => fields.get("version").parse().unwrap_or_default(),
+        false => kept.updated_at,
+    };
     Html(Page {
-        frame: Frame::new(session, LIST),
+        frame,
         template: notifications::get(app, &caller, parse(id)?).await?,
         id: message.to_string(),
-        locale: match which(message)? {
-            None => String::new(),
-            Some(message) => notifications::message(app, &caller, parse(id)?, message).await?.locale,
-        },
+        locale: kept.locale,
+        edition,
+        clashes: if wrong == Wrong::default() { Vec::new() } else { clashes },
         fields,
         preview: preview.map(Preview::from),
         variables: VARIABLES.map(|name| format!("{{{{{name}}}}}")).to_vec(),

@@ -17,7 +17,7 @@ use crate::{
         session::{Fields, Form},
     },
     caller::{Caller, Role},
-    console::{Chip, ConsoleError, Frame, Html, Inputs, Pager, Wrong, address, here, words},
+    console::{Chip, Clash, ConsoleError, Frame, Html, Inputs, Pager, Wrong, address, here, version, words},
     error::{Error, Result},
     odata::Query,
     outbox::{self, OutboxRow},
@@ -177,6 +177,7 @@ struct Page {
     frame: Frame,
     template: Template,
     fields: Fields,
+    clashes: Vec<Clash>,
     messages: Vec<LocalizedMessage>,
     may_change: bool,
     has_mail: bool,
@@ -202,7 +203,14 @@ pub async fn show(
 }
 
 pub async fn update(State(app): State<App>, Path(id): Path<String>, form: Form) -> Result<Response, ConsoleError> {
-    let updated = super::update(&app, &form.session.caller(), parse(&id)?, described(&form.fields)).await;
+    let updated = super::update(
+        &app,
+        &form.session.caller(),
+        parse(&id)?,
+        &version(&form.fields),
+        described(&form.fields),
+    )
+    .await;
     finish(&app, form, &id, "details", updated.map(|_| format!("{LIST}/{id}"))).await
 }
 
@@ -279,8 +287,15 @@ async fn render(
     let caller = session.caller();
     let template = super::get(app, &caller, parse(id)?).await?;
     let (typed, wrong) = refused.unwrap_or_default();
+    let frame = Frame::new(session, LIST);
+    let changed = wrong.is_on("details") && !version(&typed).includes(template.updated_at);
+    let clashes = match changed {
+        true => clashes(&frame, &template, &typed),
+        false => Vec::new(),
+    };
     Html(Page {
-        frame: Frame::new(session, LIST),
+        clashes,
+        frame,
         messages: super::messages(app, &caller, template.id).await?,
         fields: if wrong.is_on("details") {
             typed
@@ -294,6 +309,30 @@ async fn render(
         wrong,
     })
     .respond()
+}
+
+/// What somebody else saved meanwhile. The boxes of the branding are one field.
+fn clashes(frame: &Frame, template: &Template, typed: &Fields) -> Vec<Clash> {
+    let mut clashes = Clash::between(frame, INPUTS, &stored(template), typed);
+    let named = |words: &str| {
+        let ticked = BRANDING
+            .iter()
+            .filter(|(word, _)| words.split(',').any(|on| on == *word));
+        let labels: Vec<String> = ticked.map(|(_, label)| frame.t(label)).collect();
+        labels.join(", ")
+    };
+    let (kept, new) = (
+        named(&template.branding.text()),
+        named(&typed.all("branding").join(",")),
+    );
+    if kept != new {
+        clashes.push(Clash {
+            label: frame.t("template-around"),
+            stored: kept,
+            typed: new,
+        });
+    }
+    clashes
 }
 
 fn parse(id: &str) -> Result<Uuid> {

@@ -294,12 +294,23 @@ pub fn lines(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// What an operation refused, at the inputs of the form. An error that no input can mend comes back.
-pub fn refused(steps: &[Step], error: Error) -> Result<Wrong> {
+pub fn refused(steps: &[Step], error: Error, language: &Language) -> Result<Wrong> {
+    let inputs: Vec<&Input> = steps.iter().flat_map(|step| &step.inputs).collect();
+    let mut wrong = Wrong::new(FORM);
     let message = match error {
-        Error::Invalid { message, .. } | Error::Conflict(message) => message,
+        Error::Invalid { broken, .. } if !broken.is_empty() => {
+            for one in broken {
+                match input_of(&inputs, &one.property) {
+                    Some((input, name)) => wrong.add(input, one.with(&name, language)),
+                    None => wrong.add("", capital(&one.with(&one.property, language))),
+                }
+            }
+            return Ok(wrong);
+        }
+        Error::Invalid { message, .. } => message,
+        Error::Conflict(why) => why.in_language(language),
         error => return Err(error),
     };
-    let inputs: Vec<&Input> = steps.iter().flat_map(|step| &step.inputs).collect();
     let mut texts: Vec<(&'static str, String)> = Vec::new();
     for piece in message.split("; ") {
         match (at_input(&inputs, piece), texts.last_mut()) {
@@ -308,7 +319,6 @@ pub fn refused(steps: &[Step], error: Error) -> Result<Wrong> {
             (None, None) => texts.push(("", capital(piece))),
         }
     }
-    let mut wrong = Wrong::new(FORM);
     for (input, text) in texts {
         wrong.add(input, text);
     }
@@ -319,6 +329,12 @@ pub fn refused(steps: &[Step], error: Error) -> Result<Wrong> {
 fn at_input(inputs: &[&Input], piece: &str) -> Option<(&'static str, String)> {
     let end = piece.find([':', ' ']).unwrap_or(piece.len());
     let (path, rest) = piece.split_at(end);
+    let (input, name) = input_of(inputs, path)?;
+    Some((input, name + rest))
+}
+
+/// The input that a property stands in, and what people call the property.
+fn input_of(inputs: &[&Input], path: &str) -> Option<(&'static str, String)> {
     let input = path.rsplit('.').find_map(|part| {
         let name = match part.split('[').next()? {
             "users" => "includeUsers",
@@ -331,7 +347,7 @@ fn at_input(inputs: &[&Input], piece: &str) -> Option<(&'static str, String)> {
         .split_once('[')
         .and_then(|(_, rest)| rest.split(']').next()?.parse::<usize>().ok());
     let place = place.map(|n| format!(" ({})", n + 1)).unwrap_or_default();
-    Some((input.name, format!("{}{place}{rest}", input.label)))
+    Some((input.name, format!("{}{place}", input.label)))
 }
 
 fn capital(text: &str) -> String {
@@ -343,6 +359,7 @@ fn capital(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::language::Languages;
 
     fn input(name: &'static str) -> Input {
         Input {
@@ -355,6 +372,8 @@ mod tests {
 
     #[test]
     fn what_is_refused_stands_at_its_input() {
+        let languages = Languages::open(std::path::Path::new("/nowhere")).unwrap();
+        let english = languages.english();
         let steps = [Step {
             inputs: [
                 "includeUsers",
@@ -391,13 +410,13 @@ mod tests {
             ("ipRanges.cidrAddress: no", "ipRanges", "<ipRanges>: no"),
             ("there is a policy", "", "There is a policy"),
         ] {
-            let wrong = refused(&steps, Error::invalid("BadRequest", message)).unwrap();
+            let wrong = refused(&steps, Error::invalid("BadRequest", message), &english).unwrap();
             assert_eq!(wrong.at(FORM, at), Some(text), "{message}");
         }
         let two = "displayName: a; b; includeUsers: c";
-        let wrong = refused(&steps, Error::invalid("BadRequest", two)).unwrap();
+        let wrong = refused(&steps, Error::invalid("BadRequest", two), &english).unwrap();
         assert_eq!(wrong.at(FORM, "displayName"), Some("<displayName>: a; b"));
         assert_eq!(wrong.at(FORM, "includeUsers"), Some("<includeUsers>: c"));
-        assert!(refused(&steps, Error::StorageFull).is_err());
+        assert!(refused(&steps, Error::StorageFull, &english).is_err());
     }
 }

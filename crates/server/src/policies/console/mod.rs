@@ -211,7 +211,7 @@ impl PolicyPage {
 
     /// Says what was refused at the inputs that can mend it.
     pub fn refuse(&mut self, error: Error) -> Result<()> {
-        self.wrong = form::refused(&self.steps, error)?;
+        self.wrong = form::refused(&self.steps, error, &self.frame.language)?;
         Ok(())
     }
 

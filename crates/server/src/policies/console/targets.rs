@@ -1,6 +1,7 @@
 //! The step of assignments.
 
 use moat_model::Target;
+use moat_policy::say;
 
 use super::form::{Choice, Input, Shape, Step, named};
 use crate::{accounts::session::Fields, error::Error, error::Result, language::Language};
@@ -62,16 +63,13 @@ pub fn read(typed: &Fields) -> Result<Vec<Target>> {
             "allUsers" => targets.push(Target::AllUsers),
             "allDevices" => targets.push(Target::AllDevices),
             _ => {
-                return Err(Error::invalid(
-                    "BadRequest",
-                    "assignments: choose all users or all devices",
-                ));
+                return Err(Error::rule("BadRequest", "assignments", say("rule-choose-all")));
             }
         }
     }
     let group = |id: &String| {
         id.parse()
-            .map_err(|_| Error::invalid("BadRequest", "assignments: there is no such group"))
+            .map_err(|_| Error::rule("BadRequest", "assignments", say("rule-no-such-group")))
     };
     for id in typed.all("includedGroups") {
         targets.push(Target::Group { group_id: group(&id)? });
