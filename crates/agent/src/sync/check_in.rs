@@ -8,7 +8,10 @@ use http::StatusCode;
 use moat_model::sync::{CheckIn, CheckInReply, Command, MAX_EVENTS, OutboxEntry};
 use tokio::time::{sleep, timeout};
 
-use super::{Backoff, http::Refused};
+use super::{
+    Backoff,
+    http::{Refused, Sent},
+};
 use crate::{
     ledger, orders,
     run::{Agent, lock},
@@ -92,15 +95,21 @@ async fn send(agent: &Agent, events: Vec<OutboxEntry>) -> Result<CheckInReply> {
         events,
         dropped: agent.outbox().dropped(),
     };
-    let (reply, bytes_sent): (CheckInReply, u64) = agent.client().post("/device/v1/check-in", &body).await?;
+    let sent: Sent<CheckInReply> = agent.client().post("/device/v1/check-in", &body).await?;
+    let told = ledger::Told {
+        device: body.device,
+        state: Some(body.state),
+    };
+    // Every minute the same: it is noted when it is another one.
+    let hash = told.hash()?;
+    let known = lock(&agent.live).told.replace(hash) == Some(hash);
     let entry = ledger::Entry {
-        time: agent.clock.now(),
-        what: "check-in".into(),
-        bytes_sent,
         events: body.events,
+        told: (!known).then_some(told),
+        ..ledger::Entry::new(agent.clock.now(), "check-in", sent.bytes)
     };
     ledger::record(&agent.data, &entry);
-    Ok(reply)
+    sent.answer
 }
 
 fn take_reply(agent: &Agent, reply: &CheckInReply) {
