@@ -4,9 +4,13 @@ my-device = Mein Gerät
 sent = Was dieses Gerät verlassen hat
 report = Website melden
 
+nav-sent = Gesendet
+nav-report = Melden
 navigation = Seiten
 skip-to-content = Zum Inhalt
 your-organisation = Ihre Organisation
+your-organisation-first = Ihre Organisation
+your-organisation-after = Ihrer Organisation
 only-here = Diese Seite kommt von Ihrem Gerät und geht an niemanden.
 as-of = Stand { $time } Uhr.
 refused = Das hat nicht funktioniert:

@@ -3,14 +3,14 @@
 my-device-lead = Wie Moat dieses Gerät für { $organisation } schützt und was Sie tun können.
 
 state-protected = Geschützt
-state-protected-lead = Websites auf der Liste von { $organisation } werden auf diesem Gerät angehalten, bevor sie laden.
+state-protected-lead = Websites auf der Liste von { $organisationAfter } werden auf diesem Gerät angehalten, bevor sie laden.
 state-degraded = Geschützt, mit einem Problem
 state-degraded-lead = Der Webschutz läuft, aber nicht alles funktioniert:
 state-paused = Angehalten
 state-paused-until = Bis { $time } Uhr wird nichts blockiert. Dann startet der Schutz von selbst.
 state-paused-lead = Es wird nichts blockiert, bis Sie den Schutz wieder starten.
 state-off = Aus
-state-off-lead = { $organisation } hat den Webschutz ausgeschaltet. Er kommt zurück, wenn er dort wieder eingeschaltet wird.
+state-off-lead = { $organisationFirst } hat den Webschutz ausgeschaltet. Er kommt zurück, wenn er dort wieder eingeschaltet wird.
 state-other-vpn = Tritt zurück
 state-other-vpn-lead = Ein anderes VPN ({ $name }) ist aktiv, darum wird hier nichts blockiert. Der Schutz kommt zurück, wenn dieses VPN endet.
 state-stopped = Nicht geschützt
@@ -18,13 +18,13 @@ state-stopped-lead = Der Webschutz läuft nicht, darum wird nichts blockiert:
 state-not-running = Läuft nicht
 state-not-running-lead = Moat läuft nicht auf diesem Gerät, darum wird nichts blockiert. Starten Sie moat-agent, oder bitten Sie { $organisation } um Hilfe.
 state-removed = Entfernt
-state-removed-lead = { $organisation } hat dieses Gerät aus seiner Liste entfernt. Was es bis dahin wusste, schützt Sie weiter; der Zugriff bleibt geschlossen, bis das Gerät neu registriert ist.
+state-removed-lead = { $organisationFirst } hat dieses Gerät aus der Liste der Geräte entfernt. Was es bis dahin wusste, schützt Sie weiter; der Zugriff bleibt geschlossen, bis das Gerät neu registriert ist.
 state-left = Außer Betrieb
 state-left-lead = Dieses Gerät hat seine Organisation am { $date } verlassen, und alles von ihr wurde entfernt. Was das Gerät vorher verlassen hat, können Sie weiterhin lesen.
 
 start = Schutz starten
 pause = Schutz anhalten
-pause-means = Dann wird nichts blockiert. { $organisation } sieht, dass der Schutz aus ist, und kann den Zugriff so lange schließen.
+pause-means = Dann wird nichts blockiert. { $organisationFirst } sieht, dass der Schutz aus ist, und kann den Zugriff so lange schließen.
 for-minutes =
     { $count ->
         [one] Für 1 Minute
@@ -47,7 +47,7 @@ why = Warum
 remedy = Was ihn wieder öffnet
 help = Hilfe holen
 
-messages = Nachrichten von { $organisation }
+messages = Nachrichten von { $organisationAfter }
 
 lately = Zuletzt blockiert
 lately-none = Seit dem Start von Moat auf diesem Gerät wurde nichts blockiert.

@@ -1,6 +1,6 @@
 # Eine Website melden.
 
-report-lead = Sagen Sie { $organisation } von einer Website, die gefährlich aussieht oder aus Versehen blockiert wurde.
+report-lead = Sagen Sie { $organisationAfter } von einer Website, die gefährlich aussieht oder aus Versehen blockiert wurde.
 report-not-now = Moat läuft nicht auf diesem Gerät, darum kann jetzt nichts gemeldet werden.
 url = Adresse der Website
 url-hint = Zum Beispiel shop.example oder https://shop.example/anmelden

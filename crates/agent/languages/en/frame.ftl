@@ -4,9 +4,13 @@ my-device = My device
 sent = What left this device
 report = Report a site
 
+nav-sent = Sent
+nav-report = Report
 navigation = Pages
 skip-to-content = Skip to content
 your-organisation = your organisation
+your-organisation-first = Your organisation
+your-organisation-after = your organisation
 only-here = This page comes from your device and goes to nobody.
 as-of = As of { $time }.
 refused = This did not work:

@@ -10,7 +10,7 @@ state-paused = Paused
 state-paused-until = Nothing is blocked until { $time }. Then protection starts by itself.
 state-paused-lead = Nothing is blocked until you start protection again.
 state-off = Off
-state-off-lead = { $organisation } has switched web protection off. It comes back when they switch it on.
+state-off-lead = { $organisationFirst } has switched web protection off. It comes back when they switch it on.
 state-other-vpn = Standing aside
 state-other-vpn-lead = Another VPN ({ $name }) is active, so nothing is blocked here. Protection comes back when that VPN goes.
 state-stopped = Not protected
@@ -18,13 +18,13 @@ state-stopped-lead = Web protection does not run, so nothing is blocked:
 state-not-running = Not running
 state-not-running-lead = Moat does not run on this device, so nothing is blocked. Start moat-agent, or ask { $organisation } for help.
 state-removed = Removed
-state-removed-lead = { $organisation } has removed this device from its list. What it knew then still protects you; access stays closed until the device is enrolled again.
+state-removed-lead = { $organisationFirst } has removed this device from the list of devices. What it knew then still protects you; access stays closed until the device is enrolled again.
 state-left = Retired
 state-left-lead = This device left its organisation on { $date }, and everything of it was removed. What left the device before is still yours to read.
 
 start = Start protection
 pause = Pause protection
-pause-means = Then nothing is blocked. { $organisation } sees that protection is off, and may close access meanwhile.
+pause-means = Then nothing is blocked. { $organisationFirst } sees that protection is off, and may close access meanwhile.
 for-minutes =
     { $count ->
         [one] For 1 minute

@@ -304,7 +304,7 @@ fn blocked(agent: &Agent, entries: &[ledger::Entry], now: Timestamp) -> Vec<Bloc
                 site: hit.site.clone(),
                 mark: match warns {
                     true => mark("medium", "◆", "warned"),
-                    false => mark("high", "▲", "blocked"),
+                    false => mark("low", "■", "blocked"),
                 },
                 title: hit.title.clone(),
                 indicator: hit.indicator,

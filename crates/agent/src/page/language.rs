@@ -78,11 +78,12 @@ impl Language {
         self.format(message, Some(&numbers.collect()))
     }
 
-    /// A message with a variable.
-    pub fn with(&self, message: &str, name: &str, value: &str) -> String {
-        let mut arguments = FluentArgs::new();
-        arguments.set(name, value);
-        self.format(message, Some(&arguments))
+    /// A message with texts, each with its name.
+    pub fn texts(&self, message: &str, texts: &[(&str, &str)]) -> String {
+        let texts = texts
+            .iter()
+            .map(|(name, text)| (name.to_string(), FluentValue::from(text.to_string())));
+        self.format(message, Some(&texts.collect()))
     }
 
     fn format(&self, message: &str, arguments: Option<&FluentArgs<'_>>) -> String {
@@ -118,7 +119,14 @@ mod tests {
             }
             let variables = line.split("{ $").skip(1).map(|rest| {
                 let name = rest.chars().take_while(|c| c.is_ascii_alphanumeric());
-                name.collect::<String>()
+                let name = name.collect::<String>();
+                // Languages decline it differently.
+                let forms = ["organisationFirst", "organisationAfter"];
+                if forms.contains(&name.as_str()) {
+                    "organisation".into()
+                } else {
+                    name
+                }
             });
             found.entry(last.clone()).or_default().extend(variables);
         }

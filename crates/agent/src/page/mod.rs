@@ -199,8 +199,17 @@ async fn accept(listener: &TcpListener, router: Router) {
 /// What every page has.
 struct Frame {
     language: &'static Language,
-    organisation: String,
+    /// By its name. Without one it is called by a word, and that has forms.
+    organisation: Organisation,
     now: Timestamp,
+}
+
+struct Organisation {
+    name: String,
+    /// At the start of a sentence.
+    first: String,
+    /// After a preposition.
+    after: String,
 }
 
 impl Frame {
@@ -208,9 +217,14 @@ impl Frame {
         let named = agent.map(|agent| agent.settings.organisation.clone());
         let unnamed = moat_model::Settings::default().organisation;
         let named = named.filter(|name| !name.trim().is_empty() && *name != unnamed);
+        let form = |form: &str| named.clone().unwrap_or_else(|| language.t(form));
         Self {
             language,
-            organisation: named.unwrap_or_else(|| language.t("your-organisation")),
+            organisation: Organisation {
+                name: form("your-organisation"),
+                first: form("your-organisation-first"),
+                after: form("your-organisation-after"),
+            },
             now: crate::clock::wall(),
         }
     }
@@ -224,12 +238,18 @@ impl Frame {
     }
 
     fn with(&self, message: &str, name: &str, value: impl AsRef<str>) -> String {
-        self.language.with(message, name, value.as_ref())
+        self.language.texts(message, &[(name, value.as_ref())])
     }
 
     /// A message that names the organisation.
     fn by(&self, message: &str) -> String {
-        self.with(message, "organisation", &self.organisation)
+        let Organisation { name, first, after } = &self.organisation;
+        let forms: [(&str, &str); 3] = [
+            ("organisation", name),
+            ("organisationFirst", first),
+            ("organisationAfter", after),
+        ];
+        self.language.texts(message, &forms)
     }
 
     /// Tells one form from another.

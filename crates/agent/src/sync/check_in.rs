@@ -220,6 +220,28 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn the_ledger_has_what_was_refused_and_what_the_device_said_when_that_changed() {
+        let (agent, _dir) = fake_server::agent(|_| (StatusCode::FORBIDDEN, 0)).await;
+        assert!(agent.record(report("good")));
+        for _ in 0..2 {
+            assert!(check_in(&agent).await.is_err());
+        }
+        agent.set_tunnel_error(Some("no /dev/net/tun".into()));
+        assert!(check_in(&agent).await.is_err());
+        let ledger = ledger::read(&agent.data).unwrap();
+        assert!(
+            ledger
+                .iter()
+                .all(|entry| entry.events[0].event == report("good") && entry.bytes_sent > 0)
+        );
+        let told: Vec<_> = ledger.iter().map(|entry| entry.told.clone()).collect();
+        let problems = |at: usize| told[at].as_ref().unwrap().state.as_ref().unwrap().problems.clone();
+        let broken = "no /dev/net/tun".to_string();
+        assert!(told.len() == 3 && told[1].is_none(), "the same as before: {told:?}");
+        assert!(problems(2).contains(&broken) && !problems(0).contains(&broken));
+    }
+
+    #[tokio::test]
     async fn a_server_that_refuses_everything_or_the_device_costs_no_event() {
         for answer in [
             (|_| (StatusCode::BAD_REQUEST, 0)) as fake_server::Answer,

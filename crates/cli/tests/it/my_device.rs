@@ -53,7 +53,7 @@ async fn the_user_sees_and_decides_on_one_page() {
     );
 
     for name in ["phish.example", "odd.example"] {
-        phone.asks_for(name);
+        phone.opens(name);
     }
     let home = page.get("").await;
     for text in [
@@ -251,18 +251,21 @@ impl Browser {
 }
 
 impl Phone<'_> {
-    /// Asks a resolver for a name, through the tunnel, until the agent has told its user of it.
-    fn asks_for(&self, name: &str) {
-        const QUERY: &str = "import socket, sys\n\
+    /// Opens a site that has only its name, through the tunnel, until the agent has told its user of it.
+    fn opens(&self, name: &str) {
+        const OPEN: &str = "import http.client, socket, sys\n\
             name = b''.join(bytes([len(part)]) + part.encode() for part in sys.argv[1].split('.'))\n\
             query = b'\\x12\\x34\\x01\\0\\0\\x01\\0\\0\\0\\0\\0\\0' + name + b'\\0\\0\\x01\\0\\x01'\n\
             s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n\
             s.settimeout(2)\n\
             s.sendto(query, ('192.0.2.53', 53))\n\
-            print(len(s.recv(2000)))\n";
+            address = socket.inet_ntoa(s.recv(2000)[-4:])\n\
+            site = http.client.HTTPConnection(address, 80, timeout=3)\n\
+            site.request('GET', '/', headers={'Host': sys.argv[1]})\n\
+            print(site.getresponse().status)\n";
         self.until(&format!("{name} is noticed"), || {
             let mut python = self.world.inside(Path::new("python3"));
-            let asked = python.args(["-c", QUERY, name]).output().unwrap();
+            let asked = python.args(["-c", OPEN, name]).output().unwrap();
             let told = self.agent(&["notifications", "--json"]).output().unwrap();
             asked.status.success() && String::from_utf8_lossy(&told.stdout).contains(name)
         });
