@@ -171,6 +171,7 @@ finish_story() {
   chapter "The console"
   echo "  $(moat setup-link 2>/dev/null || echo "$server/")"
   echo "  Its certificate is signed by Moat's own authority, $work/server/ca.pem."
+  echo "  The device's user has a page, too: $bin/moat-agent page --data $work/device"
   echo "  Ctrl-C ends the demo and removes everything."
   wait
 }

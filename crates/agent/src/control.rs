@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, bail};
 use moat_engine::Counters;
 use moat_model::{
     DeviceId, JailbreakLevel, Management, Timestamp, WebProtection,
-    sync::{DeviceEvent, ReportKind, Site},
+    sync::{AccessReason, DeviceEvent, ReportKind, Site},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -25,6 +25,10 @@ use crate::{
 const MAX_LINE: u64 = 64 << 10;
 const PATIENCE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(200);
+/// Events that are shown while they wait.
+const MAX_WAITING: usize = 100;
+/// Who wants to be without protection for longer says so.
+const MAX_PAUSE_MINUTES: u32 = 24 * 60;
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "camelCase")]
@@ -33,6 +37,9 @@ pub enum Command {
     /// The user's Connect On Demand switch.
     Switch {
         on: bool,
+        /// Off for so long; none: until it is switched on.
+        #[serde(default)]
+        minutes: Option<u32>,
     },
     Report {
         url: String,
@@ -46,6 +53,10 @@ pub enum Command {
     /// Run the posture rules now.
     Check,
     Notifications,
+    /// What the organisation has set for this device.
+    Settings,
+    /// Events that have not left the device yet, oldest first.
+    Waiting,
 }
 
 /// What `status` tells.
@@ -58,7 +69,14 @@ pub struct Status {
     pub device_id: DeviceId,
     pub management: Management,
     pub server_url: String,
+    #[serde(default)]
+    pub organisation: String,
     pub web_protection: WebProtection,
+    /// The user switched it off.
+    #[serde(default)]
+    pub paused: bool,
+    #[serde(default)]
+    pub paused_until: Option<Timestamp>,
     pub other_vpn: Option<String>,
     pub bundle_version: u64,
     pub indicators: usize,
@@ -67,6 +85,9 @@ pub struct Status {
     pub last_check_in: Option<Timestamp>,
     pub access_allowed: Option<bool>,
     pub access_reasons: Vec<String>,
+    /// The same, each with what would change it apart.
+    #[serde(default)]
+    pub access_explained: Vec<AccessReason>,
     pub revoked: bool,
     /// What the organisation said, newest last.
     #[serde(default)]
@@ -138,7 +159,7 @@ async fn answer(agent: &Agent, stream: UnixStream) -> Result<()> {
 async fn carry_out(agent: &Agent, command: Command) -> Result<Value> {
     match command {
         Command::Status => Ok(serde_json::to_value(status(agent))?),
-        Command::Switch { on } => switch(agent, on).await,
+        Command::Switch { on, minutes } => switch(agent, on, minutes).await,
         Command::Report { url, comment, report } => {
             for (what, text) in [("URL", &url), ("comment", &comment)] {
                 anyhow::ensure!(text.len() <= MAX_TEXT, "the {what} is longer than {MAX_TEXT} bytes");
@@ -157,7 +178,15 @@ async fn carry_out(agent: &Agent, command: Command) -> Result<Value> {
             }
             Ok(json!({"posture": lock(&agent.live).posture}))
         }
-        Command::Notifications => Ok(json!({"notifications": lock(&agent.notifications).list()})),
+        Command::Notifications => {
+            let bypasses = lock(&agent.state).bypasses.clone();
+            Ok(json!({"notifications": lock(&agent.notifications).list(), "bypasses": bypasses}))
+        }
+        Command::Settings => {
+            let app_inventory = lock(&agent.live).app_inventory;
+            Ok(json!({"settings": agent.settings(), "appInventory": app_inventory}))
+        }
+        Command::Waiting => Ok(json!({"events": agent.outbox().peek(MAX_WAITING, MAX_LINE)})),
     }
 }
 
@@ -171,8 +200,17 @@ fn record(agent: &Agent, event: DeviceEvent) -> Result<()> {
 }
 
 /// Flips the switch and waits until it has taken effect.
-async fn switch(agent: &Agent, on: bool) -> Result<Value> {
-    agent.change_state(|state| state.off = !on);
+async fn switch(agent: &Agent, on: bool, minutes: Option<u32>) -> Result<Value> {
+    let minutes = minutes.filter(|_| !on);
+    if minutes.is_some_and(|minutes| !(1..=MAX_PAUSE_MINUTES).contains(&minutes)) {
+        bail!("a pause lasts 1 to {MAX_PAUSE_MINUTES} minutes");
+    }
+    let pause = minutes.map(|minutes| Duration::from_secs(u64::from(minutes) * 60));
+    let until = pause.map(|pause| agent.clock.now().saturating_add(pause));
+    agent.change_state(|state| {
+        state.off = !on;
+        state.off_until = until;
+    });
     agent.wake.protection.notify_one();
     if on && !agent.settings().web_protection {
         bail!("your organisation has switched web protection off; it comes on when they switch it on");
@@ -238,6 +276,11 @@ fn status(agent: &Agent) -> Status {
     let tunnel = lock(&agent.live).tunnel.clone();
     let counters = tunnel.and_then(|tunnel| tunnel.counters());
     let (problems, messages) = (agent.problems(), lock(&agent.notifications).messages());
+    let organisation = agent.settings().organisation;
+    let (paused, paused_until) = {
+        let state = lock(&agent.state);
+        (state.off, state.off_until.filter(|_| state.off))
+    };
     let live = lock(&agent.live);
     Status {
         running: true,
@@ -245,7 +288,10 @@ fn status(agent: &Agent) -> Status {
         device_id: agent.identity.device_id,
         management: agent.identity.management,
         server_url: agent.identity.server_url.clone(),
+        organisation,
         web_protection: live.protection,
+        paused,
+        paused_until,
         other_vpn: live.other_vpn.clone(),
         bundle_version: live.bundle.as_ref().map_or(0, moat_indicators::Bundle::version),
         indicators: live.bundle.as_ref().map_or(0, |bundle| bundle.indicators().len()),
@@ -257,6 +303,11 @@ fn status(agent: &Agent) -> Status {
             .access
             .as_ref()
             .map(|access| access.reasons.clone())
+            .unwrap_or_default(),
+        access_explained: live
+            .access
+            .as_ref()
+            .map(|access| access.explained.clone())
             .unwrap_or_default(),
         revoked: live.revoked,
         messages,
@@ -310,7 +361,15 @@ mod tests {
             ..Settings::default()
         };
         agent.set_bundle(fake_server::open(fake_server::sealed(1, settings)));
-        let error = carry_out(&agent, Command::Switch { on: true }).await.unwrap_err();
+        let error = carry_out(
+            &agent,
+            Command::Switch {
+                on: true,
+                minutes: None,
+            },
+        )
+        .await
+        .unwrap_err();
         assert!(error.to_string().contains("organisation"), "{error}");
     }
 
@@ -319,11 +378,43 @@ mod tests {
         let (agent, _dir) = agent().await;
         agent.set_tunnel_error(Some("no /dev/net/tun".into()));
         agent.set_tunnel_error(Some("no /dev/net/tun".into()));
-        assert!(carry_out(&agent, Command::Switch { on: true }).await.is_err());
+        assert!(
+            carry_out(
+                &agent,
+                Command::Switch {
+                    on: true,
+                    minutes: None
+                }
+            )
+            .await
+            .is_err()
+        );
         let status = status(&agent);
         assert_eq!((status.state.as_str(), status.waiting_events), ("degraded", 1));
         assert!(status.problems.contains(&"no /dev/net/tun".to_string()));
         assert_eq!(agent.device_state().problems, status.problems);
+    }
+
+    #[tokio::test]
+    async fn a_pause_ends_by_itself_and_not_before() {
+        let (agent, _dir) = agent().await;
+        let pause = |minutes| Command::Switch { on: false, minutes };
+        assert!(carry_out(&agent, pause(Some(0))).await.is_err());
+        assert!(carry_out(&agent, pause(Some(MAX_PAUSE_MINUTES + 1))).await.is_err());
+        agent.set_protection(WebProtection::Off, None);
+        carry_out(&agent, pause(None)).await.unwrap();
+        agent.end_pause();
+        assert_eq!((status(&agent).paused, agent.pause_left()), (true, None));
+        carry_out(&agent, pause(Some(15))).await.unwrap();
+        agent.end_pause();
+        let left = agent.pause_left().unwrap().as_secs();
+        assert!(
+            (880..=900).contains(&left) && status(&agent).paused_until.is_some(),
+            "{left}"
+        );
+        agent.change_state(|state| state.off_until = Some(agent.clock.now()));
+        agent.end_pause();
+        assert!(!status(&agent).paused && agent.pause_left().is_none());
     }
 
     #[tokio::test]

@@ -13,7 +13,7 @@ use crate::{
     clock,
     data_folder::{CA, CERTIFICATE, DataFolder, Identity, KEY},
     ledger, outbox,
-    sync::http::Client,
+    sync::http::{Client, Sent},
 };
 
 pub struct Options<'a> {
@@ -52,16 +52,16 @@ pub async fn enroll(data: &DataFolder, options: &Options<'_>) -> Result<Identity
         csr: request_for(&key)?,
         device,
     };
-    let (enrolled, bytes_sent): (Enrolled, u64) = client.post("/device/v1/enroll", &request).await?;
-    ledger::record(
-        data,
-        &ledger::Entry {
-            time: clock::wall(),
-            what: "enroll".into(),
-            bytes_sent,
-            events: Vec::new(),
-        },
-    );
+    let sent: Sent<Enrolled> = client.post("/device/v1/enroll", &request).await?;
+    let entry = ledger::Entry {
+        told: Some(ledger::Told {
+            device: request.device,
+            state: None,
+        }),
+        ..ledger::Entry::new(clock::wall(), "enroll", sent.bytes)
+    };
+    ledger::record(data, &entry);
+    let enrolled = sent.answer?;
     // Only now: a refused enrolment leaves the identity that the folder holds.
     data.write(KEY, key.serialize_pem().as_bytes())?;
     data.write(CERTIFICATE, enrolled.certificate.as_bytes())?;

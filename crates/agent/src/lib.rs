@@ -8,6 +8,7 @@ pub mod ledger;
 mod notifications;
 mod orders;
 pub mod outbox;
+pub mod page;
 pub mod posture;
 pub mod retired;
 pub mod run;

@@ -1,13 +1,15 @@
 //! `moat-agent`: the protected device.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, Parser, Subcommand};
 use moat_agent::{
     control::{self, Command as Control},
     data_folder::DataFolder,
-    enroll, ledger, retired, run,
+    enroll, ledger,
+    page::Page,
+    retired, run,
     tunnel::{Options, Tunnel},
 };
 use moat_engine::Policy;
@@ -46,7 +48,13 @@ enum Command {
     /// Switch web protection on
     On(Output),
     /// Switch web protection off; `on` starts it again
-    Off(Output),
+    Off {
+        #[command(flatten)]
+        output: Output,
+        /// Only for so long
+        #[arg(long, value_name = "N")]
+        minutes: Option<u32>,
+    },
     /// Report a site as unsafe
     Report {
         #[command(flatten)]
@@ -71,6 +79,14 @@ enum Command {
     Notifications(Output),
     /// Everything that left this device
     Ledger(Output),
+    /// Show all of this in a browser on this device: prints an address that opens it once
+    Page {
+        #[command(flatten)]
+        output: Output,
+        /// Ends when it was not used for so long
+        #[arg(long, value_name = "N", default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..=1440))]
+        idle_minutes: u32,
+    },
     /// Run only the tunnel, on a TUN device of this name, without a server (for measurements)
     Tunnel(TunnelArgs),
 }
@@ -164,8 +180,17 @@ async fn dispatch(command: Command) -> Result<()> {
             run::run(DataFolder::open(&target.data)?, posture_root, configuration).await
         }
         Command::Status(output) => status(&output).await,
-        Command::On(output) => control(&output, &Control::Switch { on: true }).await,
-        Command::Off(output) => control(&output, &Control::Switch { on: false }).await,
+        Command::On(output) => {
+            control(
+                &output,
+                &Control::Switch {
+                    on: true,
+                    minutes: None,
+                },
+            )
+            .await
+        }
+        Command::Off { output, minutes } => control(&output, &Control::Switch { on: false, minutes }).await,
         Command::Report {
             output,
             url,
@@ -183,6 +208,7 @@ async fn dispatch(command: Command) -> Result<()> {
         Command::Check(output) => control(&output, &Control::Check).await,
         Command::Notifications(output) => control(&output, &Control::Notifications).await,
         Command::Ledger(output) => print_ledger(&output),
+        Command::Page { output, idle_minutes } => show_page(&output, idle_minutes).await,
         Command::Tunnel(args) => run_tunnel(&args),
     }
 }
@@ -253,11 +279,25 @@ fn print_ledger(output: &Output) -> Result<()> {
     }
     for entry in entries {
         println!("{}  {}  {} bytes", entry.time, entry.what, entry.bytes_sent);
+        if let Some(told) = entry.told {
+            println!("    {}", serde_json::to_string(&told)?);
+        }
         for event in entry.events {
             println!("    {}", serde_json::to_string(&event.event)?);
         }
     }
     Ok(())
+}
+
+async fn show_page(output: &Output, idle_minutes: u32) -> Result<()> {
+    let page = Page::open(&output.target.data).await?;
+    print(output, &json!({"address": page.address(), "idleMinutes": idle_minutes}))?;
+    if !output.json {
+        println!(
+            "Open it on this device. It works once, in one browser; the page ends when it was not used for {idle_minutes} min."
+        );
+    }
+    page.serve(Duration::from_secs(u64::from(idle_minutes) * 60)).await
 }
 
 fn run_tunnel(args: &TunnelArgs) -> Result<()> {

@@ -28,6 +28,12 @@ pub struct Hit {
     pub site: String,
     pub action: Action,
     pub indicator: IndicatorId,
+    /// What the indicator names: a page of `evil.example` is blocked because of `evil.example`.
+    #[serde(default)]
+    pub named: String,
+    /// Why, in the organisation's words.
+    #[serde(default)]
+    pub title: String,
     pub bypass_hours: Option<u32>,
 }
 
@@ -68,6 +74,8 @@ impl Notifications {
             site: site.value.clone(),
             action: matched.action,
             indicator: matched.id,
+            named: matched.value.clone(),
+            title: matched.title.clone(),
             bypass_hours: matched.bypass_hours,
         };
         self.push(Notification {
@@ -137,6 +145,8 @@ mod tests {
                 site: "http://odd.example/a".into(),
                 action: Action::Warn,
                 indicator: IndicatorId(1),
+                named: "odd.example".into(),
+                title: String::new(),
                 bypass_hours: None,
             }),
         };

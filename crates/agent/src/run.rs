@@ -22,7 +22,7 @@ use moat_model::{
 use tokio::sync::Notify;
 
 use crate::{
-    clock::Clock,
+    clock::{self, Clock},
     control,
     data_folder::{CA, CERTIFICATE, CONFIGURATION, DataFolder, Identity, KEY, STATE},
     enroll,
@@ -96,6 +96,8 @@ pub struct Live {
     pub revoked: bool,
     pub sync_error: Option<String>,
     pub storage_error: Option<String>,
+    /// What the ledger has of the device's own words, as a hash: it notes them when they change.
+    pub told: Option<u64>,
     pub tunnel: Option<tunnel::Handle>,
     /// Orders that are not carried out yet, oldest first.
     pub orders: VecDeque<moat_model::Order>,
@@ -187,6 +189,7 @@ impl Agent {
             revoked: false,
             sync_error: None,
             storage_error: None,
+            told: None,
             tunnel: None,
             orders: VecDeque::new(),
             farewell: false,
@@ -272,6 +275,31 @@ impl Agent {
             device.name.clone_from(name);
         }
         device
+    }
+
+    /// The later of two clocks: the one that counts stops while the device sleeps, the one on the wall can be set back.
+    fn latest(&self) -> Timestamp {
+        self.clock.now().max(clock::wall())
+    }
+
+    /// How long a pause still lasts; none when there is none, or one without an end.
+    pub(crate) fn pause_left(&self) -> Option<Duration> {
+        let state = lock(&self.state);
+        let until = state.off_until.filter(|_| state.off)?;
+        Some(until.since(self.latest()))
+    }
+
+    /// Switches protection on when the pause is over.
+    pub(crate) fn end_pause(&self) {
+        let now = self.latest();
+        if !lock(&self.state).pause_ended(now) {
+            return;
+        }
+        tracing::info!("the pause of web protection is over");
+        self.change_state(|state| {
+            state.off = false;
+            state.off_until = None;
+        });
     }
 
     /// What keeps the device from being protected as it should be, in words.

@@ -10,6 +10,8 @@ use crate::orders::Answered;
 pub struct State {
     /// The user switched web protection off.
     pub off: bool,
+    /// Until then; none: until they switch it on.
+    pub off_until: Option<Timestamp>,
     pub bypasses: Vec<Bypass>,
     /// The assessment that the server was told last.
     pub reported: Option<Assessment>,
@@ -21,6 +23,13 @@ pub struct State {
     pub messages: Vec<Message>,
     /// This device is on its way out of the organisation.
     pub leaving: Option<Leaving>,
+}
+
+impl State {
+    /// Whether a pause is over: protection is to come on again.
+    pub fn pause_ended(&self, now: Timestamp) -> bool {
+        self.off && self.off_until.is_some_and(|until| until <= now)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -206,6 +206,17 @@ pub struct Access {
     pub allowed: bool,
     /// For people: why not, and what would change it. Empty when allowed.
     pub reasons: Vec<String>,
+    /// The same with its two parts apart. Beside `reasons` and not in their place, since agents that know only those check in too.
+    #[serde(default)]
+    pub explained: Vec<AccessReason>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AccessReason {
+    pub text: String,
+    /// What would change it; empty when nothing does.
+    pub remedy: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

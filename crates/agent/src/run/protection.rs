@@ -69,6 +69,7 @@ async fn follow(agent: &Agent, tunnel: &Tunnel, routing: &mut Routing) -> Result
     let mut enabled = false;
     loop {
         anyhow::ensure!(tunnel.is_running(), "the tunnel ended");
+        agent.end_pause();
         let other = vpn::other_vpn(routing.device())?;
         let wanted = !lock(&agent.state).off && agent.settings().web_protection;
         let state = match (&other, wanted) {
@@ -91,7 +92,7 @@ async fn follow(agent: &Agent, tunnel: &Tunnel, routing: &mut Routing) -> Result
     }
 }
 
-/// Until the switch, the policy or the routes change.
+/// Until the switch, the policy or the routes change, or a pause ends.
 async fn wait(agent: &Agent, changes: &AsyncFd<std::os::fd::OwnedFd>) -> Result<()> {
     tokio::select! {
         () = agent.wake.protection.notified() => return Ok(()),
@@ -102,7 +103,7 @@ async fn wait(agent: &Agent, changes: &AsyncFd<std::os::fd::OwnedFd>) -> Result<
             ready.clear_ready();
             network_changed();
         }
-        () = sleep(LOOK) => return Ok(()),
+        () = sleep(agent.pause_left().map_or(LOOK, |left| left.min(LOOK))) => return Ok(()),
     }
     let _ = timeout(SETTLE, agent.wake.protection.notified()).await;
     Ok(())

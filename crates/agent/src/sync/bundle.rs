@@ -77,12 +77,7 @@ fn read(data: &DataFolder, name: &str, identity: &Identity) -> Result<Option<Bun
 async fn fetch(agent: &Agent) -> Result<()> {
     let known = [(header::IF_NONE_MATCH, format!("\"{}\"", agent.bundle_version()))];
     let response = agent.client().get("/device/v1/bundle", &known).await?;
-    let entry = ledger::Entry {
-        time: agent.clock.now(),
-        what: "fetch bundle".into(),
-        bytes_sent: 0,
-        events: Vec::new(),
-    };
+    let entry = ledger::Entry::new(agent.clock.now(), "fetch bundle", 0);
     ledger::record(&agent.data, &entry);
     if response.status() == StatusCode::NOT_MODIFIED {
         return Ok(());

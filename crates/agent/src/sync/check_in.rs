@@ -8,7 +8,10 @@ use http::StatusCode;
 use moat_model::sync::{CheckIn, CheckInReply, Command, MAX_EVENTS, OutboxEntry};
 use tokio::time::{sleep, timeout};
 
-use super::{Backoff, http::Refused};
+use super::{
+    Backoff,
+    http::{Refused, Sent},
+};
 use crate::{
     ledger, orders,
     run::{Agent, lock},
@@ -92,15 +95,21 @@ async fn send(agent: &Agent, events: Vec<OutboxEntry>) -> Result<CheckInReply> {
         events,
         dropped: agent.outbox().dropped(),
     };
-    let (reply, bytes_sent): (CheckInReply, u64) = agent.client().post("/device/v1/check-in", &body).await?;
+    let sent: Sent<CheckInReply> = agent.client().post("/device/v1/check-in", &body).await?;
+    let told = ledger::Told {
+        device: body.device,
+        state: Some(body.state),
+    };
+    // Every minute the same: it is noted when it is another one.
+    let hash = told.hash()?;
+    let known = lock(&agent.live).told.replace(hash) == Some(hash);
     let entry = ledger::Entry {
-        time: agent.clock.now(),
-        what: "check-in".into(),
-        bytes_sent,
         events: body.events,
+        told: (!known).then_some(told),
+        ..ledger::Entry::new(agent.clock.now(), "check-in", sent.bytes)
     };
     ledger::record(&agent.data, &entry);
-    Ok(reply)
+    sent.answer
 }
 
 fn take_reply(agent: &Agent, reply: &CheckInReply) {
@@ -208,6 +217,28 @@ mod tests {
         }
         empty(&agent).await;
         assert_eq!(agent.outbox().dropped(), 0);
+    }
+
+    #[tokio::test]
+    async fn the_ledger_has_what_was_refused_and_what_the_device_said_when_that_changed() {
+        let (agent, _dir) = fake_server::agent(|_| (StatusCode::FORBIDDEN, 0)).await;
+        assert!(agent.record(report("good")));
+        for _ in 0..2 {
+            assert!(check_in(&agent).await.is_err());
+        }
+        agent.set_tunnel_error(Some("no /dev/net/tun".into()));
+        assert!(check_in(&agent).await.is_err());
+        let ledger = ledger::read(&agent.data).unwrap();
+        assert!(
+            ledger
+                .iter()
+                .all(|entry| entry.events[0].event == report("good") && entry.bytes_sent > 0)
+        );
+        let told: Vec<_> = ledger.iter().map(|entry| entry.told.clone()).collect();
+        let problems = |at: usize| told[at].as_ref().unwrap().state.as_ref().unwrap().problems.clone();
+        let broken = "no /dev/net/tun".to_string();
+        assert!(told.len() == 3 && told[1].is_none(), "the same as before: {told:?}");
+        assert!(problems(2).contains(&broken) && !problems(0).contains(&broken));
     }
 
     #[tokio::test]

@@ -143,6 +143,7 @@ async fn respond(request: Request<Incoming>, answer: Answering) -> Result<Respon
         access: Access {
             allowed: true,
             reasons: Vec::new(),
+            explained: Vec::new(),
         },
     };
     let body = Full::from(serde_json::to_vec(&reply).unwrap());

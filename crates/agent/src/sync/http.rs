@@ -31,6 +31,12 @@ pub struct Refused {
     pub message: String,
 }
 
+/// A request that left this device, or may have.
+pub struct Sent<T> {
+    pub bytes: u64,
+    pub answer: Result<T>,
+}
+
 /// A server to speak with, over one kept connection.
 pub struct Client {
     base: Uri,
@@ -73,30 +79,37 @@ impl Client {
         })
     }
 
-    /// Posts JSON and reads JSON. Gives the answer and the bytes that were sent.
-    pub async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<(T, u64)> {
+    /// Posts JSON and reads JSON. An error: nothing left this device.
+    pub async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<Sent<T>> {
         let body = serde_json::to_vec(body)?;
-        let sent = body.len() as u64;
+        let bytes = body.len() as u64;
         let request = self
             .request(Method::POST, path, Some("application/json"))?
             .body(Full::from(body))?;
-        let response = self.send(request).await?;
-        let status = response.status();
-        let bytes = timeout(
-            REQUEST_TIMEOUT,
-            http_body_util::Limited::new(response.into_body(), MAX_ANSWER).collect(),
-        )
-        .await
-        .context("the server's answer took too long")?
-        .map_err(|e| anyhow::anyhow!("the server's answer broke off: {e}"))?
-        .to_bytes();
-        if !status.is_success() {
-            return Err(refused(status, &bytes).into());
-        }
-        Ok((
-            serde_json::from_slice(&bytes).context("the server's answer is not understood")?,
-            sent,
-        ))
+        let mut kept = self.connection.lock().await;
+        let mut connection = self.ready(kept.take()).await?;
+        let response = timeout(REQUEST_TIMEOUT, connection.send_request(request)).await;
+        let response = response.context("the server does not answer");
+        let answer = match response.and_then(|response| Ok(response?)) {
+            Ok(response) => {
+                *kept = Some(connection);
+                drop(kept);
+                read(response).await
+            }
+            Err(error) => Err(error),
+        };
+        Ok(Sent { bytes, answer })
+    }
+
+    /// The kept connection, or a new one when the server has closed it.
+    async fn ready(&self, kept: Option<SendRequest<Full<Bytes>>>) -> Result<SendRequest<Full<Bytes>>> {
+        let mut connection = match kept.filter(|connection| !connection.is_closed()) {
+            Some(connection) => connection,
+            None => self.connect().await?,
+        };
+        let ready = timeout(REQUEST_TIMEOUT, connection.ready()).await;
+        ready.context("the server does not answer")??;
+        Ok(connection)
     }
 
     /// Gets a path over a connection of its own; the body is read by the caller.
@@ -128,23 +141,6 @@ impl Client {
             request = request.header(header::CONTENT_TYPE, content_type);
         }
         Ok(request)
-    }
-
-    /// Sends over the kept connection, or a new one when the server has closed it.
-    async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>> {
-        let mut kept = self.connection.lock().await;
-        let mut connection = match kept.take().filter(|connection| !connection.is_closed()) {
-            Some(connection) => connection,
-            None => self.connect().await?,
-        };
-        timeout(REQUEST_TIMEOUT, connection.ready())
-            .await
-            .context("the server does not answer")??;
-        let response = timeout(REQUEST_TIMEOUT, connection.send_request(request))
-            .await
-            .context("the server does not answer")??;
-        *kept = Some(connection);
-        Ok(response)
     }
 
     async fn connect(&self) -> Result<SendRequest<Full<Bytes>>> {
@@ -204,6 +200,20 @@ impl Client {
         }
         Ok(known.clone())
     }
+}
+
+async fn read<T: DeserializeOwned>(response: Response<Incoming>) -> Result<T> {
+    let status = response.status();
+    let body = http_body_util::Limited::new(response.into_body(), MAX_ANSWER);
+    let bytes = timeout(REQUEST_TIMEOUT, body.collect())
+        .await
+        .context("the server's answer took too long")?
+        .map_err(|e| anyhow::anyhow!("the server's answer broke off: {e}"))?
+        .to_bytes();
+    if !status.is_success() {
+        return Err(refused(status, &bytes).into());
+    }
+    serde_json::from_slice(&bytes).context("the server's answer is not understood")
 }
 
 fn refused(status: StatusCode, body: &[u8]) -> Refused {

@@ -30,12 +30,7 @@ pub(super) async fn run(agent: Arc<Agent>) {
 
 async fn listen(agent: &Agent, backoff: &mut Backoff) -> Result<()> {
     let mut body = agent.client().get("/device/v1/push", &[]).await?.into_body();
-    let entry = ledger::Entry {
-        time: agent.clock.now(),
-        what: "push connection".into(),
-        bytes_sent: 0,
-        events: Vec::new(),
-    };
+    let entry = ledger::Entry::new(agent.clock.now(), "push connection", 0);
     ledger::record(&agent.data, &entry);
     agent.set_connected(true);
     backoff.reset();

@@ -8,6 +8,7 @@ use rustls_pki_types::{CertificateDer, pem::PemObject as _};
 use tokio::time::sleep;
 use x509_parser::prelude::FromDer as _;
 
+use super::http::Sent;
 use crate::{clock, data_folder::CERTIFICATE, enroll::signing_request, ledger, run::Agent};
 
 const LOOK: Duration = Duration::from_secs(3600);
@@ -33,16 +34,10 @@ async fn renew_if_due(agent: &Agent) -> Result<()> {
     let request = Renew {
         csr: signing_request(&agent.data)?,
     };
-    let (renewed, bytes_sent): (Renewed, u64) = agent.client().post("/device/v1/renew", &request).await?;
-    ledger::record(
-        &agent.data,
-        &ledger::Entry {
-            time: agent.clock.now(),
-            what: "renew".into(),
-            bytes_sent,
-            events: Vec::new(),
-        },
-    );
+    let sent: Sent<Renewed> = agent.client().post("/device/v1/renew", &request).await?;
+    let entry = ledger::Entry::new(agent.clock.now(), "renew", sent.bytes);
+    ledger::record(&agent.data, &entry);
+    let renewed = sent.answer?;
     validity(&renewed.certificate).context("the server sent no usable certificate")?;
     agent.data.write(CERTIFICATE, renewed.certificate.as_bytes())?;
     agent.reconnect()?;

@@ -12,7 +12,9 @@ mod full_disk;
 mod gateway;
 mod kill;
 mod mail;
+mod my_device;
 mod orders;
+mod phone;
 mod server;
 #[path = "../../../server/tests/it/smtp.rs"]
 mod smtp;

@@ -1,6 +1,6 @@
 use moat_model::{
     AlertKind, AppInventory, DeviceId, JailbreakLevel,
-    sync::{Access, CheckIn, CheckInReply, Command, DeviceEvent, MAX_EVENTS},
+    sync::{Access, AccessReason, CheckIn, CheckInReply, Command, DeviceEvent, MAX_EVENTS},
 };
 
 use super::{DeviceRow, bounds, commands, incidents, store};
@@ -155,11 +155,19 @@ async fn store_events(tx: &mut Transaction, id: DeviceId, check_in: &CheckIn) ->
 fn access_of(app: &App, id: DeviceId) -> Access {
     let decision = app.access.standing(id);
     let explained = decision.explained(&moat_policy::English).into_iter();
+    let explained: Vec<_> = explained
+        .map(|reason| AccessReason {
+            text: reason.text,
+            remedy: reason.remedy,
+        })
+        .collect();
     Access {
         allowed: decision.allowed,
         reasons: explained
+            .iter()
             .map(|reason| format!("{} {}", reason.text, reason.remedy))
             .collect(),
+        explained,
     }
 }
 
