@@ -163,6 +163,16 @@ async fn an_expected_alert_is_stored_resolved_and_raises_no_risk() {
         reopened.text
     );
     assert!(!browser.get(&alert).await.text.contains("Suppressed by the rule"));
+
+    // Without an indicator to ask, the form takes the site that was met.
+    other.hits(2, 999_999, "www.gone.example", "192.0.2.9").await;
+    let gone = alerts(&client).await.last().unwrap()["id"]
+        .as_str()
+        .unwrap()
+        .to_string();
+    let form = browser.get(&format!("{RULES}/new?from={gone}")).await.text;
+    assert!(form.contains("name=\"value\" value=\"www.gone.example\""), "{form}");
+    assert!(form.contains("1 open alert matches now"), "{form}");
 }
 
 #[tokio::test]

@@ -7,7 +7,8 @@ use axum::{
     response::{IntoResponse as _, Redirect, Response},
 };
 use jiff::{ToSpan as _, civil::Date, tz::TimeZone};
-use moat_model::{AlertKind, Timestamp};
+use moat_indicators::UrlPattern;
+use moat_model::{AlertKind, Evidence, Timestamp};
 
 use super::{
     super::{self as suppression, Draft, Fault, JAILBREAK_DAYS, KINDS, RuleRow, Saved, Scope},
@@ -84,10 +85,15 @@ pub async fn blank(State(app): State<App>, session: Session, uri: Uri) -> Result
 async fn like(app: &App, session: &Session, id: &str) -> Result<Fields> {
     let caller = session.caller();
     let alert = triage::get(app, &caller, id).await?;
-    let value = match alert.indicator_id {
+    let mut value = match alert.indicator_id {
         Some(indicator) => suppression::value_of(app, &caller, indicator).await?,
         None => None,
     };
+    if value.is_none() {
+        // Of a feed, or of an indicator that is deleted: what was met.
+        let evidence = triage::evidence(&app.db, id).await?;
+        value = evidence.iter().find_map(|row| host(&row.body));
+    }
     let variables = [("title", alert.title.as_str()), ("device", &alert.device_name)];
     let name = session.language.with("suppress-name-of", variables);
     let until = match alert.kind == AlertKind::Jailbreak.as_str() {
@@ -105,6 +111,14 @@ async fn like(app: &App, session: &Session, id: &str) -> Result<Fields> {
         ),
         ("until", until),
     ]))
+}
+
+/// The host of a site that an alert names.
+fn host(evidence: &str) -> Option<String> {
+    match serde_json::from_str(evidence) {
+        Ok(Evidence::Site { value, .. }) => Some(UrlPattern::parse(&value).ok()?.host().to_string()),
+        _ => None,
+    }
 }
 
 /// The last day up to which a jailbreak may be expected.
