@@ -270,13 +270,18 @@ async fn change(
     after.updated_by = caller.actor.to_string();
     store::update(&mut tx, &after).await?;
     record(&mut tx, &caller.actor, action, Some(&before), Some(&after)).await?;
-    // A feed that is off both times is nothing to devices.
-    match before.is_enabled() || after.is_enabled() {
+    match on_devices(&before) != on_devices(&after) {
         true => indicators::commit(app, tx).await?,
         false => tx.commit().await?,
     }
     app.hub.changed();
     Ok(after)
+}
+
+/// What a bundle says of a feed beside its entries; nothing while it is off.
+fn on_devices(row: &FeedRow) -> Option<(&str, &str, &str, i64)> {
+    row.is_enabled()
+        .then_some((&row.name, &row.action, &row.severity, row.generate_alert))
 }
 
 /// Asks for the feed to be fetched now.

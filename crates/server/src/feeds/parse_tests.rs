@@ -70,6 +70,13 @@ fn what_is_left_out_is_counted_with_its_line() {
 }
 
 #[test]
+fn one_customer_of_a_host_is_no_public_suffix() {
+    let (lines, found) = read("x.localto.net\nlocalto.net\nexample.ck\nblogspot.com\n").unwrap();
+    assert_eq!(lines, ["dlocalto.net", "dx.localto.net"]);
+    assert_eq!(found.too_broad.first, ["3: example.ck", "4: blogspot.com"]);
+}
+
+#[test]
 fn rules_that_only_a_browser_can_follow_are_no_entries() {
     let text = "||evil.example^\n||a.example^$script\nexample.com##.ad\n/banner/*\n||*.b.example^\n||c.example^*/x\n||ads.\n|https://d.example/x|\n";
     let (lines, found) = read(text).unwrap();
