@@ -124,7 +124,7 @@ impl From<Message> for Notification {
 }
 
 /// In canonical form, as users and sites write names in many ways.
-fn host_of(site: &str) -> String {
+pub fn host_of(site: &str) -> String {
     if let Ok(url) = moat_indicators::UrlPattern::parse(site) {
         return url.host().to_string();
     }

@@ -4,6 +4,8 @@ my-device-lead = Wie Moat dieses Gerät für { $organisation } schützt und was 
 
 state-protected = Geschützt
 state-protected-lead = Websites auf der Liste von { $organisationAfter } werden auf diesem Gerät angehalten, bevor sie laden.
+state-at-risk = Gefährdet
+state-at-risk-lead = Websites der Liste werden weiter blockiert, aber die Geräteprüfung hat Anzeichen eines Jailbreaks gefunden: Andere Apps können mitlesen, was Sie hier tun. Entfernen Sie den Jailbreak, oder holen Sie Hilfe.
 state-degraded = Geschützt, mit einem Problem
 state-degraded-lead = Der Webschutz läuft, aber nicht alles funktioniert:
 state-paused = Angehalten

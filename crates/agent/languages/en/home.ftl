@@ -4,6 +4,8 @@ my-device-lead = How Moat protects this device for { $organisation }, and what y
 
 state-protected = Protected
 state-protected-lead = Sites on the list of { $organisation } are stopped on this device before they load.
+state-at-risk = At risk
+state-at-risk-lead = Listed sites are still blocked, but the device check found signs of a jailbreak: other apps may read what you do here. Remove the jailbreak, or ask for help.
 state-degraded = Protected, with a problem
 state-degraded-lead = Web protection runs, but not everything works:
 state-paused = Paused

@@ -23,7 +23,7 @@ use super::{
 use crate::{
     control::{self, Command},
     ledger,
-    notifications::Notification,
+    notifications::{Notification, host_of},
 };
 
 /// What no setting lets leave the device.
@@ -211,10 +211,16 @@ fn standing(agent: Option<&Agent>, left: bool) -> Mark {
         _ if status.paused => mark("medium", "◆", "state-paused"),
         _ if !agent.settings.web_protection => mark("none", "–", "state-off"),
         WebProtection::OtherVpn => mark("medium", "◆", "state-other-vpn"),
+        WebProtection::On if is_jailbroken(agent) => mark("high", "▲", "state-at-risk"),
         WebProtection::On if status.problems.is_empty() => mark("good", "✓", "state-protected"),
         WebProtection::On => mark("medium", "◆", "state-degraded"),
         WebProtection::Off | WebProtection::Stopped => mark("high", "▲", "state-stopped"),
     }
+}
+
+fn is_jailbroken(agent: &Agent) -> bool {
+    let level = agent.status.jailbreak.unwrap_or(JailbreakLevel::None);
+    level != JailbreakLevel::None
 }
 
 fn lead(frame: &Frame, state: &Mark, agent: Option<&Agent>, left: Option<Timestamp>) -> String {
@@ -229,6 +235,7 @@ fn lead(frame: &Frame, state: &Mark, agent: Option<&Agent>, left: Option<Timesta
         "state-removed" => frame.by("state-removed-lead"),
         "state-off" => frame.by("state-off-lead"),
         "state-protected" => frame.by("state-protected-lead"),
+        "state-at-risk" => frame.t("state-at-risk-lead"),
         "state-degraded" => frame.t("state-degraded-lead"),
         "state-other-vpn" => {
             let name = status
@@ -286,7 +293,7 @@ fn blocked(agent: &Agent, entries: &[ledger::Entry], now: Timestamp) -> Vec<Bloc
         let Some(hit) = &notification.hit else { continue };
         let known = found
             .iter_mut()
-            .find(|it| it.site == hit.site && it.indicator == hit.indicator);
+            .find(|it| it.indicator == hit.indicator && host_of(&it.site) == host_of(&hit.site));
         if let Some(known) = known {
             known.times += 1;
         } else if found.len() < LISTED {
@@ -320,7 +327,7 @@ fn blocked(agent: &Agent, entries: &[ledger::Entry], now: Timestamp) -> Vec<Bloc
 }
 
 fn is_mistake(report: &Reported, site: &str) -> bool {
-    report.kind == ReportKind::Mistake && report.url == site
+    report.kind == ReportKind::Mistake && host_of(&report.url) == host_of(site)
 }
 
 /// What leaves this device, by the settings in force.

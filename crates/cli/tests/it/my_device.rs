@@ -4,7 +4,7 @@ use std::{
     io::{BufRead as _, BufReader},
     net::SocketAddr,
     path::Path,
-    process::{Child, Stdio},
+    process::{Child, Command, Stdio},
 };
 
 use http::{Method, Request, StatusCode, header};
@@ -52,6 +52,7 @@ async fn the_user_sees_and_decides_on_one_page() {
         "{german}"
     );
 
+    let _internet = Internet::behind(&world);
     for name in ["phish.example", "odd.example"] {
         phone.opens(name);
     }
@@ -137,6 +138,7 @@ async fn why_access_is_closed_and_what_opens_it() {
     let home = page.get("").await;
     let explained = &phone.status()["accessExplained"][0];
     for text in [
+        "At risk",
         "Jailbroken",
         "What opens it again",
         "jailbroken",
@@ -167,7 +169,7 @@ struct Browser {
 impl Browser {
     async fn open(phone: &Phone<'_>) -> Self {
         let program = Path::new(crate::server::MOAT).with_file_name("moat-agent");
-        let mut page = std::process::Command::new(program)
+        let mut page = Command::new(program)
             .args(["page", "--json", "--data"])
             .arg(phone.path("agent"))
             .stdout(Stdio::piped())
@@ -251,23 +253,73 @@ impl Browser {
 }
 
 impl Phone<'_> {
-    /// Opens a site that has only its name, through the tunnel, until the agent has told its user of it.
+    /// Opens a site of [`Internet`] through the tunnel, until the agent has told its user of it.
     fn opens(&self, name: &str) {
-        const OPEN: &str = "import http.client, socket, sys\n\
-            name = b''.join(bytes([len(part)]) + part.encode() for part in sys.argv[1].split('.'))\n\
-            query = b'\\x12\\x34\\x01\\0\\0\\x01\\0\\0\\0\\0\\0\\0' + name + b'\\0\\0\\x01\\0\\x01'\n\
-            s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n\
-            s.settimeout(2)\n\
-            s.sendto(query, ('192.0.2.53', 53))\n\
-            address = socket.inet_ntoa(s.recv(2000)[-4:])\n\
-            site = http.client.HTTPConnection(address, 80, timeout=3)\n\
+        const OPEN: &str = "import http.client, sys\n\
+            site = http.client.HTTPConnection(sys.argv[2], 80, timeout=3)\n\
             site.request('GET', '/', headers={'Host': sys.argv[1]})\n\
             print(site.getresponse().status)\n";
         self.until(&format!("{name} is noticed"), || {
             let mut python = self.world.inside(Path::new("python3"));
-            let asked = python.args(["-c", OPEN, name]).output().unwrap();
+            let opened = python.args(["-c", OPEN, name, SITES]).output().unwrap();
             let told = self.agent(&["notifications", "--json"]).output().unwrap();
-            asked.status.success() && String::from_utf8_lossy(&told.stdout).contains(name)
+            opened.status.success() && String::from_utf8_lossy(&told.stdout).contains(name)
         });
+    }
+}
+
+/// Where the sites of the test are.
+const SITES: &str = "192.0.2.10";
+
+/// What lies behind the device's network: another namespace, with a web server.
+struct Internet {
+    name: String,
+    _sites: Ended,
+}
+
+impl Internet {
+    fn behind(world: &World) -> Self {
+        let name = format!("{}-far", world.name);
+        let ip = |line: &str| {
+            assert!(
+                Command::new("ip").args(line.split(' ')).status().unwrap().success(),
+                "{line}"
+            )
+        };
+        ip(&format!("netns add {name}"));
+        ip(&format!("-n {} link set far netns {name}", world.name));
+        for line in [
+            "link set lo up",
+            "link set far up",
+            "addr add 198.51.100.1/24 dev far",
+            &format!("addr add {SITES}/32 dev lo"),
+        ] {
+            ip(&format!("-n {name} {line}"));
+        }
+        let sites = Command::new("ip")
+            .args([
+                "netns",
+                "exec",
+                &name,
+                "python3",
+                "-m",
+                "http.server",
+                "80",
+                "--bind",
+                SITES,
+            ])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        Self {
+            name,
+            _sites: Ended(sites.unwrap()),
+        }
+    }
+}
+
+impl Drop for Internet {
+    fn drop(&mut self) {
+        let _ = Command::new("ip").args(["netns", "del", &self.name]).status();
     }
 }

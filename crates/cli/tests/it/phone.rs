@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A server and a device in one network namespace.
 pub struct World {
-    name: String,
+    pub name: String,
     pub data: Data,
     server: Server,
 }
