@@ -435,12 +435,15 @@ fn domain(text: &str) -> Line<Item> {
 /// Whether others register names right below this one: `co.uk`, `github.io`. What a host of pages gives one customer
 /// (`*.localto.net`) is a suffix to browsers too, but belongs to one.
 fn is_public_suffix(name: &str) -> bool {
-    let whole = |name: &str| psl::suffix(name.as_bytes()).filter(|suffix| suffix.as_bytes() == name.as_bytes());
     let customer = |name: &str| {
         let host = name.split_once('.').map_or("", |(_, host)| host);
-        whole(&format!("no-such-customer.{host}")).is_some()
+        whole_suffix(&format!("no-such-customer.{host}")).is_some()
     };
-    whole(name).is_some_and(|suffix| suffix.typ() != Some(psl::Type::Private) || !customer(name))
+    whole_suffix(name).is_some_and(|suffix| suffix.typ() != Some(psl::Type::Private) || !customer(name))
+}
+
+fn whole_suffix(name: &str) -> Option<psl::Suffix<'_>> {
+    psl::suffix(name.as_bytes()).filter(|suffix| suffix.as_bytes() == name.as_bytes())
 }
 
 fn url(text: &str) -> Line<Item> {
