@@ -1,9 +1,9 @@
 //! `moat backup` and `moat restore`. A backup has its name only once it was read back and found whole.
 
 use std::{
-    fs::{self, File, OpenOptions, Permissions},
+    fs::{self, File, OpenOptions},
     io::{BufRead as _, BufReader, Read as _},
-    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
 };
 
@@ -162,19 +162,15 @@ impl Draft {
         Ok(Self(file.with_file_name(name)))
     }
 
+    /// A new file, whatever lies there: another user's file or link would not be ours alone.
     fn open(&self) -> Result<File> {
-        let open = || {
-            let mut options = OpenOptions::new();
-            let file = options
-                .create(true)
-                .truncate(true)
-                .write(true)
-                .mode(0o600)
-                .open(&self.0)?;
-            file.set_permissions(Permissions::from_mode(0o600))?;
-            Ok::<_, std::io::Error>(file)
-        };
-        open().with_context(|| format!("cannot write {}", self.0.display()))
+        let _ = fs::remove_file(&self.0);
+        let opened = OpenOptions::new()
+            .create_new(true)
+            .write(true)
+            .mode(0o600)
+            .open(&self.0);
+        opened.with_context(|| format!("cannot write {}", self.0.display()))
     }
 }
 

@@ -96,11 +96,14 @@ struct Place {
 
 impl Place {
     fn prepare(folder: &Path) -> Result<Self> {
-        let made = !folder.exists();
+        let (made, draft) = (!folder.exists(), folder.join(RESTORING));
+        if !made && !draft.exists() {
+            check_empty(folder)?;
+        }
         data_folder::make_folder(folder)?;
         let lock = data_folder::lock(folder)?;
         let place = Self {
-            draft: folder.join(RESTORING),
+            draft,
             folder: folder.to_path_buf(),
             made,
             _lock: lock,
@@ -109,13 +112,7 @@ impl Place {
             // A restore was cut short: what it wrote goes, and nothing else.
             place.remove_files();
         }
-        let mut entries = fs::read_dir(folder)?.collect::<io::Result<Vec<_>>>()?.into_iter();
-        if entries.any(|entry| NOTHING.iter().all(|name| entry.file_name() != *name)) {
-            bail!(
-                "{} is not empty: name a folder that is empty or not there yet",
-                folder.display()
-            );
-        }
+        check_empty(folder)?;
         data_folder::make_folder(&place.draft)?;
         Ok(place)
     }
@@ -179,4 +176,16 @@ impl Place {
         let _ = fs::remove_dir_all(self.folder.join(archive::LANGUAGES));
         let _ = fs::remove_dir_all(&self.draft);
     }
+}
+
+fn check_empty(folder: &Path) -> Result<()> {
+    let entries = fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    let mut entries = entries.collect::<io::Result<Vec<_>>>()?.into_iter();
+    if entries.any(|entry| NOTHING.iter().all(|name| entry.file_name() != *name)) {
+        bail!(
+            "{} is not empty: name a folder that is empty or not there yet",
+            folder.display()
+        );
+    }
+    Ok(())
 }

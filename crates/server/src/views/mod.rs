@@ -81,9 +81,7 @@ pub async fn save(app: &App, caller: &Caller, list: List, name: &str, address: &
     let mut tx = app.db.begin().await?;
     let before = store::find(&mut tx, list.word(), owner, name).await?;
     if before.is_none() && store::count(&mut tx, owner).await? >= MOST {
-        return Err(Error::conflict(
-            say("conflict-views").with("most", usize::try_from(MOST).unwrap_or_default()),
-        ));
+        return Err(Error::conflict(say("conflict-views").with("most", MOST)));
     }
     let view = ViewRow {
         id: before

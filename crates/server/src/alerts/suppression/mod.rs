@@ -240,9 +240,7 @@ pub async fn create(app: &App, caller: &Caller, draft: Draft, resolve: bool) -> 
     let condition = draft.checked(now())?;
     let mut tx = app.db.begin().await?;
     if store::count(&mut tx).await? >= MOST {
-        return Err(Error::conflict(
-            say("conflict-rules").with("most", usize::try_from(MOST).unwrap_or_default()),
-        ));
+        return Err(Error::conflict(say("conflict-rules").with("most", MOST)));
     }
     let at = now().as_micros();
     let by = caller.actor.to_string();
