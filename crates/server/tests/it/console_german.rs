@@ -158,7 +158,7 @@ async fn what_is_wrong_with_a_form() {
         .post("/people/users", "displayName=A&userPrincipalName=a@corp.example")
         .await;
     has(&twice, &["Es gibt schon einen Benutzer a@corp.example"]);
-    let access = "displayName=X&state=enabled&grant=block";
+    let access = "displayName=X&state=enabled&who=selected&what=All&grant=block&operator=AND";
     let refused = browser.post("/policies/access", access).await;
     has(
         &refused,
