@@ -80,6 +80,9 @@ pub struct Status {
     pub other_vpn: Option<String>,
     pub bundle_version: u64,
     pub indicators: usize,
+    /// Entries of the feeds that the organisation follows.
+    #[serde(default)]
+    pub feed_entries: usize,
     pub jailbreak: Option<JailbreakLevel>,
     pub connected: bool,
     pub last_check_in: Option<Timestamp>,
@@ -295,6 +298,10 @@ fn status(agent: &Agent) -> Status {
         other_vpn: live.other_vpn.clone(),
         bundle_version: live.bundle.as_ref().map_or(0, moat_indicators::Bundle::version),
         indicators: live.bundle.as_ref().map_or(0, |bundle| bundle.indicators().len()),
+        feed_entries: live
+            .bundle
+            .as_ref()
+            .map_or(0, |bundle| bundle.indicators().feed_entries()),
         jailbreak: live.posture.as_ref().map(|posture| posture.level),
         connected: live.connected,
         last_check_in: live.last_check_in,

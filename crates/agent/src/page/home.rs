@@ -8,6 +8,7 @@ use axum::{
     response::Response,
 };
 use http::{HeaderMap, StatusCode};
+use moat_indicators::feed_of;
 use moat_model::{
     Action, AppInventory, IndicatorId, JailbreakLevel, Timestamp, WebProtection,
     sync::{AccessReason, ReportKind},
@@ -23,7 +24,7 @@ use super::{
 use crate::{
     control::{self, Command},
     ledger,
-    notifications::{Notification, host_of},
+    notifications::{Hit, Notification, host_of},
 };
 
 /// What no setting lets leave the device.
@@ -59,8 +60,10 @@ struct Home {
 struct Blocked {
     site: String,
     mark: Mark,
-    title: String,
+    why: String,
     indicator: IndicatorId,
+    /// Which entry of whose list.
+    entry: String,
     named: String,
     last: Timestamp,
     times: i64,
@@ -172,7 +175,7 @@ async fn render(shared: &Shared, headers: &HeaderMap, said: Option<&'static str>
     };
     let blocked = agent
         .as_ref()
-        .map(|agent| blocked(agent, &entries, frame.now))
+        .map(|agent| blocked(&frame, agent, &entries))
         .unwrap_or_default();
     let running = agent.as_ref().filter(|agent| agent.settings.web_protection);
     let home = Home {
@@ -286,7 +289,7 @@ fn messages(agent: &Agent) -> Vec<Notification> {
 }
 
 /// Newest first, each site once.
-fn blocked(agent: &Agent, entries: &[ledger::Entry], now: Timestamp) -> Vec<Blocked> {
+fn blocked(frame: &Frame, agent: &Agent, entries: &[ledger::Entry]) -> Vec<Blocked> {
     let reported = agent::reports(entries, Some(agent));
     let mut found: Vec<Blocked> = Vec::new();
     for notification in agent.notifications.iter().rev() {
@@ -297,33 +300,54 @@ fn blocked(agent: &Agent, entries: &[ledger::Entry], now: Timestamp) -> Vec<Bloc
         if let Some(known) = known {
             known.times += 1;
         } else if found.len() < LISTED {
-            let warns = hit.action == Action::Warn;
-            let hours = i64::from(hit.bypass_hours.unwrap_or(agent.settings.bypass_duration_hours));
-            let passed = agent
-                .bypasses
-                .iter()
-                .filter(|it| it.indicator == hit.indicator && it.until > now);
-            let bypass = match passed.map(|it| it.until).max() {
-                Some(until) => Bypass::Open(until),
-                None => Bypass::Offered { hours },
-            };
-            found.push(Blocked {
-                site: hit.site.clone(),
-                mark: match warns {
-                    true => mark("medium", "◆", "warned"),
-                    false => mark("low", "■", "blocked"),
-                },
-                title: hit.title.clone(),
-                indicator: hit.indicator,
-                named: hit.named.clone(),
-                last: notification.time,
-                times: 1,
-                reported: reported.iter().any(|report| is_mistake(report, &hit.site)),
-                bypass: warns.then_some(bypass),
-            });
+            let reported = reported.iter().any(|report| is_mistake(report, &hit.site));
+            found.push(Blocked::new(frame, agent, hit, notification.time, reported));
         }
     }
     found
+}
+
+impl Blocked {
+    fn new(frame: &Frame, agent: &Agent, hit: &Hit, last: Timestamp, reported: bool) -> Self {
+        let warns = hit.action == Action::Warn;
+        let from_feed = feed_of(hit.indicator).is_some();
+        Self {
+            site: hit.site.clone(),
+            mark: match warns {
+                true => mark("medium", "◆", "warned"),
+                false => mark("low", "■", "blocked"),
+            },
+            why: match hit.title.as_str() {
+                "" => frame.t("no-title"),
+                name if from_feed => frame.with("listed", "name", name),
+                title => title.to_string(),
+            },
+            entry: match from_feed {
+                true => frame.t("follows"),
+                false => frame.with("indicator", "number", hit.indicator.to_string()),
+            },
+            indicator: hit.indicator,
+            named: hit.named.clone(),
+            last,
+            times: 1,
+            reported,
+            bypass: warns.then(|| Bypass::of(frame, agent, hit)),
+        }
+    }
+}
+
+impl Bypass {
+    fn of(frame: &Frame, agent: &Agent, hit: &Hit) -> Self {
+        let passed = agent.bypasses.iter().filter(|it| it.indicator == hit.indicator);
+        let until = passed.map(|it| it.until).max().filter(|until| *until > frame.now);
+        let hours = hit.bypass_hours.unwrap_or(agent.settings.bypass_duration_hours);
+        until.map_or(
+            Self::Offered {
+                hours: i64::from(hours),
+            },
+            Self::Open,
+        )
+    }
 }
 
 fn is_mistake(report: &Reported, site: &str) -> bool {
