@@ -14,7 +14,6 @@ pub struct Alerts {
     alerts: Rows,
     evidence: Rows,
     history: Rows,
-    rules: Rows,
 }
 
 /// What an alert says.
@@ -43,12 +42,11 @@ impl Alerts {
             ),
             evidence: Rows::new("alert_evidence", "id, alert_id, created_at, body"),
             history: Rows::new("alert_history", "id, alert_id, at, actor, kind, text"),
-            rules: suppression_rules(),
         }
     }
 
     pub fn tables(self) -> Vec<Rows> {
-        vec![self.rules, self.alerts, self.evidence, self.history]
+        vec![self.alerts, self.evidence, self.history]
     }
 
     /// What a device's state and events raise; the device's risk follows from those that are open.
@@ -161,7 +159,7 @@ impl Alerts {
 }
 
 /// Rules of which none suppresses what is in force here.
-fn suppression_rules() -> Rows {
+pub fn suppression_rules() -> Rows {
     let mut rules = Rows::new(
         "suppression_rules",
         "id, name, kind, category, value, subdomains, scope, scope_id, note, enabled, expires_at, hits, last_hit_at, created_at, \

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     Site,
-    alerts::Alerts,
+    alerts::{self, Alerts},
     dice::Dice,
     people::People,
     row,
@@ -39,6 +39,24 @@ pub async fn fill(app: &App, count: usize, people: &People, dice: &mut Dice) -> 
         }
         rows::write(app, tables.in_order()).await?;
     }
+    rows::write(app, vec![alerts::suppression_rules()]).await?;
+    web_activity(app).await
+}
+
+/// What the alerts say of sites and devices, counted.
+async fn web_activity(app: &App) -> Result<()> {
+    let mut tx = app.db.begin().await?;
+    for query in [
+        "INSERT INTO web_activity_sites (day, site, indicator_id, action, count, last_at) \
+         SELECT a.last_event_at / 86400000000, i.value, a.indicator_id, i.action, SUM(a.count), MAX(a.last_event_at) \
+         FROM alerts a JOIN indicators i ON i.id = a.indicator_id WHERE a.kind = 'WebThreat' GROUP BY 1, 2, 3, 4",
+        "INSERT INTO web_activity_devices (day, device_id, action, count, last_at) \
+         SELECT a.last_event_at / 86400000000, a.device_id, i.action, SUM(a.count), MAX(a.last_event_at) \
+         FROM alerts a JOIN indicators i ON i.id = a.indicator_id WHERE a.kind = 'WebThreat' GROUP BY 1, 2, 3",
+    ] {
+        sqlx::query(query).execute(&mut *tx).await?;
+    }
+    tx.commit().await?;
     Ok(())
 }
 
