@@ -52,6 +52,7 @@ async fn main() -> Result<()> {
         call(&app, Method::POST, "/admin/administrators", new).await?;
     }
     indicators(&app, &mut dice).await?;
+    feed(&app).await?;
     let people = people::fill(&app, devices * 9 / 10, &mut dice).await?;
     // Each change of a policy judges every device: it is cheap while there are none.
     policies::make(&app, &people).await?;
@@ -75,11 +76,26 @@ async fn open(folder: &str) -> Result<App> {
     App::open(DataFolder::open(Path::new(folder))?, Config::default()).await
 }
 
+/// A list of somebody else's, switched on.
+async fn feed(app: &App) -> Result<()> {
+    let feed = json!({"name": "Phishing names of a partner", "severity": "High"});
+    let feed = call(app, Method::POST, "/admin/feeds", feed).await?;
+    let path = format!("/admin/feeds/{}", feed["id"].as_str().unwrap_or_default());
+    let names: String = (0..500).map(|n| format!("parcel-{n}.lures.example\n")).collect();
+    send(app, Method::PUT, &format!("{path}/content"), "text/plain", names).await?;
+    call(app, Method::POST, &format!("{path}/enable"), json!({})).await?;
+    Ok(())
+}
+
 /// One call of the administrator of this machine.
 async fn call(app: &App, method: Method, path: &str, body: Value) -> Result<Value> {
+    send(app, method, path, "application/json", body.to_string()).await
+}
+
+async fn send(app: &App, method: Method, path: &str, content_type: &str, body: String) -> Result<Value> {
     let request = Request::builder().method(method).uri(path);
-    let request = request.header("content-type", "application/json");
-    let response = local::call(app, request.body(Bytes::from(body.to_string()))?).await?;
+    let request = request.header("content-type", content_type);
+    let response = local::call(app, request.body(Bytes::from(body))?).await?;
     ensure!(response.status().is_success(), "{path}: {:?}", response.body());
     Ok(serde_json::from_slice(response.body()).unwrap_or_default())
 }

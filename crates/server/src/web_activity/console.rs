@@ -23,7 +23,7 @@ use crate::{
     console::{
         Chip, ConsoleError, Frame, Html, Shown, address, back_to,
         chart::{Columns, Series},
-        here, unknown_filter, words,
+        escape, here, unknown_filter, words,
     },
     error::{Error, Result},
     indicators::{self, Submission, console::guess_type},
@@ -63,6 +63,8 @@ struct Page {
     found: Activity,
     here: String,
     done: Option<Shown>,
+    /// The site that is decided of; empty when none is.
+    site: String,
     refused: Option<Refused>,
     may_decide: bool,
     may_see_indicators: bool,
@@ -75,12 +77,6 @@ struct Refused {
 }
 
 impl Page {
-    fn refused(&self, row: &SiteRow) -> Option<&Refused> {
-        self.refused
-            .as_ref()
-            .filter(|refused| refused.fields.is("site", &row.site))
-    }
-
     /// What decided, and where it is to be changed.
     fn source(&self, id: &i64) -> (String, String) {
         match feed_of(IndicatorId(id.cast_unsigned())) {
@@ -89,14 +85,21 @@ impl Page {
         }
     }
 
-    /// Whether this is how long a decision was to hold.
-    fn lasts(&self, row: &SiteRow, hours: &str) -> bool {
-        self.typed(row, "hours") == hours
+    /// The page with the form for a site.
+    fn to_decide(&self, row: &SiteRow) -> String {
+        let (path, query) = self.here.split_once('?').unwrap_or((&self.here, ""));
+        let and = if query.is_empty() { "" } else { "&" };
+        format!("{path}?{query}{and}decide={}#decide", escape(&row.site))
     }
 
-    /// What was typed for a row; empty when nothing was.
-    fn typed(&self, row: &SiteRow, name: &str) -> &str {
-        self.refused(row).map_or("", |refused| refused.fields.get(name))
+    /// Whether this is how long a decision was to hold.
+    fn lasts(&self, hours: &str) -> bool {
+        self.typed("hours") == hours
+    }
+
+    /// What was typed in the form that was refused.
+    fn typed(&self, name: &str) -> &str {
+        self.refused.as_ref().map_or("", |refused| refused.fields.get(name))
     }
 }
 
@@ -105,6 +108,7 @@ struct View {
     days: String,
     action: String,
     search: String,
+    decide: String,
 }
 
 impl View {
@@ -115,6 +119,7 @@ impl View {
             days: Some(text("days")).filter(|days| days != "7").unwrap_or_default(),
             action: text("action"),
             search: text("q"),
+            decide: text("decide"),
         }
     }
 
@@ -269,7 +274,10 @@ async fn render(app: &App, session: &Session, here: &str, refused: Option<Refuse
         chips: view.chips(&frame),
         chart: view.chart(&frame, &found.days),
         found,
-        here: back_to(PAGE, here),
+        here: view.link(&view.days, &view.action, &view.search),
+        site: refused
+            .as_ref()
+            .map_or(view.decide, |refused| refused.fields.get("site").to_string()),
         done: app.shown_once.take(session, PAGE),
         refused,
         may_decide: caller.require_any(&[Role::TiReadWriteAll, Role::TiReadWrite]).is_ok(),
