@@ -63,7 +63,7 @@ export class Window {
   async look(path) {
     this.bytes = 0;
     this.said = [];
-    const answer = await this.page.goto(path, { waitUntil: 'load' });
+    const answer = await this.load(path);
     await this.page.evaluate(() => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 50))));
     // What is folded away counts, too; but it moves when it opens.
     const seen = await this.page.evaluate(() => {
@@ -91,6 +91,16 @@ export class Window {
     if (this.bytes > MOST_BYTES) wrong.push(['bytes', `${this.bytes} bytes`]);
     if (!this.variant.locale) wrong.push(...(await this.violations()).map((text) => ['axe', text]));
     return { ...shown, bytes: this.bytes, wrong };
+  }
+
+  // Chromium gives up what it loads when an interface of the machine comes or goes; that is nothing of the page's.
+  async load(path) {
+    const load = () => this.page.goto(path, { waitUntil: 'load' });
+    return load().catch((error) => {
+      if (!error.message.includes('ERR_NETWORK_CHANGED')) throw error;
+      this.said = [];
+      return load();
+    });
   }
 
   async violations() {
