@@ -14,6 +14,7 @@ use sha2::{Digest as _, Sha256};
 use tar::{Archive, Builder, EntryType, Header};
 
 use super::seal::{self, Opener};
+use crate::feeds::known_good;
 
 /// The format that this program writes and reads.
 pub const FORMAT: u32 = 1;
@@ -23,10 +24,9 @@ pub const NEEDED: [&str; 6] = [DATABASE, "ca.pem", "ca.key", "bundle.key", "toke
 pub const CONFIGURATION: &str = "moat.toml";
 pub const LANGUAGES: &str = "languages";
 const MANIFEST: &str = "manifest.json";
-/// The largest file beside the database and the entries of feeds.
+/// The largest file beside the database and lists.
 const MAX_FILE: u64 = 1 << 20;
-/// The largest file of a feed's entries.
-const MAX_FEED: u64 = 1 << 28;
+const MAX_LIST: u64 = 1 << 28;
 const MAX_FILES: usize = 200;
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
@@ -109,7 +109,7 @@ pub fn read(input: impl Read, mut take: impl FnMut(&str, &mut dyn Read) -> Resul
         let name = entry.path().context(damaged)?.to_string_lossy().into_owned();
         let (is_file, bytes) = (entry.header().entry_type() == EntryType::Regular, entry.size());
         ensure!(is_file && is_known(&name), "it has a file that no backup has: {name:?}");
-        let most = if is_feed(&name) { MAX_FEED } else { MAX_FILE };
+        let most = if is_list(&name) { MAX_LIST } else { MAX_FILE };
         ensure!(
             name == DATABASE || bytes <= most,
             "{name} has {bytes} bytes, which is too many"
@@ -170,15 +170,16 @@ fn is_known(name: &str) -> bool {
                 && !file.is_empty(),
         )
     };
-    NEEDED.contains(&name) || name == CONFIGURATION || name == MANIFEST || is_feed(name) || language().unwrap_or(false)
+    NEEDED.contains(&name) || name == CONFIGURATION || name == MANIFEST || is_list(name) || language().unwrap_or(false)
 }
 
-/// The entries of a feed: `feed-NUMBER-HASH.gz`.
-pub fn is_feed(name: &str) -> bool {
+/// The names that are known to be good, or the entries of a feed: `feed-NUMBER-HASH.gz`.
+pub fn is_list(name: &str) -> bool {
     let parts = || name.strip_prefix("feed-")?.strip_suffix(".gz")?.split_once('-');
-    parts().is_some_and(|(number, hash)| {
+    let is_feed = parts().is_some_and(|(number, hash)| {
         number.parse::<u16>().is_ok() && hash.len() == 32 && hash.bytes().all(|b| b.is_ascii_hexdigit())
-    })
+    });
+    is_feed || name == known_good::FILE
 }
 
 /// A file that goes into a backup under this name.
@@ -271,7 +272,11 @@ mod tests {
     fn a_whole_one_is_read_and_every_other_one_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let feed = "feed-7-0123456789abcdef0123456789abcdef.gz";
-        let all = [&NEEDED[..], &[CONFIGURATION, feed, "languages/fr.ftl"]].concat();
+        let all = [
+            &NEEDED[..],
+            &[CONFIGURATION, feed, known_good::FILE, "languages/fr.ftl"],
+        ]
+        .concat();
         let whole = archive(folder.path(), &all);
         assert_eq!(names(&whole).unwrap(), all);
         for cut in (0..whole.len()).step_by(7) {

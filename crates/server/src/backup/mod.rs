@@ -209,7 +209,7 @@ impl Source {
             .collect();
         files.extend(configuration(app).map(|path| (archive::CONFIGURATION.to_string(), path)));
         files.extend(languages(&app.data.languages()));
-        files.extend(feeds(app.data.path(), &draft.0));
+        files.extend(lists(app.data.path(), &draft.0));
         files.push((archive::DATABASE.to_string(), database));
         Ok(Self {
             files,
@@ -264,13 +264,13 @@ fn languages(folder: &Path) -> Vec<(String, PathBuf)> {
     all
 }
 
-/// The entries of feeds, under second names, for a refresh may end the first ones at any time.
-fn feeds(folder: &Path, draft: &Path) -> Vec<(String, PathBuf)> {
+/// Entries of feeds and known names, under second names, for a refresh may end the first ones at any time.
+fn lists(folder: &Path, draft: &Path) -> Vec<(String, PathBuf)> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let linked = entries.filter_map(|entry| {
         let name = entry.file_name().into_string().ok()?;
         let link = draft.join(&name);
-        (archive::is_feed(&name) && fs::hard_link(entry.path(), &link).is_ok()).then_some((name, link))
+        (archive::is_list(&name) && fs::hard_link(entry.path(), &link).is_ok()).then_some((name, link))
     });
     let mut all: Vec<_> = linked.collect();
     all.sort();

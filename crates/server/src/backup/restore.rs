@@ -169,7 +169,7 @@ impl Place {
             let _ = fs::remove_file(self.folder.join(name));
         }
         for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
-            if entry.file_name().to_str().is_some_and(archive::is_feed) {
+            if entry.file_name().to_str().is_some_and(archive::is_list) {
                 let _ = fs::remove_file(entry.path());
             }
         }

@@ -13,7 +13,7 @@ use crate::{
 /// The list that comes with Moat; its head says where from.
 const BUILT_IN: &str = include_str!("known_good.txt");
 /// The organisation's own, in the data folder.
-const FILE: &str = "known-good.txt";
+pub const FILE: &str = "known-good.txt";
 const MAX_NAMES: usize = 1_000_000;
 
 /// Both lists.
